@@ -1,0 +1,1 @@
+"""The Kubernetes-shaped REST API of the configuration."""

@@ -1,0 +1,1 @@
+"""The mesh CA: root key, join tokens, and certificates for CSRs."""

@@ -1,0 +1,1 @@
+"""Workloads that registered themselves: WorkloadEntries under leases, and Services that nobody declared."""

@@ -1,0 +1,72 @@
+"""The names that Istio gives to hosts, clusters and identities. Pure string functions; nothing is looked up."""
+
+from typing import NamedTuple
+
+DEFAULT_DOMAIN = "cluster.local"
+DEFAULT_NAMESPACE = "default"
+ROOT_NAMESPACE = "istio-system"
+CLUSTER_ID = "pymesh"
+
+PASSTHROUGH_CLUSTER = "PassthroughCluster"
+BLACK_HOLE_CLUSTER = "BlackHoleCluster"
+INBOUND_PASSTHROUGH_CLUSTER = "InboundPassthroughCluster"
+
+# The cluster that a real Envoy's bootstrap must define for our control plane, as the config sources in our resources
+# refer to it.
+XDS_CLUSTER = "pymesh-control"
+
+VIRTUAL_INBOUND = "virtualInbound"
+HTTP_PROXY = "http_proxy"
+
+# An endpoint or a proxy with this label set to "istio" speaks mTLS with a certificate of the mesh CA.
+TLS_MODE_LABEL = "security.istio.io/tlsMode"
+CANONICAL_NAME_LABEL = "service.istio.io/canonical-name"
+CANONICAL_REVISION_LABEL = "service.istio.io/canonical-revision"
+
+# ALPN by which a mesh peer is known on a port that also takes plaintext and foreign TLS.
+MESH_ALPN = ("istio-peer-exchange", "istio")
+
+
+class ClusterName(NamedTuple):
+    """`outbound|80|v1|payment.default.svc.cluster.local`; for `inbound|8001||`, subset and host are empty."""
+
+    direction: str
+    port: int
+    subset: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.direction}|{self.port}|{self.subset}|{self.host}"
+
+
+def outbound_cluster(host: str, port: int, subset: str = "") -> str:
+    return f"outbound|{port}|{subset}|{host}"
+
+
+def inbound_cluster(port: int) -> str:
+    return f"inbound|{port}||"
+
+
+def parse_cluster(name: str) -> ClusterName | None:
+    """The parts of an Istio cluster name; None for names such as BlackHoleCluster."""
+    parts = name.split("|")
+    if len(parts) != 4 or not parts[1].isdigit():
+        return None
+    return ClusterName(parts[0], int(parts[1]), parts[2], parts[3])
+
+
+def cluster_sni(host: str, port: int, subset: str = "") -> str:
+    """The SNI of an mTLS connection to a cluster: `outbound_.80_.v1_.payment.default.svc.cluster.local`."""
+    return f"outbound_.{port}_.{subset}_.{host}"
+
+
+def service_fqdn(name: str, namespace: str, domain: str = DEFAULT_DOMAIN) -> str:
+    return f"{name}.{namespace}.svc.{domain}"
+
+
+def resolve_host(host: str, namespace: str, domain: str = DEFAULT_DOMAIN) -> str:
+    """A short name is completed in the namespace of the rule that uses it; `*`, IPs and dotted names stay.
+
+    Istio: ResolveShortnameToFQDN in pilot/pkg/model/config.go.
+    """
+    return host if "." in host or ":" in host or host == "*" else service_fqdn(host, namespace, domain)

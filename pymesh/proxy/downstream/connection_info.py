@@ -1,0 +1,19 @@
+"""What is known of a downstream connection once its filter chain is chosen."""
+
+from pymesh.proxy.tls.peer_identity import PeerIdentity
+
+
+class ConnectionInfo:
+    """One per accepted connection; addresses are `host:port` text, ready for logs. `peer` is None without mTLS."""
+
+    __slots__ = ("filter_chain", "is_tls", "listener", "local_address", "peer", "remote_address", "sni", "start")
+
+    def __init__(self, listener: str, local_address: str, remote_address: str, start: float) -> None:
+        self.listener = listener
+        self.filter_chain = ""
+        self.local_address = local_address
+        self.remote_address = remote_address
+        self.start = start
+        self.is_tls = False
+        self.sni = ""
+        self.peer: PeerIdentity | None = None

@@ -1,0 +1,1 @@
+"""String, header, query and path matchers, compiled once. Pure."""

@@ -1,0 +1,112 @@
+"""The one record of a stream: filled while it lives, read once when it completes. Nothing is computed here."""
+
+from typing import Any, Protocol
+
+from pymesh.proxy.telemetry.workload import Workload
+
+
+class Headers(Protocol):
+    """What telemetry asks of a head; the codec's HeaderMap is one."""
+
+    def get(self, name: bytes) -> bytes | None: ...
+
+
+class UpstreamHost(Protocol):
+    """What telemetry asks of an endpoint; upstream.Endpoint is one."""
+
+    address: str  # "127.0.0.1:8080"
+    workload: Workload
+
+
+class Service(Protocol):
+    """The service that a cluster stands for; `host` is its FQDN."""
+
+    name: str
+    namespace: str
+    host: str
+
+
+class StreamInfo:
+    """An HTTP request and its response, or a TCP connection. Times are time.monotonic() seconds, unless said otherwise.
+
+    `response_flags` are Envoy's short names (`UH`, `URX`); `response_code` is 0 while there is none, and stays 0 when
+    the downstream left first (Envoy prints 0 with flag DC). Sizes count body bytes.
+    """
+
+    __slots__ = (
+        "attempt_count",
+        "bytes_received",
+        "bytes_sent",
+        "connection_termination_details",
+        "downstream_local_address",
+        "downstream_peer",
+        "downstream_principal",
+        "downstream_remote_address",
+        "end",
+        "is_mtls",
+        "method",
+        "parent_span_id",
+        "path",
+        "protocol",
+        "request_headers",
+        "requested_server_name",
+        "response_code",
+        "response_code_details",
+        "response_flags",
+        "response_headers",
+        "route_name",
+        "sampled",
+        "service",
+        "span_id",
+        "start",
+        "start_time",
+        "trace_id",
+        "upstream_cluster",
+        "upstream_host",
+        "upstream_local_address",
+        "upstream_principal",
+        "upstream_transport_failure_reason",
+    )
+
+    def __init__(self, start: float, start_time: float) -> None:
+        self.start = start
+        self.start_time = start_time  # seconds since the epoch
+        self.end = 0.0
+        # downstream
+        self.downstream_local_address = ""
+        self.downstream_remote_address = ""
+        self.downstream_peer: Workload | None = None  # the client, where mTLS vouches for it
+        self.downstream_principal = ""  # its SPIFFE URI
+        self.requested_server_name = ""
+        self.is_mtls = False  # of the connection that the reporter stands on: downstream if inbound, else upstream
+        # request
+        self.method = b""
+        self.path = b""  # as it came, before any rewrite
+        self.protocol = b""
+        self.request_headers: Headers | None = None
+        self.bytes_received = 0
+        # response
+        self.response_code = 0
+        self.response_code_details = ""
+        self.response_flags: tuple[str, ...] = ()
+        self.response_headers: Headers | None = None
+        self.connection_termination_details = ""
+        self.bytes_sent = 0
+        # upstream
+        self.route_name = ""
+        self.upstream_cluster = ""
+        self.upstream_host: UpstreamHost | None = None
+        self.upstream_local_address = ""
+        self.upstream_principal = ""
+        self.upstream_transport_failure_reason = ""
+        self.service: Service | Any = None  # the destination service that the cluster says
+        self.attempt_count = 0
+        # trace: lower-case hex of W3C trace context; empty where nothing is traced
+        self.trace_id = ""
+        self.span_id = ""
+        self.parent_span_id = ""
+        self.sampled = False
+
+    def add_flag(self, flag: str) -> None:
+        if flag not in self.response_flags:
+            self.response_flags += (flag,)

@@ -1,0 +1,1 @@
+"""TLS contexts, secrets, the peer's identity and the workload's own certificate."""

@@ -1,0 +1,1 @@
+"""Clusters, their endpoints, which of them serves a request, and the connections to it."""
