@@ -1,0 +1,39 @@
+# `make demo`, `make test` and `make bench` do all set-up in .venv; they need Python >= 3.11, make, and a way to PyPI.
+
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: demo test lint format bench clean
+
+demo: .venv/demo.stamp
+	$(BIN)/pymesh demo
+
+test: .venv/test.stamp
+	$(BIN)/pytest
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/bench.stamp
+	$(BIN)/pytest benchmarks
+	$(BIN)/python benchmarks/compare.py
+
+clean:
+	rm -rf .venv dist build
+
+.venv/bin/python:
+	$(if $(PYTHON),,$(error pymesh needs Python 3.11 or newer))
+	$(PYTHON) -m venv .venv
+
+# One stamp for each extra of pyproject.toml.
+.venv/%.stamp: pyproject.toml .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
