@@ -1,0 +1,79 @@
+"""The fields of one HTTP head."""
+
+from collections.abc import Iterable
+
+Pair = tuple[bytes, bytes]
+
+
+class HeaderMap(dict[bytes, bytes]):
+    """Field names (lower-case) and values, in the order in which they came.
+
+    The dict itself holds the first value of each name, so `get` and `in` cost what a dict costs; `repeated` holds the
+    further values of the names that came more than once, which are written right after the first. Keys must not be
+    assigned directly where a name may have further values: `set`, `add` and `remove` keep both parts together.
+    """
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
+        super().__init__()
+        self.repeated: dict[bytes, list[bytes]] | None = None
+        for name, value in pairs:
+            self.add(name, value)
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        """All values of a name, in order."""
+        first = self.get(name)
+        if first is None:
+            return []
+        return [first, *self.repeated.get(name, ())] if self.repeated else [first]
+
+    def get_joined(self, name: bytes) -> bytes | None:
+        """All values of a list field as one (RFC 9110 5.3), or None."""
+        return b",".join(self.get_all(name)) if self.repeated and name in self.repeated else self.get(name)
+
+    def set(self, name: bytes, value: bytes) -> None:
+        """The field has this value only."""
+        self[name] = value
+        if self.repeated:
+            self.repeated.pop(name, None)
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """The field has this value too."""
+        if name not in self:
+            self[name] = value
+            return
+        if self.repeated is None:
+            self.repeated = {}
+        self.repeated.setdefault(name, []).append(value)
+
+    def append(self, name: bytes, value: bytes) -> None:
+        """Add to a list field's last member, as `a, b`: one field line, as Envoy appends to x-forwarded-for."""
+        present = self.get_joined(name)
+        self.set(name, value if not present else present + b"," + value)
+
+    def remove(self, name: bytes) -> None:
+        """No effect where there is no such field."""
+        if self.pop(name, None) is not None and self.repeated:
+            self.repeated.pop(name, None)
+
+    def pairs(self) -> Iterable[Pair]:
+        """Every field line; do not change the map meanwhile."""
+        return super().items() if not self.repeated else self._all_pairs()
+
+    def items(self) -> list[Pair]:  # type: ignore[override]  # a dict's items would lose the repeated values
+        return list(self.pairs())
+
+    def copy(self) -> "HeaderMap":
+        clone = HeaderMap()
+        clone.update(self)
+        if self.repeated:
+            clone.repeated = {name: list(values) for name, values in self.repeated.items()}
+        return clone
+
+    def _all_pairs(self) -> Iterable[Pair]:
+        repeated = self.repeated or {}
+        for name, value in super().items():
+            yield name, value
+            for further in repeated.get(name, ()):
+                yield name, further

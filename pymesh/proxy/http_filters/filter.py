@@ -1,0 +1,100 @@
+"""What an HTTP filter is, what it sees of a stream, and what it may answer.
+
+A filter is one object for each HTTP connection manager, made when its configuration is applied; what it must remember
+of a stream it keeps in an object of its own. Filters are synchronous and run in the order of the configuration; the
+last one, the router, is terminal.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
+
+from pymesh.protojson import Reader
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.telemetry.stream_info import StreamInfo
+from pymesh.proxy.telemetry.workload import Workload
+from pymesh.proxy.timers import Timers
+
+
+class FilterStatus(Enum):
+    """CONTINUE: the next filter is asked. STOP: whoever stopped the stream must call its `continue_request()`."""
+
+    CONTINUE = 0
+    STOP = 1
+
+
+CONTINUE = FilterStatus.CONTINUE
+STOP = FilterStatus.STOP
+
+
+class LocalReply(NamedTuple):
+    """An answer that the proxy itself gives. `details` is Envoy's response code detail, `flag` its response flag."""
+
+    status: int
+    body: bytes = b""
+    details: str = ""
+    flag: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class FilterContext(Protocol):
+    """What a filter may use of the proxy; downstream.context.ProxyContext is one."""
+
+    clusters: Any
+    telemetry: Any
+    tracer: Any
+    workload: Workload
+    node_type: str
+    timers: Timers
+    loop: asyncio.AbstractEventLoop
+
+
+class RouterStream(Protocol):
+    """The upstream half of a stream, as the downstream half sees it."""
+
+    def on_request_body(self, data: bytes) -> None: ...
+
+    def on_request_end(self, trailers: HeaderMap | None) -> None: ...
+
+    def on_downstream_closed(self) -> None: ...
+
+    def pause_response(self) -> None: ...
+
+    def resume_response(self) -> None: ...
+
+
+class FilterStream(Protocol):
+    """A stream as its filters see it: downstream.Stream."""
+
+    method: bytes
+    path: bytes
+    headers: HeaderMap
+    info: StreamInfo
+    match: Any  # routing's RouteMatch, or None
+    has_request_body: bool
+
+    def continue_request(self) -> None:
+        """Go on after STOP, with the next filter."""
+
+    def send_local_reply(self, reply: LocalReply) -> None:
+        """Answer now, from outside of the filter's own call."""
+
+
+class HttpFilter(Protocol):
+    def on_request(self, stream: Any) -> FilterStatus | LocalReply:
+        """The request's head is here; its body may follow."""
+
+
+class HttpFilterFactory(NamedTuple):
+    """One kind of filter: how it is known in a configuration and how one is made of it.
+
+    `decode` reads the filter's typed_config, `decode_route` its typed_per_filter_config of a route (None where there is
+    no such thing), `build` makes the live filter of what `decode` returned.
+    """
+
+    type_url: str
+    name: str
+    decode: Callable[[Reader], Any]
+    decode_route: Callable[[Reader], Any] | None
+    build: Callable[[Any, FilterContext], HttpFilter]

@@ -1,0 +1,84 @@
+"""The one module that knows which transports carry our bytes: aiofastnet's on uvloop, or the loop's own.
+
+`PYMESH_TRANSPORT=uvloop` switches to the loop's own. Nothing of ours is imported here.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+import aiofastnet
+
+ProtocolFactory = Callable[[], asyncio.BaseProtocol]
+
+USES_AIOFASTNET = os.environ.get("PYMESH_TRANSPORT", "aiofastnet") == "aiofastnet"
+
+
+async def connect(
+    loop: asyncio.AbstractEventLoop,
+    factory: ProtocolFactory,
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None = None,
+    server_hostname: str | None = None,
+) -> asyncio.Transport:
+    """Open a TCP connection, with TLS where a context is given (`server_hostname` is its SNI; "" sends none).
+
+    Raises OSError (ssl.SSLError among them). The caller bounds the time.
+    """
+    name = (server_hostname or "") if tls is not None else None
+    if USES_AIOFASTNET:
+        transport, _ = await aiofastnet.create_connection(loop, factory, host, port, ssl=tls, server_hostname=name)
+    else:
+        transport, _ = await loop.create_connection(factory, host, port, ssl=tls, server_hostname=name)
+    return transport
+
+
+async def accept(
+    loop: asyncio.AbstractEventLoop,
+    factory: ProtocolFactory,
+    sock: socket.socket,
+    *,
+    tls: ssl.SSLContext | None = None,
+    handshake_timeout: float | None = None,
+) -> asyncio.Transport:
+    """Put a protocol on an accepted, non-blocking socket; returns when the TLS handshake, if any, is done.
+
+    `handshake_timeout` in seconds. Raises OSError (ssl.SSLError among them); the socket is closed then.
+    """
+    timeout = handshake_timeout if tls is not None else None
+    if USES_AIOFASTNET:
+        transport, _ = await aiofastnet.connect_accepted_socket(
+            loop, factory, sock, ssl=tls, ssl_handshake_timeout=timeout
+        )
+    else:
+        transport, _ = await loop.connect_accepted_socket(factory, sock, ssl=tls, ssl_handshake_timeout=timeout)
+    return transport
+
+
+async def listen(
+    loop: asyncio.AbstractEventLoop, factory: ProtocolFactory, sock: socket.socket, *, backlog: int = 1024
+) -> asyncio.AbstractServer:
+    """Accept plaintext connections on a bound socket; the server owns the socket."""
+    if USES_AIOFASTNET:
+        return await aiofastnet.create_server(loop, factory, sock=sock, backlog=backlog)
+    return await loop.create_server(factory, sock=sock, backlog=backlog)
+
+
+async def start_tls(
+    loop: asyncio.AbstractEventLoop,
+    transport: asyncio.Transport,
+    protocol: asyncio.BaseProtocol,
+    tls: ssl.SSLContext,
+    *,
+    server_side: bool = False,
+    server_hostname: str | None = None,
+) -> asyncio.Transport:
+    """TLS over a transport that has carried plaintext so far. Raises OSError."""
+    start = aiofastnet.start_tls if USES_AIOFASTNET else type(loop).start_tls
+    upgraded = await start(loop, transport, protocol, tls, server_side=server_side, server_hostname=server_hostname)
+    assert upgraded is not None
+    return upgraded
