@@ -1,0 +1,54 @@
+"""Messages of networking.istio.io that several kinds share: destinations, string matches, percentages, selectors.
+
+https://istio.io/latest/docs/reference/config/networking/
+"""
+
+from typing import dataclass_transform
+
+import msgspec
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+class Message(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A proto message of Istio's API. Field names are the proto's; alternatives of a oneof are None where not chosen.
+
+    Durations stay text as the user wrote them (`protojson.parse_go_duration` reads them).
+    """
+
+
+class PortSelector(Message):
+    number: int = 0
+
+
+class Destination(Message):
+    """Without a port: the service's only one, or else the listener's."""
+
+    host: str = ""
+    subset: str = ""
+    port: PortSelector | None = None
+
+
+class StringMatch(Message):
+    """oneof match_type. None of them set: presence, where a header is matched. `regex` is RE2 and matches whole."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = None
+
+
+class Percent(Message):
+    """0..100."""
+
+    value: float = 0.0
+
+
+class WorkloadSelector(Message):
+    """Istio's type.v1beta1.WorkloadSelector."""
+
+    match_labels: dict[str, str] = {}
+
+
+class LabelSelector(Message):
+    """Istio's networking WorkloadSelector (ServiceEntry, DestinationRule of old): bare labels."""
+
+    labels: dict[str, str] = {}
