@@ -1,0 +1,222 @@
+"""HTTP to the control plane: trust, certificate signing, registration, polls, telemetry. No retry and no state of xDS.
+
+Trust begins with the join token, which carries the hash of the mesh's root certificate: the first contact fetches the
+root without verifying and compares. From then on the control plane's certificate is verified against that root, and
+once the proxy has a certificate of its own, both sides are.
+"""
+
+import base64
+import hashlib
+import logging
+import ssl
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from pymesh import xds
+from pymesh.errors import ControlUnreachableError, PymeshError
+from pymesh.state_dir import write_private
+
+log = logging.getLogger(__name__)
+
+CONTROL_HOSTNAME = "istiod.istio-system.svc"  # the name in the control plane's certificate
+_JSON = {"Content-Type": "application/json"}
+_CALL_SECONDS = 5.0
+_CONNECT_SECONDS = 2.0
+_MOST_ERROR_CHARACTERS = 300
+
+_T = TypeVar("_T")
+
+
+class ControlRefusedError(PymeshError):
+    """The control plane answered, and said no."""
+
+
+class UnknownNonceError(PymeshError):
+    """410: the control plane does not know what this proxy holds; poll anew from the versions."""
+
+
+class JoinToken(msgspec.Struct, frozen=True):
+    """The claims that matter to the bearer. The signature is for the control plane to check."""
+
+    ca_sha256: str = ""
+
+
+class ControlClient:
+    """One control plane. The URL and the token are asked for anew each time: the control plane may move or come later.
+
+    Every call raises ControlUnreachableError when no answer came, and ControlRefusedError for an answer of 4xx or 5xx.
+    """
+
+    def __init__(self, find_url: Callable[[], str], find_token: Callable[[], str | None], root_file: Path) -> None:
+        self._find_url = find_url
+        self._find_token = find_token
+        self._root_file = root_file
+        self._certificate: tuple[Path, Path] | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def url(self) -> str:
+        return self._find_url()
+
+    @property
+    def root_certificate(self) -> str | None:
+        """The mesh's root as PEM, once it is known."""
+        return self._root_file.read_text() if self._root_file.exists() else None
+
+    def use_certificate(self, chain_file: Path, key_file: Path) -> None:
+        """Show this certificate from the next connection on; again after each renewal."""
+        self._certificate = (chain_file, key_file)
+        self._tls = None
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # what the control plane serves
+
+    async def poll(self, poll: xds.DeltaPoll, seconds: float = xds.POLL_SECONDS) -> xds.DeltaAnswer | None:
+        """One long-poll; None when nothing changed. Raises UnknownNonceError too."""
+        status, body = await self._call("POST", xds.DELTA_PATH, poll, seconds + xds.POLL_GRACE)
+        if status == HTTPStatus.NOT_MODIFIED:
+            return None
+        return _decode(body, xds.DeltaAnswer)
+
+    async def sign(self, csr: str) -> tuple[str, ...]:
+        """Have a PEM CSR signed: the chain, leaf first, root last. Proof is the certificate, or else the join token."""
+        _, body = await self._call("POST", xds.CERTIFICATE_PATH, xds.CertificateRequest(csr), _CALL_SECONDS)
+        return _decode(body, xds.CertificateResponse).cert_chain
+
+    async def register(self, namespace: str, name: str, registration: xds.Registration) -> None:
+        await self._call("PUT", f"{xds.WORKLOADS_PATH}/{namespace}/{name}", registration, xds.LEASE_SECONDS)
+
+    async def deregister(self, namespace: str, name: str, seconds: float) -> None:
+        """Answers when every connected proxy has dropped the endpoint, or after `seconds` with an error."""
+        await self._call("DELETE", f"{xds.WORKLOADS_PATH}/{namespace}/{name}", None, seconds)
+
+    async def export(self, path: str, body: bytes, content_type: str = "application/x-protobuf") -> None:
+        """OTLP over HTTP to xds.TRACES_PATH or xds.METRICS_PATH."""
+        await self._call("POST", path, body, _CALL_SECONDS, {"Content-Type": content_type})
+
+    # one call
+
+    async def _call(
+        self, method: str, path: str, body: object, seconds: float, headers: dict[str, str] = _JSON
+    ) -> tuple[int, bytes]:
+        tls = await self._context()
+        data = body if isinstance(body, bytes) else None if body is None else msgspec.json.encode(body)
+        return await self._request(method, path, data, seconds, headers | self._proof(), tls)
+
+    async def _request(
+        self, method: str, path: str, data: bytes | None, seconds: float, headers: dict[str, str], tls: ssl.SSLContext
+    ) -> tuple[int, bytes]:
+        url = self.url
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+        try:
+            async with self._open_session().request(
+                method,
+                url + path,
+                data=data,
+                headers=headers,
+                ssl=tls,
+                server_hostname=CONTROL_HOSTNAME,
+                timeout=timeout,
+            ) as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ControlUnreachableError(_reason(error)) from error
+        if response.status == HTTPStatus.GONE:
+            raise UnknownNonceError(url)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise ControlRefusedError(f"{response.status} {_message(answer)}")
+        return response.status, answer
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # trust_env stays off: http_proxy may well be this sidecar
+            self._session = aiohttp.ClientSession(headers={"User-Agent": "pymesh-proxy"})
+        return self._session
+
+    def _proof(self) -> dict[str, str]:
+        token = None if self._certificate else self._find_token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    # trust
+
+    async def _context(self) -> ssl.SSLContext:
+        root = self.root_certificate or await self._fetch_root()
+        if self._tls is None:
+            self._tls = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=root)
+            if self._certificate is not None:
+                self._tls.load_cert_chain(*self._certificate)
+        return self._tls
+
+    async def _fetch_root(self) -> str:
+        """Get the mesh's root certificate, and believe it if it has the hash that the join token names."""
+        token = self._find_token()
+        if token is None:
+            raise ControlUnreachableError("there is no join token yet")
+        expected = decode_join_token(token).ca_sha256
+        _, body = await self._request("GET", xds.ROOT_CERTIFICATE_PATH, None, _CALL_SECONDS, {}, _unverified())
+        pem = body.decode("ascii", "replace")
+        if _sha256_of(pem) != expected:
+            raise ControlRefusedError(f"{self.url} is not the control plane that the join token is for: other root")
+        write_private(self._root_file, pem)
+        return pem
+
+
+def decode_join_token(token: str) -> JoinToken:
+    """The claims of a JWT, unverified. Raises PymeshError for something else."""
+    parts = token.split(".")
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return msgspec.json.decode(payload, type=JoinToken)
+    except (IndexError, ValueError) as error:  # msgspec's and binascii's errors are ValueErrors
+        raise ControlRefusedError("the join token is not one") from error
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _sha256_of(pem: str) -> str:
+    try:
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.strip())).hexdigest()
+    except ValueError:
+        return ""
+
+
+def _decode(body: bytes, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise ControlRefusedError(f"the answer is not a {kind.__name__}: {error}") from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        return error.os_error.strerror or str(error.os_error)
+    return str(error) or type(error).__name__
+
+
+def _message(body: bytes) -> str:
+    """The message of a Kubernetes Status or of plain text, on one line."""
+    text = body.decode("utf-8", "replace")
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        found = None
+    if isinstance(found, dict):
+        text = str(found.get("message") or found.get("error") or text)
+    return " ".join(text.split())[:_MOST_ERROR_CHARACTERS]

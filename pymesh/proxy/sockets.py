@@ -1,0 +1,85 @@
+"""The sockets that a proxy binds before it has any configuration, so that it can say where it will listen."""
+
+import errno
+import ipaddress
+import os
+import socket
+
+from pymesh.errors import UsageError
+from pymesh.xds import Address
+
+_BACKLOG = 1024
+_DOCUMENTATION_ADDRESS = ("192.0.2.1", 9)  # RFC 5737; routed, never reached: a UDP connect sends nothing
+
+
+def bind_address(address: Address, preferred_port: int = 0) -> socket.socket:
+    """Bind and listen. Port 0 means `preferred_port`, if it is free, else any. Raises UsageError.
+
+    It listens at once because SO_REUSEADDR shows an occupied port only then. Who connects before the proxy is
+    configured waits in the backlog.
+    """
+    if address.port == 0 and preferred_port:
+        try:
+            return _listen(address.host, preferred_port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise _usage_error(address, error) from error
+    try:
+        return _listen(address.host, address.port)
+    except OSError as error:
+        raise _usage_error(address, error) from error
+
+
+def bound_address(sock: socket.socket) -> Address:
+    host, port = sock.getsockname()[:2]
+    return Address(host, port)
+
+
+def advertised_host(bind_host: str) -> str:
+    """Where peers reach a socket bound to `bind_host`: that host, or for a wildcard this machine's own address."""
+    if not is_wildcard(bind_host):
+        return bind_host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_DOCUMENTATION_ADDRESS)
+        except OSError:  # no route: a machine without a network
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def is_wildcard(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def can_bind_privileged_ports() -> bool:
+    """Whether this process may listen on ports below 1024 (root, CAP_NET_BIND_SERVICE, or a lowered kernel limit)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 1))
+        except OSError as error:
+            return error.errno not in (errno.EACCES, errno.EPERM)
+        return True
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _usage_error(address: Address, error: OSError) -> UsageError:
+    # gaierror numbers are not errno's; its own text is the better one
+    reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+    return UsageError(f"cannot listen on {address}: {reason}")
