@@ -23,6 +23,34 @@ TLS_MODE_LABEL = "security.istio.io/tlsMode"
 CANONICAL_NAME_LABEL = "service.istio.io/canonical-name"
 CANONICAL_REVISION_LABEL = "service.istio.io/canonical-revision"
 
+# Labels that name a workload's service and version where the canonical ones are absent.
+APP_LABEL = "app"
+VERSION_LABEL = "version"
+
+# Annotations of a WorkloadEntry that a sidecar registered, and the label of a Service that the registry declared.
+SERVICE_ANNOTATION = "pymesh.dev/service"
+INBOUND_PORT_ANNOTATION = "pymesh.dev/inbound-port"
+APP_PORT_ANNOTATION = "pymesh.dev/app-port"
+APP_PROTOCOL_ANNOTATION = "pymesh.dev/app-protocol"
+WORKLOAD_NAME_ANNOTATION = "pymesh.dev/workload-name"
+LEASE_ANNOTATION = "pymesh.dev/lease"
+MANAGED_BY_LABEL = "pymesh.dev/managed-by"
+MANAGED_BY_REGISTRY = "registry"
+
+# On a Service: the namespaces that see it (Istio's annotation).
+EXPORT_TO_ANNOTATION = "networking.istio.io/exportTo"
+
+# Keys of `filter_metadata` in endpoints and clusters.
+ISTIO_METADATA = "istio"
+TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
+TLS_MODE = "tlsMode"
+
+# SDS names of the workload's own certificate and of the roots that it trusts; a gateway's credentials have a prefix.
+OWN_CERTIFICATE = "default"
+ROOT_CA = "ROOTCA"
+CREDENTIAL_PREFIX = "kubernetes://"
+CA_CREDENTIAL_SUFFIX = "-cacert"
+
 # ALPN by which a mesh peer is known on a port that also takes plaintext and foreign TLS.
 MESH_ALPN = ("istio-peer-exchange", "istio")
 
