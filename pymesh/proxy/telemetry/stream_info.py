@@ -11,6 +11,14 @@ class Headers(Protocol):
     def get(self, name: bytes) -> bytes | None: ...
 
 
+class MutableHeaders(Headers, Protocol):
+    """What the tracer asks of a request's head."""
+
+    def set(self, name: bytes, value: bytes) -> None: ...
+
+    def remove(self, name: bytes) -> object: ...
+
+
 class UpstreamHost(Protocol):
     """What telemetry asks of an endpoint; upstream.Endpoint is one."""
 

@@ -1,0 +1,72 @@
+"""The names, helps, labels and buckets of every metric of a proxy. Nothing is counted here.
+
+https://istio.io/latest/docs/reference/config/metrics/
+"""
+
+from typing import NamedTuple
+
+COUNTER = "counter"
+GAUGE = "gauge"
+HISTOGRAM = "histogram"
+
+
+class Metric(NamedTuple):
+    name: str
+    kind: str
+    help: str
+    unit: str = ""  # in UCUM, as OTLP wants it
+
+
+# Upper bounds, `le`, of Envoy's histograms; the last bucket, +Inf, is not written here.
+BUCKETS = (
+    *(0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 30_000.0, 60_000.0),
+    *(300_000.0, 600_000.0, 1_800_000.0, 3_600_000.0),
+)
+
+PEER_LABELS = (
+    *("reporter", "source_workload", "source_canonical_service", "source_canonical_revision"),
+    *("source_workload_namespace", "source_principal", "source_app", "source_version", "source_cluster"),
+    *("destination_workload", "destination_workload_namespace", "destination_principal", "destination_app"),
+    *("destination_version", "destination_service", "destination_canonical_service"),
+    *("destination_canonical_revision", "destination_service_name", "destination_service_namespace"),
+    "destination_cluster",
+)
+HTTP_LABELS = (
+    *PEER_LABELS,
+    *("request_protocol", "response_code", "grpc_response_status", "response_flags", "connection_security_policy"),
+)
+TCP_LABELS = (*PEER_LABELS, "request_protocol", "response_flags", "connection_security_policy")
+
+REQUESTS_TOTAL = Metric("istio_requests_total", COUNTER, "Requests that were completed.")
+REQUEST_DURATION = Metric("istio_request_duration_milliseconds", HISTOGRAM, "Duration of requests.", "ms")
+REQUEST_BYTES = Metric("istio_request_bytes", HISTOGRAM, "Size of request bodies.", "By")
+RESPONSE_BYTES = Metric("istio_response_bytes", HISTOGRAM, "Size of response bodies.", "By")
+TCP_SENT_BYTES = Metric("istio_tcp_sent_bytes_total", COUNTER, "Bytes sent to the client of TCP connections.", "By")
+TCP_RECEIVED_BYTES = Metric("istio_tcp_received_bytes_total", COUNTER, "Bytes received from TCP clients.", "By")
+TCP_OPENED = Metric("istio_tcp_connections_opened_total", COUNTER, "TCP connections that were opened.")
+TCP_CLOSED = Metric("istio_tcp_connections_closed_total", COUNTER, "TCP connections that were closed.")
+
+# Of the proxy itself. What a component registers, it finds here.
+DOWNSTREAM_CX_TOTAL = Metric("envoy_listener_downstream_cx_total", COUNTER, "Connections that listeners accepted.")
+DOWNSTREAM_CX_ACTIVE = Metric("envoy_listener_downstream_cx_active", GAUGE, "Open downstream connections.")
+DOWNSTREAM_RQ_ACTIVE = Metric("envoy_http_downstream_rq_active", GAUGE, "Requests in flight.")
+UPSTREAM_CX_TOTAL = Metric("envoy_cluster_upstream_cx_total", COUNTER, "Connections opened to endpoints.")
+UPSTREAM_CX_ACTIVE = Metric("envoy_cluster_upstream_cx_active", GAUGE, "Open connections to endpoints.")
+UPSTREAM_RQ_RETRY = Metric("envoy_cluster_upstream_rq_retry", COUNTER, "Retries of requests.")
+CONFIG_REJECTED = Metric("pymesh_config_rejected_total", COUNTER, "xDS resources that this proxy did not accept.")
+CONFIG_UPDATES = Metric("pymesh_config_updates_total", COUNTER, "xDS responses that this proxy applied.")
+CONTROL_CONNECTED = Metric("envoy_control_plane_connected_state", GAUGE, "1 while the control plane answers, else 0.")
+CERT_EXPIRY = Metric("cert_expiry_seconds", GAUGE, "Seconds until the workload certificate expires.", "s")
+STREAM_CRASHES = Metric("pymesh_stream_crashes_total", COUNTER, "Streams ended by a bug, each with a traceback.")
+
+# Of telemetry.
+SERIES_OVERFLOW = Metric("pymesh_series_overflow_total", COUNTER, "Streams counted under the catch-all series.")
+ACCESS_LOG_DROPPED = Metric("pymesh_access_log_dropped_total", COUNTER, "Access log lines that were not written.")
+SPANS_DROPPED = Metric("pymesh_spans_dropped_total", COUNTER, "Spans that never reached the control plane.")
+METRICS_DROPPED = Metric("pymesh_metric_exports_failed_total", COUNTER, "Metric exports that did not arrive.")
+
+# Of the process: Prometheus' standard names.
+PROCESS_CPU = Metric("process_cpu_seconds_total", COUNTER, "User and system CPU time of the process.", "s")
+PROCESS_RSS = Metric("process_resident_memory_bytes", GAUGE, "Resident memory of the process.", "By")
+PROCESS_FDS = Metric("process_open_fds", GAUGE, "Open file descriptors of the process.")
+PROCESS_START = Metric("process_start_time_seconds", GAUGE, "When the process started, since the epoch.", "s")

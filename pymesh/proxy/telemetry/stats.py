@@ -1,0 +1,208 @@
+"""Istio's standard metrics: series of plain integers, found by a small key. No label text is made per request.
+
+A series is found in two steps. `_Cache` maps what a stream shows (cluster, peer, code, flags) to its series; on a miss
+the label values are worked out and name the series. Caches are dropped when full; series are kept, and bounded.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND, Direction
+from pymesh.proxy.telemetry.labels import LocalPeer, has_host_fallback, http_labels, overflow_labels, tcp_labels
+from pymesh.proxy.telemetry.metric_names import (
+    BUCKETS,
+    HTTP_LABELS,
+    REQUEST_BYTES,
+    REQUEST_DURATION,
+    RESPONSE_BYTES,
+    TCP_CLOSED,
+    TCP_LABELS,
+    TCP_OPENED,
+    TCP_RECEIVED_BYTES,
+    TCP_SENT_BYTES,
+    Metric,
+)
+from pymesh.proxy.telemetry.stream_info import StreamInfo
+
+MAX_SERIES = 2_000  # of each of the two kinds
+MAX_CACHED = 4_096
+
+
+class HttpSeries:
+    """Three histograms that share their label values; the number of requests is the number of durations.
+
+    `*_counts` are one integer a bucket, not cumulative, the last one above every bound.
+    """
+
+    __slots__ = (
+        "duration_counts",
+        "duration_sum",
+        "labels",
+        "request_counts",
+        "request_sum",
+        "response_counts",
+        "response_sum",
+    )
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+        self.duration_counts = [0] * (len(BUCKETS) + 1)
+        self.duration_sum = 0.0  # milliseconds
+        self.request_counts = [0] * (len(BUCKETS) + 1)
+        self.request_sum = 0  # bytes
+        self.response_counts = [0] * (len(BUCKETS) + 1)
+        self.response_sum = 0  # bytes
+
+    @property
+    def requests(self) -> int:
+        return sum(self.duration_counts)
+
+    def histograms(self) -> Iterator[tuple[Metric, list[int], float]]:
+        yield REQUEST_DURATION, self.duration_counts, self.duration_sum
+        yield REQUEST_BYTES, self.request_counts, self.request_sum
+        yield RESPONSE_BYTES, self.response_counts, self.response_sum
+
+
+class TcpSeries:
+    __slots__ = ("closed", "labels", "opened", "received_bytes", "sent_bytes")
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+        self.opened = 0
+        self.closed = 0
+        self.sent_bytes = 0
+        self.received_bytes = 0
+
+    def counters(self) -> Iterator[tuple[Metric, int]]:
+        yield TCP_OPENED, self.opened
+        yield TCP_CLOSED, self.closed
+        yield TCP_SENT_BYTES, self.sent_bytes
+        yield TCP_RECEIVED_BYTES, self.received_bytes
+
+
+class _OpenConnection:
+    """A TCP connection that still lives, and how many of its bytes are counted already."""
+
+    __slots__ = ("received", "sent", "series")
+
+    def __init__(self, series: TcpSeries) -> None:
+        self.series = series
+        self.sent = 0
+        self.received = 0
+
+    def count(self, info: StreamInfo) -> None:
+        self.series.sent_bytes += info.bytes_sent - self.sent
+        self.series.received_bytes += info.bytes_received - self.received
+        self.sent, self.received = info.bytes_sent, info.bytes_received
+
+
+class Stats:
+    """`overflows` counts the streams that went to the catch-all series because MAX_SERIES were there."""
+
+    def __init__(self, local: LocalPeer, max_series: int = MAX_SERIES) -> None:
+        self.local = local
+        self.overflows = 0
+        self._max_series = max_series
+        self._http: dict[tuple[str, ...], HttpSeries] = {}
+        self._tcp: dict[tuple[str, ...], TcpSeries] = {}
+        self._open: dict[StreamInfo, _OpenConnection] = {}
+        # What a stream shows -> (its service, series). The service is compared by identity: a cluster keeps its name
+        # when the service behind it gets another one.
+        self._outbound: dict[Any, tuple[Any, HttpSeries]] = {}
+        self._inbound: dict[Any, tuple[Any, HttpSeries]] = {}
+
+    def on_request(self, info: StreamInfo, direction: Direction) -> None:
+        key: Any
+        if direction is INBOUND:
+            cache = self._inbound
+            key = (
+                info.upstream_cluster,
+                info.downstream_peer,
+                info.downstream_principal,
+                info.response_code,
+                info.response_flags,
+            )
+        else:
+            cache = self._outbound
+            host = info.upstream_host
+            key = (
+                info.upstream_cluster,
+                host.workload if host is not None else None,
+                info.upstream_principal,
+                info.response_code,
+                info.response_flags,
+            )
+        entry = cache.get(key)
+        if entry is None or entry[0] is not info.service:
+            entry = self._resolve(cache, key, info, direction)
+        series = entry[1]
+        duration = (info.end - info.start) * 1000.0
+        series.duration_counts[bisect_left(BUCKETS, duration)] += 1
+        series.duration_sum += duration
+        size = info.bytes_received
+        series.request_counts[bisect_left(BUCKETS, size) if size else 0] += 1
+        series.request_sum += size
+        size = info.bytes_sent
+        series.response_counts[bisect_left(BUCKETS, size) if size else 0] += 1
+        series.response_sum += size
+
+    def on_tcp_open(self, info: StreamInfo, direction: Direction) -> None:
+        series = self._tcp_series(info, direction)
+        series.opened += 1
+        self._open[info] = _OpenConnection(series)
+
+    def on_tcp_close(self, info: StreamInfo, direction: Direction) -> None:
+        """A connection that was refused before it was ever open is opened and closed here, as Istio counts it."""
+        if info not in self._open:
+            self.on_tcp_open(info, direction)
+        connection = self._open.pop(info)
+        connection.count(info)
+        connection.series.closed += 1
+
+    def http_series(self) -> Iterable[HttpSeries]:
+        return self._http.values()
+
+    def tcp_series(self) -> Iterable[TcpSeries]:
+        """Counts what open connections have moved up to now first: a connection pool to a database never closes."""
+        for info, connection in self._open.items():
+            connection.count(info)
+        return self._tcp.values()
+
+    @property
+    def open_tcp_connections(self) -> int:
+        return len(self._open)
+
+    def _resolve(
+        self, cache: dict[Any, tuple[Any, HttpSeries]], key: Any, info: StreamInfo, direction: Direction
+    ) -> tuple[Any, HttpSeries]:
+        entry = (info.service, self._http_series(info, direction))
+        # TLS neither proves nor bounds a Host, and the key does not hold it.
+        if not has_host_fallback(info, direction, self.local):
+            if len(cache) >= MAX_CACHED:
+                cache.clear()
+            cache[key] = entry
+        return entry
+
+    def _http_series(self, info: StreamInfo, direction: Direction) -> HttpSeries:
+        labels = http_labels(info, direction, self.local)
+        series = self._http.get(labels)
+        if series is None:
+            if len(self._http) >= self._max_series:
+                self.overflows += 1
+                labels = overflow_labels(HTTP_LABELS, direction)
+            series = self._http.setdefault(labels, HttpSeries(labels))
+        return series
+
+    def _tcp_series(self, info: StreamInfo, direction: Direction) -> TcpSeries:
+        labels = tcp_labels(info, direction, self.local)
+        series = self._tcp.get(labels)
+        if series is None:
+            if len(self._tcp) >= self._max_series:
+                self.overflows += 1
+                labels = overflow_labels(TCP_LABELS, direction)
+            series = self._tcp.setdefault(labels, TcpSeries(labels))
+        return series
+
+
+__all__ = ["INBOUND", "OUTBOUND", "HttpSeries", "Stats", "TcpSeries"]

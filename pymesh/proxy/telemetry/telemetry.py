@@ -1,0 +1,75 @@
+"""The facade: what the data plane tells of a finished stream, and who hears of it."""
+
+from typing import Protocol
+
+from pymesh.names import INBOUND_PASSTHROUGH_CLUSTER
+from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND, Direction
+from pymesh.proxy.telemetry.labels import LocalPeer
+from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
+from pymesh.proxy.telemetry.stats import Stats
+from pymesh.proxy.telemetry.stream_info import StreamInfo
+from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, Workload
+
+
+class Log(Protocol):
+    """AccessLog is one."""
+
+    def log(self, info: StreamInfo) -> None: ...
+
+
+class Spans(Protocol):
+    """SpanExporter is one."""
+
+    def on_span(self, info: StreamInfo, direction: Direction) -> None: ...
+
+
+class Telemetry:
+    """Every stream passes here once, when it is complete and its StreamInfo will not change any more.
+
+    Without arguments it counts only, and knows nothing of its own workload: enough for tests.
+    """
+
+    def __init__(
+        self,
+        workload: Workload = UNKNOWN_WORKLOAD,
+        *,
+        principal: str = "",
+        is_gateway: bool = False,
+        access_log: Log | None = None,
+        spans: Spans | None = None,
+    ) -> None:
+        self.stats = Stats(LocalPeer(workload, principal, is_gateway))
+        self.metrics = ProxyMetrics()
+        self._access_log = access_log
+        self._spans = spans
+
+    def on_request(self, info: StreamInfo, direction: Direction) -> None:
+        """An HTTP stream is complete; `info.end` is set."""
+        self.stats.on_request(info, direction)
+        if info.sampled and self._spans is not None:
+            self._spans.on_span(info, direction)
+        if self._access_log is not None:
+            self._access_log.log(info)
+
+    def on_tcp_open(self, info: StreamInfo, direction: Direction | None = None) -> None:
+        """A TCP connection has its upstream; the fields that are labels are filled."""
+        self.stats.on_tcp_open(info, direction or _direction_of(info))
+
+    def on_tcp_close(self, info: StreamInfo, direction: Direction | None = None) -> None:
+        """Also for a connection that never got an upstream."""
+        self.stats.on_tcp_close(info, direction or _direction_of(info))
+        if self._access_log is not None:
+            self._access_log.log(info)
+
+    def expose(self) -> bytes:
+        """The body of `/stats/prometheus`."""
+        raise NotImplementedError
+
+
+def _direction_of(info: StreamInfo) -> Direction:
+    cluster = info.upstream_cluster
+    is_inbound = cluster.startswith("inbound|") or cluster == INBOUND_PASSTHROUGH_CLUSTER
+    return INBOUND if is_inbound else OUTBOUND
+
+
+__all__ = ["INBOUND", "OUTBOUND", "Direction", "Telemetry"]

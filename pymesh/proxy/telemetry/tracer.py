@@ -1,0 +1,62 @@
+"""W3C trace context: ids and the sampling decision of a stream. No span is made here.
+
+https://www.w3.org/TR/trace-context/
+"""
+
+import random
+import re
+
+from pymesh.proxy.telemetry.stream_info import MutableHeaders, StreamInfo
+
+DEFAULT_SAMPLING = 1.0  # percent, Istio's default
+
+_TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]([0-9a-f])(-.*)?")
+_SAMPLED_DIGITS = b"13579bdf"  # last hex digit of the flags with the sampled bit set
+_NO_TRACE = b"0" * 32
+_NO_SPAN = b"0" * 16
+
+
+class Tracer:
+    """Continues the caller's trace, or starts one and samples `percent` of them.
+
+    A trace that is not sampled is propagated too, so that no later hop decides anew. `random_source` is for tests.
+    """
+
+    def __init__(self, percent: float = DEFAULT_SAMPLING, random_source: random.Random | None = None) -> None:
+        self.percent = percent
+        source = random_source or random.Random()
+        self._random = source.random
+        self._bits = source.getrandbits
+
+    def start(self, info: StreamInfo, headers: MutableHeaders) -> None:
+        """Fill the trace fields of `info` and write the `traceparent` that the next hop gets.
+
+        `tracestate` is passed on as it is, unless it belonged to a traceparent that is invalid.
+        """
+        traceparent = headers.get(b"traceparent")
+        if traceparent is None or not self._continue(info, traceparent):
+            self._start_root(info)
+            if traceparent is not None:
+                headers.remove(b"tracestate")
+        flags = "01" if info.sampled else "00"
+        headers.set(b"traceparent", f"00-{info.trace_id}-{info.span_id}-{flags}".encode())
+
+    def _continue(self, info: StreamInfo, traceparent: bytes) -> bool:
+        match = _TRACEPARENT.fullmatch(traceparent)
+        if match is None:
+            return False
+        version, trace_id, parent_id, flags, rest = match.groups()
+        # Only a version later than 00 may have more fields.
+        if trace_id == _NO_TRACE or parent_id == _NO_SPAN or version == b"ff" or (version == b"00" and rest):
+            return False
+        info.trace_id = trace_id.decode()
+        info.parent_span_id = parent_id.decode()
+        info.span_id = f"{self._bits(64):016x}"
+        info.sampled = flags in _SAMPLED_DIGITS
+        return True
+
+    def _start_root(self, info: StreamInfo) -> None:
+        ids = f"{self._bits(192):048x}"
+        info.trace_id = ids[:32]
+        info.span_id = ids[32:]
+        info.sampled = self._random() * 100.0 < self.percent
