@@ -1,0 +1,49 @@
+import pytest
+
+from pymesh.errors import UsageError
+from pymesh.proxy.sockets import advertised_host, bind_address, bound_address
+from pymesh.xds import Address
+
+ANY_PORT = Address("127.0.0.1", 0)
+
+
+def test_port_zero_is_any_free_port() -> None:
+    with bind_address(ANY_PORT) as sock:
+        assert bound_address(sock).port > 0
+
+
+def test_the_preferred_port_is_taken_when_it_is_free() -> None:
+    with bind_address(ANY_PORT) as sock:
+        port = bound_address(sock).port
+    with bind_address(ANY_PORT, port) as again:
+        assert bound_address(again) == Address("127.0.0.1", port)
+
+
+def test_another_port_is_taken_when_the_preferred_one_is_not_free() -> None:
+    with bind_address(ANY_PORT) as first, bind_address(ANY_PORT, bound_address(first).port) as second:
+        assert bound_address(second) != bound_address(first)
+
+
+def test_an_occupied_port_is_a_usage_error_of_one_clear_line() -> None:
+    with bind_address(ANY_PORT) as first:
+        address = bound_address(first)
+        with pytest.raises(UsageError, match=f"cannot listen on {address}: Address already in use"):
+            bind_address(address)
+
+
+def test_a_host_that_is_not_ours_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"cannot listen on 192\.0\.2\.1:0"):
+        bind_address(Address("192.0.2.1", 0))
+
+
+def test_a_host_that_does_not_exist_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"cannot listen on no\.such\.host\.invalid:0"):
+        bind_address(Address("no.such.host.invalid", 0))
+
+
+def test_a_bound_host_is_advertised_as_it_is() -> None:
+    assert advertised_host("127.0.0.1") == "127.0.0.1"
+
+
+def test_a_wildcard_is_never_advertised() -> None:
+    assert advertised_host("0.0.0.0") not in ("0.0.0.0", "")
