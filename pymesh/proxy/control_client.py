@@ -8,6 +8,7 @@ once the proxy has a certificate of its own, both sides are.
 import base64
 import hashlib
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from http import HTTPStatus
@@ -206,7 +207,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-        return error.os_error.strerror or str(error.os_error)
+        number = error.os_error.errno or 0
+        return os.strerror(number) if number > 0 else str(error.os_error)  # below 0 are getaddrinfo's
     return str(error) or type(error).__name__
 
 
