@@ -1,0 +1,41 @@
+"""What matchers are compiled to, and what they look at. Pure."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from pymesh.proxy.codec.header_map import HeaderMap
+
+
+class Request(Protocol):
+    """What matchers and routes see of a request. `path` has the query; a CONNECT has an empty path.
+
+    `scheme` is what the client meant (x-forwarded-proto), `is_tls` what its connection to us is. Addresses are
+    `host:port` text of the downstream connection.
+    """
+
+    @property
+    def authority(self) -> bytes: ...
+    @property
+    def path(self) -> bytes: ...
+    @property
+    def method(self) -> bytes: ...
+    @property
+    def scheme(self) -> bytes: ...
+    @property
+    def headers(self) -> HeaderMap: ...
+    @property
+    def is_tls(self) -> bool: ...
+    @property
+    def remote_address(self) -> str: ...
+    @property
+    def local_address(self) -> str: ...
+
+
+BytesPredicate = Callable[[bytes], bool]
+RequestPredicate = Callable[[Request], bool]
+
+
+def split_path(path: bytes) -> bytes:
+    """The path without its query."""
+    end = path.find(b"?")
+    return path if end < 0 else path[:end]

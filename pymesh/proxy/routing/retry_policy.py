@@ -1,0 +1,94 @@
+"""envoy.config.route.v3.RetryPolicy: what a route allows the router to try again. Times are seconds."""
+
+from dataclasses import dataclass
+
+from pymesh.protojson import Reader
+
+RETRY_ON = frozenset(
+    (
+        "5xx",
+        "gateway-error",
+        "reset",
+        "reset-before-request",
+        "connect-failure",
+        "refused-stream",
+        "retriable-4xx",
+        "retriable-status-codes",
+        "retriable-headers",
+        "envoy-ratelimited",
+        "http3-post-connect-failure",
+        "cancelled",
+        "deadline-exceeded",
+        "internal",
+        "resource-exhausted",
+        "unavailable",
+    )
+)
+_PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`num_retries` does not count the first try. `avoid_previous_hosts`: endpoints already tried are chosen again only
+    after `host_selection_retry_max_attempts` further picks. Back-off is `base_interval` * 2**n with full jitter."""
+
+    retry_on: frozenset[str] = frozenset()
+    num_retries: int = 1
+    per_try_timeout: float | None = None
+    per_try_idle_timeout: float | None = None
+    retriable_status_codes: frozenset[int] = frozenset()
+    base_interval: float = 0.025
+    max_interval: float = 0.25
+    host_selection_retry_max_attempts: int = 1
+    avoid_previous_hosts: bool = False
+
+
+def decode_retry_policy(reader: Reader) -> RetryPolicy:
+    """https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto (RetryPolicy)"""
+    base, maximum = _decode_back_off(reader)
+    return RetryPolicy(
+        retry_on=_decode_retry_on(reader),
+        num_retries=_decode_num_retries(reader),
+        per_try_timeout=reader.duration("per_try_timeout") or None,
+        per_try_idle_timeout=reader.duration("per_try_idle_timeout") or None,
+        retriable_status_codes=frozenset(reader.integers("retriable_status_codes")),
+        base_interval=base,
+        max_interval=maximum,
+        host_selection_retry_max_attempts=reader.integer("host_selection_retry_max_attempts", 1),
+        avoid_previous_hosts=_decode_host_predicates(reader),
+    )
+
+
+def _decode_retry_on(reader: Reader) -> frozenset[str]:
+    """Envoy ignores unknown words here; a silent no-op helps nobody, so they are errors."""
+    conditions = [word.strip() for word in reader.string("retry_on").split(",") if word.strip()]
+    for condition in conditions:
+        if condition not in RETRY_ON:
+            reader.fail("retry_on", f"{condition!r} is not a retry condition")
+    return frozenset(conditions)
+
+
+def _decode_num_retries(reader: Reader) -> int:
+    retries = reader.integer("num_retries", 1)
+    return retries if retries >= 0 else reader.fail("num_retries", "must not be negative")
+
+
+def _decode_back_off(reader: Reader) -> tuple[float, float]:
+    """Envoy: 25 ms, and ten times the base interval where no maximum is given."""
+    back_off = reader.object("retry_back_off")
+    if back_off is None:
+        return RetryPolicy().base_interval, RetryPolicy().max_interval
+    base = back_off.duration("base_interval") or back_off.fail("base_interval", "is required")
+    maximum = back_off.duration("max_interval")
+    if maximum is not None and maximum < base:
+        back_off.fail("max_interval", "must not be below base_interval")
+    return base, base * 10 if maximum is None else maximum
+
+
+def _decode_host_predicates(reader: Reader) -> bool:
+    predicates = reader.objects("retry_host_predicate")
+    for predicate in predicates:
+        if predicate.required_string("name") != _PREVIOUS_HOSTS:
+            predicate.fail("name", f"only {_PREVIOUS_HOSTS} is known")
+        predicate.map("typed_config")  # PreviousHostsPredicate has no fields
+    return bool(predicates)
