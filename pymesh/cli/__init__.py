@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from pymesh import __version__
 from pymesh.errors import PymeshError, UsageError
@@ -38,19 +38,12 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. A user's mistake is one line on standard error and exit code 2, another expected failure 1."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser, commands = _build_parser()
     chosen = next((command for command in COMMANDS if arguments[:1] == [command.name]), None)
-    if chosen is None:
-        parser.parse_args(arguments)
-        parser.print_help()
-        return EXIT_USAGE
-    module = importlib.import_module(chosen.module)
-    module.add_arguments(commands[chosen.name])
-    args = parser.parse_args(arguments)
+    name = f"pymesh {chosen.name}" if chosen else "pymesh"
     try:
-        return int(module.run(args))
+        return _run(chosen, arguments)
     except PymeshError as error:
-        print(f"pymesh {chosen.name}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
     except KeyboardInterrupt:
         return 130
@@ -58,8 +51,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILURE
 
 
-def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    parser = argparse.ArgumentParser(prog="pymesh", description="A service mesh in pure Python.")
+def _run(chosen: Command | None, arguments: list[str]) -> int:
+    parser, commands = _build_parser()
+    if chosen is None:
+        parser.parse_args(arguments)
+        parser.print_help()
+        return EXIT_USAGE
+    module = importlib.import_module(chosen.module)
+    module.add_arguments(commands[chosen.name])
+    return int(module.run(parser.parse_args(arguments)))
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but a bad flag is a UsageError like any other: one line, and not the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _build_parser() -> tuple[_Parser, dict[str, _Parser]]:
+    parser = _Parser(prog="pymesh", description="A service mesh in pure Python.")
     parser.add_argument("--version", action="version", version=f"pymesh {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND")
     commands = {command.name: subparsers.add_parser(command.name, help=command.help) for command in COMMANDS}

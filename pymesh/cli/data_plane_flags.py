@@ -1,0 +1,121 @@
+"""The flags that every proxy has, sidecar or gateway, and the values that flags are made of."""
+
+import argparse
+import re
+from pathlib import Path
+
+from pymesh.errors import UsageError
+from pymesh.state_dir import open_state_dir
+from pymesh.xds import Address, Upstream
+
+DRAIN_SECONDS = 45.0  # Istio's drainDuration
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+
+
+def add_data_plane_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("mesh")
+    group.add_argument("--control", metavar="URL", help="the control plane's TLS port (default: of the state dir)")
+    tokens = group.add_mutually_exclusive_group()
+    tokens.add_argument("--token", help="join token: who this workload may be (pymesh control token)")
+    tokens.add_argument("--token-file", metavar="FILE", help="a file with the join token")
+    group.add_argument("--state-dir", metavar="DIR", help="what is kept over restarts (default: ~/.pymesh)")
+    group.add_argument(
+        "--admin-listen",
+        metavar="HOST:PORT",
+        type=address,
+        default=Address("127.0.0.1", 15000),
+        help="admin port (default: 127.0.0.1:15000)",
+    )
+    group.add_argument("--access-log", metavar="FILE", default="", help="one line a request; - is standard output")
+    group.add_argument(
+        "--drain-time",
+        metavar="SECONDS",
+        type=seconds,
+        default=DRAIN_SECONDS,
+        help="at most so long do requests in flight keep a stopping proxy (default: 45)",
+    )
+    group.add_argument("--log-level", choices=LOG_LEVELS, default="info")
+
+
+def data_plane_options(args: argparse.Namespace) -> dict[str, object]:
+    """The fields of pymesh.proxy.server.ProxyOptions. Raises UsageError for what cannot be read."""
+    return {
+        "state_dir": open_state_dir(args.state_dir),
+        "control": args.control,
+        "token": read_token(args),
+        "admin_listen": args.admin_listen,
+        "access_log": args.access_log,
+        "drain_time": args.drain_time,
+    }
+
+
+def read_token(args: argparse.Namespace) -> str | None:
+    if args.token_file is None:
+        return str(args.token) if args.token else None
+    try:
+        return Path(args.token_file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise UsageError(f"--token-file {args.token_file}: {reason}") from error
+
+
+# values of flags; argparse prints the message of ArgumentTypeError
+
+
+def address(text: str) -> Address:
+    """`HOST:PORT` or `[IPV6]:PORT`."""
+    host, colon, digits = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return Address(host, port(digits))
+
+
+def port(text: str) -> int:
+    """0..65535; 0 means any free port."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def name(text: str) -> str:
+    """A Kubernetes name: it becomes a path, a host and part of an identity."""
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of lower-case letters, digits, '-' and '.'")
+    return text
+
+
+def label(text: str) -> tuple[str, str]:
+    """`KEY=VALUE`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key or (value and not _LABEL.fullmatch(value)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def port_mapping(text: str) -> tuple[int, int]:
+    """`80=8080`."""
+    left, _, right = text.partition("=")
+    return port(left), port(right)
+
+
+def upstream(text: str) -> Upstream:
+    """`15432=db:5432`."""
+    local, equals, target = text.partition("=")
+    service, colon, service_port = target.rpartition(":")
+    if not equals or not colon or not service:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LOCALPORT=SERVICE:PORT")
+    return Upstream(port(local), service, port(service_port))
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
