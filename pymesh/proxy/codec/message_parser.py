@@ -1,0 +1,115 @@
+"""What the parsers of requests and responses share: llhttp's callbacks, limits, and how errors leave them.
+
+llhttp (through httptools) does the grammar. An error is a value: `feed` returns it, and the parser is dead from then
+on. An exception out of `feed` is a bug in the sink.
+"""
+
+from typing import Any, NoReturn
+
+from httptools import HttpParserError, HttpParserUpgrade
+from httptools.parser.errors import HttpParserCallbackError
+
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.message import (
+    BAD_MESSAGE,
+    HEAD_TOO_LARGE,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    TOO_MANY_HEADERS,
+    TRAILERS_TOO_LARGE,
+    CodecError,
+)
+
+new_header_map = HeaderMap.__new__
+
+
+class RejectedError(Exception):
+    """Leaves llhttp's callback; the reason is in the parser."""
+
+
+class MessageParser:
+    """Subclasses make `_parser` and implement `on_headers_complete` and `on_message_complete`."""
+
+    __slots__ = ("_error", "_fields", "_in_body", "_parser", "_unaccounted")
+
+    def __init__(self) -> None:
+        self._parser: Any = None
+        self._fields: HeaderMap = new_header_map(HeaderMap)  # of the head, and after it of the trailers
+        self._in_body = False
+        # Bytes that came since something was handed on: the size of a head, or of chunk extensions and trailers, so
+        # far. Never less than that, and at most one read more.
+        self._unaccounted = 0
+        self._error: CodecError | None = None
+
+    def feed(self, data: bytes) -> CodecError | None:
+        """Parse what came; the sink hears of it. None, or why the peer's bytes are not HTTP."""
+        if self._error is not None:
+            return self._error
+        self._unaccounted += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            return self._on_upgrade(data[upgrade.args[0] :])
+        except HttpParserError as error:
+            return self._fail(error)
+        if self._unaccounted > MAX_HEAD_BYTES:
+            self._error = TRAILERS_TOO_LARGE if self._in_body else HEAD_TOO_LARGE
+        return self._error
+
+    def close(self) -> None:
+        """Break the reference cycle of llhttp's parser with this one."""
+        self._parser = None
+
+    # llhttp's callbacks
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        fields = self._fields
+        if name in fields:
+            fields.add(name, value)
+        else:
+            fields[name] = value
+
+    # for subclasses
+
+    def _on_upgrade(self, rest: bytes) -> CodecError | None:
+        raise NotImplementedError
+
+    def _take_fields(self) -> HeaderMap:
+        """The fields of a complete head; its limits are checked."""
+        fields = self._fields
+        self._fields = new_header_map(HeaderMap)
+        if fields.repeated or len(fields) > MAX_HEADERS:
+            self._check_count(fields)
+        if self._unaccounted > MAX_HEAD_BYTES:
+            self._check_size(fields)
+        self._unaccounted = 0
+        return fields
+
+    def _take_trailers(self) -> HeaderMap | None:
+        if not self._fields:
+            return None
+        trailers = self._fields
+        self._fields = new_header_map(HeaderMap)
+        if trailers.count() > MAX_HEADERS:
+            self._reject(TRAILERS_TOO_LARGE)
+        return trailers
+
+    def _check_count(self, fields: HeaderMap) -> None:
+        if fields.count() > MAX_HEADERS:
+            self._reject(TOO_MANY_HEADERS)
+
+    def _check_size(self, fields: HeaderMap) -> None:
+        if sum(len(name) + len(value) + 4 for name, value in fields.pairs()) > MAX_HEAD_BYTES:
+            self._reject(HEAD_TOO_LARGE)
+
+    def _reject(self, error: CodecError) -> NoReturn:
+        self._error = error
+        raise RejectedError
+
+    def _fail(self, error: HttpParserError) -> CodecError:
+        if self._error is None:
+            if isinstance(error, HttpParserCallbackError) and error.__context__ is not None:
+                raise error.__context__  # the sink's bug
+            self._error = BAD_MESSAGE
+        return self._error

@@ -1,0 +1,192 @@
+"""Bytes of a client -> requests. Closes the holes that llhttp leaves open; a request that passes has one meaning.
+
+RFC 9112; where it leaves a choice, Envoy's.
+"""
+
+import re
+from typing import Any, Protocol
+
+from httptools import HttpRequestParser
+
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.message import BAD_MESSAGE, HTTP_10, HTTP_11, CodecError, RequestHead
+from pymesh.proxy.codec.message_parser import MessageParser, new_header_map
+
+LOW_VERSION = CodecError(426, "low_version")
+MISSING_HOST = CodecError(400, "missing_host_header")
+BAD_HOST = CodecError(400, "http1.invalid_host_header")
+BAD_TARGET = CodecError(400, "http1.invalid_url")
+FRAGMENT = CodecError(400, "path_with_fragment")
+BAD_TRANSFER_ENCODING = CodecError(501, "http1.invalid_transfer_encoding")
+TRANSFER_ENCODING_ON_10 = CodecError(400, "http1.transfer_encoding_not_allowed")
+
+# host[:port] of RFC 3986: no userinfo, no space, no delimiter that would end an authority.
+_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::\d{0,5})?")
+_ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)([/?].*)?", re.IGNORECASE)
+_IGNORED_UPGRADES = (b"h2c",)
+
+
+class RequestSink(Protocol):
+    """Who hears of requests: a head, then any number of bodies, then the end. After an upgrade only `on_raw_data`."""
+
+    def on_request_head(self, head: RequestHead) -> None: ...
+
+    def on_request_body(self, data: bytes) -> None: ...
+
+    def on_request_end(self, trailers: HeaderMap | None) -> None: ...
+
+    def on_raw_data(self, data: bytes) -> None: ...
+
+
+class RequestParser(MessageParser):
+    """One per downstream connection. `accept_http_10` as in Envoy's http_protocol_options; 426 otherwise."""
+
+    __slots__ = ("_accept_http_10", "_known_host", "_replay", "_sink", "_target", "on_body")
+
+    def __init__(self, sink: RequestSink, accept_http_10: bool = True) -> None:
+        super().__init__()
+        self._sink: Any = sink
+        self._accept_http_10 = accept_http_10
+        self._target = b""
+        self._known_host = b""  # the last one that was valid: clients repeat it
+        self._replay: bytes | None = None
+        self._parser = HttpRequestParser(self)
+
+    # llhttp's callbacks
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_headers_complete(self) -> None:
+        if self._replay is not None:
+            return self._on_replayed()
+        parser = self._parser
+        fields = self._take_fields()
+        target = self._target
+        self._target = b""
+        head = RequestHead(parser.get_method(), target, HTTP_11, fields, parser.should_keep_alive())
+        if (version := parser.get_http_version()) != "1.1":
+            self._check_old_version(version, head)
+        if not target.startswith(b"/") or b"#" in target:
+            self._check_target(head)
+        host = fields.get(b"host")
+        if host is None or host != self._known_host or fields.repeated:
+            self._check_host(head, host)
+        self._read_framing(head)
+        if parser.should_upgrade():
+            self._check_upgrade(head)
+        self._in_body = True
+        self._sink.on_request_head(head)
+        return None
+
+    def on_body(self, data: bytes) -> None:
+        self._unaccounted = 0
+        self._sink.on_request_body(data)
+
+    def on_message_complete(self) -> None:
+        if self._replay is not None:
+            return
+        self._unaccounted = 0
+        self._in_body = False
+        self._sink.on_request_end(self._take_trailers() if self._fields else None)
+
+    # the rules
+
+    def _check_old_version(self, version: str, head: RequestHead) -> None:
+        if version != "1.0" or not self._accept_http_10:
+            self._reject(LOW_VERSION)
+        head.version = HTTP_10
+        if b"transfer-encoding" in head.headers:
+            self._reject(TRANSFER_ENCODING_ON_10)  # RFC 9112 6.1: framing that a 1.0 hop cannot know
+
+    def _check_target(self, head: RequestHead) -> None:
+        """Absolute form, `*`, and the authority form of CONNECT (RFC 9112 3.2)."""
+        target = head.path
+        if b"#" in target:
+            self._reject(FRAGMENT)
+        if head.method == b"CONNECT":
+            self._take_authority(head, target, b"")
+            return
+        if target == b"*":
+            if head.method != b"OPTIONS":
+                self._reject(BAD_TARGET)
+            return
+        match = _ABSOLUTE.fullmatch(target)
+        if match is None:
+            self._reject(BAD_TARGET)
+        head.scheme = match[1].lower()
+        path = match[3] or b"/"
+        self._take_authority(head, match[2], path if path.startswith(b"/") else b"/" + path)
+
+    def _take_authority(self, head: RequestHead, authority: bytes, path: bytes) -> None:
+        """RFC 9112 3.2.2: the target's authority replaces Host, which still may not be there twice."""
+        if _AUTHORITY.fullmatch(authority) is None or not authority:
+            self._reject(BAD_HOST)
+        if head.headers.repeated and b"host" in head.headers.repeated:
+            self._reject(BAD_HOST)
+        head.headers.set(b"host", authority)
+        head.path = path
+
+    def _check_host(self, head: RequestHead, host: bytes | None) -> None:
+        host = head.headers.get(b"host")
+        if host is None:
+            self._reject(MISSING_HOST)
+        if head.headers.repeated and b"host" in head.headers.repeated:
+            self._reject(BAD_HOST)  # RFC 9112 3.2: more than one Host -> 400
+        if _AUTHORITY.fullmatch(host) is None:
+            self._reject(BAD_HOST)
+        self._known_host = host
+
+    def _read_framing(self, head: RequestHead) -> None:
+        """RFC 9112 6.3. llhttp has refused both together, and a Content-Length that is twice there or no number."""
+        fields = head.headers
+        encoding = fields.get(b"transfer-encoding")
+        if encoding is not None:
+            # A coding that we do not know would leave the end of the body to guesswork.
+            if encoding.lower() != b"chunked" or (fields.repeated and b"transfer-encoding" in fields.repeated):
+                self._reject(BAD_TRANSFER_ENCODING)
+            head.is_chunked = True
+            return
+        length = fields.get(b"content-length")
+        if length is not None:
+            head.content_length = int(length)
+
+    def _check_upgrade(self, head: RequestHead) -> None:
+        """llhttp has stopped at the end of the head, for CONNECT and for `Connection: upgrade`.
+
+        RFC 9110 7.8 lets a server ignore an upgrade: h2c, as Envoy does, and one with a body, whose end would be in
+        doubt.
+        """
+        if head.method == b"CONNECT":
+            if head.has_body:
+                self._reject(BAD_MESSAGE)
+            head.upgrade = b"connect"
+            return
+        upgrade = (head.headers.get_joined(b"upgrade") or b"").strip().lower()
+        if upgrade in _IGNORED_UPGRADES or head.has_body:
+            self._replay = _framing_head(head)
+        else:
+            head.upgrade = upgrade
+
+    # after llhttp stopped
+
+    def _on_upgrade(self, rest: bytes) -> CodecError | None:
+        if self._replay is not None:
+            self._parser = HttpRequestParser(self)
+            error = self.feed(self._replay)
+            return error or self.feed(rest)
+        if rest:
+            self._sink.on_raw_data(rest)
+        return None
+
+    def _on_replayed(self) -> None:
+        """The head that only brings a fresh llhttp to the body of a request whose upgrade is ignored."""
+        self._replay = None
+        self._fields = new_header_map(HeaderMap)
+        self._target = b""
+        self._unaccounted = 0
+
+
+def _framing_head(head: RequestHead) -> bytes:
+    framing = b"transfer-encoding: chunked" if head.is_chunked else b"content-length: %d" % (head.content_length or 0)
+    return b"POST / HTTP/1.1\r\nhost: a\r\n%b\r\n\r\n" % framing

@@ -1,0 +1,38 @@
+"""Heads and chunks -> bytes. Framing headers are the caller's; everything here only writes."""
+
+from http import HTTPStatus
+
+from pymesh.proxy.codec.header_map import HeaderMap
+
+LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Payload Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+STATUS_LINES = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n".encode() for status in range(1000)]
+
+_join_pair = b": ".join
+_join_lines = b"\r\n".join
+
+
+def reason_phrase(status: int) -> bytes:
+    return _PHRASES.get(status, "Unknown").encode()
+
+
+def write_head(start_line: bytes, headers: HeaderMap) -> bytes:
+    """`start_line` ends with CRLF; so does what is returned, twice."""
+    pairs = headers.pairs() if headers.repeated else dict.items(headers)
+    return b"%b%b\r\n\r\n" % (start_line, _join_lines(map(_join_pair, pairs))) if headers else start_line + b"\r\n"
+
+
+def write_chunk(data: bytes) -> bytes:
+    """Not for empty data, which would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def write_last_chunk(trailers: HeaderMap | None) -> bytes:
+    return LAST_CHUNK if not trailers else write_head(b"0\r\n", trailers)
