@@ -18,6 +18,9 @@ XDS_CLUSTER = "pymesh-control"
 VIRTUAL_INBOUND = "virtualInbound"
 HTTP_PROXY = "http_proxy"
 
+# In a VirtualService: all sidecars.
+MESH_GATEWAY = "mesh"
+
 # An endpoint or a proxy with this label set to "istio" speaks mTLS with a certificate of the mesh CA.
 TLS_MODE_LABEL = "security.istio.io/tlsMode"
 CANONICAL_NAME_LABEL = "service.istio.io/canonical-name"
@@ -98,3 +101,20 @@ def resolve_host(host: str, namespace: str, domain: str = DEFAULT_DOMAIN) -> str
     Istio: ResolveShortnameToFQDN in pilot/pkg/model/config.go.
     """
     return host if "." in host or ":" in host or host == "*" else service_fqdn(host, namespace, domain)
+
+
+def resolve_gateway(name: str, namespace: str) -> str:
+    """A gateway as a VirtualService names it, as `namespace/name`; `mesh`, which stands for all sidecars, stays.
+
+    `gw` and `./gw` are in the rule's namespace. Of the old form `gw.ns.svc.cluster.local` the first two labels count.
+    Istio: resolveGatewayName in pilot/pkg/model/virtualservice.go.
+    """
+    if name == MESH_GATEWAY:
+        return name
+    if "/" in name:
+        owner, _, short = name.partition("/")
+        return f"{namespace if owner == '.' else owner}/{short}"
+    if "." not in name:
+        return f"{namespace}/{name}"
+    short, owner, *_ = name.split(".")
+    return f"{owner}/{short}"

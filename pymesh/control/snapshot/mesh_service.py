@@ -1,0 +1,77 @@
+"""MeshService: what a Service and a host of a ServiceEntry have in common, with the endpoints of each port."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from pymesh.control.snapshot.creation_order import CreationOrder
+from pymesh.control.snapshot.instance import Instance
+from pymesh.control.snapshot.protocol import Protocol
+from pymesh.control.snapshot.visibility import Visibility
+
+
+class Resolution(StrEnum):
+    """How a proxy finds the endpoints. NONE: at the address that the request itself names."""
+
+    STATIC = "STATIC"
+    DNS = "DNS"
+    NONE = "NONE"
+
+
+class MeshPort(NamedTuple):
+    """`target` is the workload's port by number, by a name in its `ports`, or None: the same number."""
+
+    name: str
+    number: int
+    protocol: Protocol
+    target: int | str | None = None
+
+
+class Endpoint(NamedTuple):
+    """One instance at the port where it serves one port of one service. `is_mtls`: its sidecar takes mTLS there."""
+
+    address: str
+    port: int
+    instance: Instance
+    is_mtls: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeshService:
+    """`endpoints` has the healthy ones by port number; `service_accounts` are SPIFFE URIs of the workloads behind it.
+
+    `addresses` are virtual IPs by which clients may know it, besides `host`.
+    """
+
+    host: str
+    name: str
+    namespace: str
+    ports: tuple[MeshPort, ...]
+    resolution: Resolution
+    is_external: bool
+    is_kubernetes: bool
+    visibility: Visibility
+    order: CreationOrder
+    endpoints: dict[int, tuple[Endpoint, ...]]
+    service_accounts: tuple[str, ...] = ()
+    subject_alt_names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<MeshService {self.host} ports={[port.number for port in self.ports]}>"
+
+    def port(self, number: int) -> MeshPort | None:
+        return next((port for port in self.ports if port.number == number), None)
+
+    @property
+    def is_wildcard(self) -> bool:
+        return self.host.startswith("*")
+
+
+def is_ip(address: str) -> bool:
+    try:
+        ip_address(address)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""MeshSnapshot: every object of the mesh at one revision, typed, resolved and indexed. Immutable."""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar, cast
+
+from pymesh.control.model.destination_rule import DestinationRule
+from pymesh.control.model.gateway import Gateway
+from pymesh.control.model.kinds import (
+    DESTINATION_RULE,
+    GATEWAY,
+    PEER_AUTHENTICATION,
+    SECRET,
+    SERVICE,
+    SERVICE_ENTRY,
+    VIRTUAL_SERVICE,
+    WORKLOAD_ENTRY,
+    Kind,
+)
+from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.messages import Message
+from pymesh.control.model.peer_authentication import PeerAuthentication
+from pymesh.control.model.resource import Resource
+from pymesh.control.model.secret import Secret
+from pymesh.control.model.service import Service
+from pymesh.control.model.service_entry import ServiceEntry
+from pymesh.control.model.virtual_service import VirtualService
+from pymesh.control.model.workload_entry import WorkloadEntry
+from pymesh.control.snapshot.creation_order import SpecT, oldest_first
+from pymesh.control.snapshot.destination_rules import DestinationRules
+from pymesh.control.snapshot.instance import build_instance
+from pymesh.control.snapshot.instances import Instances
+from pymesh.control.snapshot.mesh_service import MeshService
+from pymesh.control.snapshot.peer_authentications import PeerAuthentications
+from pymesh.control.snapshot.services import Mesh, build_service, build_service_entry
+from pymesh.control.snapshot.virtual_services import VirtualServices, build_virtual_service, source_label_keys
+
+T = TypeVar("T")
+
+
+class MeshSnapshot:
+    """Built once per revision and shared by all proxies.
+
+    `label_keys` are the labels of a client on which some rule depends: proxies of one namespace that agree on those see
+    the same mesh. `services_by_host` has the candidates of a host, best first.
+    """
+
+    __slots__ = (
+        "_cache",
+        "destination_rules",
+        "gateways",
+        "instances",
+        "label_keys",
+        "mesh",
+        "peer_authentications",
+        "revision",
+        "secrets",
+        "services_by_host",
+        "virtual_services",
+    )
+
+    def __init__(self, objects: dict[str, list[Resource[Message]]], mesh: MeshConfig, revision: int) -> None:
+        """`objects` by kind's name, oldest first. Use `build`."""
+        self.revision = revision
+        self.mesh = mesh
+        self.instances = Instances(map(build_instance, _of(objects, WORKLOAD_ENTRY, WorkloadEntry)))
+        self.peer_authentications = PeerAuthentications(
+            _of(objects, PEER_AUTHENTICATION, PeerAuthentication), mesh.root_namespace
+        )
+        self.services_by_host = self._services(objects)
+        rules = [build_virtual_service(item, mesh) for item in _of(objects, VIRTUAL_SERVICE, VirtualService)]
+        self.virtual_services = VirtualServices(rules)
+        self.destination_rules = DestinationRules(_of(objects, DESTINATION_RULE, DestinationRule), mesh)
+        self.gateways = tuple(_of(objects, GATEWAY, Gateway))
+        self.secrets = {(item.namespace, item.name): item.spec for item in _of(objects, SECRET, Secret)}
+        self.label_keys = frozenset(source_label_keys(rules)) | frozenset(self.destination_rules.selector_keys())
+        self._cache: dict[Hashable, Any] = {}
+
+    @classmethod
+    def build(cls, resources: Iterable[Resource[Message]], mesh: MeshConfig, revision: int) -> "MeshSnapshot":
+        objects: dict[str, list[Resource[Message]]] = {}
+        for resource in oldest_first(resources):
+            objects.setdefault(resource.kind.name, []).append(resource)
+        return cls(objects, mesh, revision)
+
+    def __repr__(self) -> str:
+        return f"<MeshSnapshot {self.revision} services={len(self.services_by_host)}>"
+
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for `key` before; it is shared, so nobody may change it. Dies with the snapshot."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return cast(T, self._cache[key])
+
+    def _services(self, objects: dict[str, list[Resource[Message]]]) -> dict[str, tuple[MeshService, ...]]:
+        mesh = Mesh(self.mesh, self.instances, self.peer_authentications)
+        services = [build_service(item, mesh) for item in _of(objects, SERVICE, Service)]
+        for entry in _of(objects, SERVICE_ENTRY, ServiceEntry):
+            services.extend(build_service_entry(entry, mesh))
+        by_host: dict[str, list[MeshService]] = {}
+        for service in services:  # Services before ServiceEntries, oldest first
+            by_host.setdefault(service.host, []).append(service)
+        return {host: tuple(found) for host, found in sorted(by_host.items())}
+
+
+def _of(objects: dict[str, list[Resource[Message]]], kind: Kind, _: type[SpecT]) -> "list[Resource[SpecT]]":
+    """The objects of one kind; the kind table guarantees the type of their specs."""
+    return cast("list[Resource[SpecT]]", objects.get(kind.name, []))

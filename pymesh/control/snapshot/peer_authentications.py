@@ -1,0 +1,60 @@
+"""Which mTLS mode holds at a workload's port: PeerAuthentication's ladder."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pymesh.control.model.peer_authentication import MutualTLS, MutualTLSMode, PeerAuthentication
+from pymesh.control.model.resource import Resource
+
+DEFAULT_MODE: MutualTLSMode = "PERMISSIVE"
+
+
+class _Selected(NamedTuple):
+    labels: dict[str, str]
+    mode: MutualTLSMode
+    ports: dict[int, MutualTLS]
+
+
+class PeerAuthentications:
+    """Port, then workload, then namespace, then mesh; the oldest of each; UNSET inherits.
+
+    A selector in the root namespace is ignored, as are ports of a rule without a selector.
+    Istio: ComposePeerAuthentication in pilot/pkg/security/authn/policy_applier.go.
+    """
+
+    def __init__(self, resources: Iterable[Resource[PeerAuthentication]], root_namespace: str) -> None:
+        """`resources` come oldest first."""
+        self._namespaces: dict[str, MutualTLSMode] = {}
+        self._workloads: dict[str, list[_Selected]] = {}
+        for resource in resources:
+            self._add(resource.namespace, resource.spec, resource.namespace == root_namespace)
+        self._mesh = self._namespaces.pop(root_namespace, "UNSET")
+        self._root = root_namespace
+
+    def mode(self, namespace: str, labels: dict[str, str], port: int) -> MutualTLSMode:
+        """`port` is the workload's own, not the service's."""
+        rule = next((rule for rule in self._workloads.get(namespace, ()) if _selects(rule.labels, labels)), None)
+        if rule is None:
+            return self.namespace_mode(namespace)
+        at_port = rule.ports.get(port)
+        mode = at_port.mode if at_port is not None and at_port.mode != "UNSET" else rule.mode
+        return self.namespace_mode(namespace) if mode == "UNSET" else mode
+
+    def namespace_mode(self, namespace: str) -> MutualTLSMode:
+        """What clients assume of a service that they know only by its namespace."""
+        for mode in (self._namespaces.get(namespace, "UNSET"), self._mesh):
+            if mode != "UNSET":
+                return mode
+        return DEFAULT_MODE
+
+    def _add(self, namespace: str, spec: PeerAuthentication, is_root: bool) -> None:
+        mode: MutualTLSMode = spec.mtls.mode if spec.mtls is not None else "UNSET"
+        labels = spec.selector.match_labels if spec.selector is not None else {}
+        if not labels:
+            self._namespaces.setdefault(namespace, mode)
+        elif not is_root:
+            self._workloads.setdefault(namespace, []).append(_Selected(labels, mode, spec.port_level_mtls))
+
+
+def _selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    return selector.items() <= labels.items()

@@ -1,0 +1,103 @@
+"""ProxyView: what one proxy sees of a snapshot."""
+
+from typing import NamedTuple
+
+from pymesh.control.model.gateway import Gateway
+from pymesh.control.model.peer_authentication import MutualTLSMode
+from pymesh.control.model.resource import Resource
+from pymesh.control.snapshot.destination_rules import MergedDestinationRule
+from pymesh.control.snapshot.host_index import HostIndex
+from pymesh.control.snapshot.mesh_service import MeshService
+from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
+from pymesh.control.snapshot.virtual_services import VirtualServiceRule
+from pymesh.names import DEFAULT_DOMAIN, service_fqdn
+from pymesh.xds import ROUTER, Node
+
+
+class Scope(NamedTuple):
+    """All that decides what a proxy sees. Proxies with equal scopes share what was built for one of them."""
+
+    namespace: str
+    labels: frozenset[tuple[str, str]]
+    has_certificate: bool
+
+
+class ProxyView:
+    """Lookups depend on the scope only; what depends on more (ports, its own service) stands in `node`."""
+
+    def __init__(self, snapshot: MeshSnapshot, node: Node) -> None:
+        metadata = node.metadata
+        self.snapshot = snapshot
+        self.node = node
+        self.mesh = snapshot.mesh
+        self.namespace = metadata.namespace
+        self.labels = {key: value for key, value in metadata.labels.items() if key in snapshot.label_keys}
+        self.has_certificate = metadata.has_certificate
+        self.scope = Scope(self.namespace, frozenset(self.labels.items()), self.has_certificate)
+
+    def __repr__(self) -> str:
+        return f"<ProxyView {self.node.id} at {self.snapshot.revision}>"
+
+    @property
+    def is_gateway(self) -> bool:
+        return self.node.type == ROUTER
+
+    @property
+    def services(self) -> dict[str, MeshService]:
+        """Every visible service by host."""
+        return self.snapshot.cached(("services", self.namespace), self._visible_services)
+
+    def service(self, host: str) -> MeshService | None:
+        """The service of an FQDN."""
+        return self.services.get(host)
+
+    def service_named(self, name: str) -> MeshService | None:
+        """The service that a user of this proxy calls so: `db`, `db.default`, `db.default.svc`, an FQDN or any host."""
+        short = service_fqdn(name, self.namespace)
+        for host in (name, short, f"{name}.svc.{DEFAULT_DOMAIN}", f"{name}.{DEFAULT_DOMAIN}"):
+            service = self.service(host.lower())
+            if service is not None:
+                return service
+        return None
+
+    @property
+    def mesh_rules(self) -> HostIndex[VirtualServiceRule]:
+        """For a sidecar: the VirtualService of each host."""
+        return self.snapshot.cached(
+            ("mesh-rules", self.namespace), lambda: self.snapshot.virtual_services.of_mesh(self.namespace)
+        )
+
+    def gateway_rules(self, gateway: str) -> list[VirtualServiceRule]:
+        """The VirtualServices bound to a Gateway, `namespace/name`, in their order of precedence."""
+        return self.snapshot.cached(
+            ("gateway-rules", self.namespace, gateway),
+            lambda: self.snapshot.virtual_services.of_gateway(gateway, self.namespace),
+        )
+
+    def destination_rule(self, service: MeshService) -> MergedDestinationRule | None:
+        return self.snapshot.destination_rules.find(self.namespace, self.labels, service.host, service.namespace)
+
+    @property
+    def gateways(self) -> list[Resource[Gateway]]:
+        """The Gateways, of all namespaces, whose selector chooses this proxy; oldest first."""
+        labels = self.node.metadata.labels.items()
+        return [item for item in self.snapshot.gateways if item.spec.selector.items() <= labels]
+
+    @property
+    def inbound_mode(self) -> MutualTLSMode:
+        """Which connections this workload takes at its application's port."""
+        metadata = self.node.metadata
+        return self.snapshot.peer_authentications.mode(metadata.namespace, metadata.labels, metadata.app_port)
+
+    def _visible_services(self) -> dict[str, MeshService]:
+        visible = {}
+        for host, candidates in self.snapshot.services_by_host.items():
+            best = self._best([item for item in candidates if item.visibility.includes(self.namespace)])
+            if best is not None:
+                visible[host] = best
+        return visible
+
+    def _best(self, candidates: list[MeshService]) -> MeshService | None:
+        """The one of the proxy's own namespace, else a Kubernetes Service, else the oldest."""
+        own = (item for item in candidates if item.namespace == self.namespace)
+        return next(own, candidates[0] if candidates else None)

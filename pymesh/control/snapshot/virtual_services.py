@@ -1,0 +1,69 @@
+"""VirtualServices with their names resolved, in the order in which a proxy looks at them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.resource import Key, Resource
+from pymesh.control.model.virtual_service import VirtualService
+from pymesh.control.snapshot.host_index import HostIndex
+from pymesh.control.snapshot.visibility import Visibility, visibility
+from pymesh.names import MESH_GATEWAY, resolve_gateway, resolve_host
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VirtualServiceRule:
+    """A VirtualService whose `hosts` are FQDNs and whose `gateways` are `mesh` or `namespace/name`."""
+
+    key: Key
+    spec: VirtualService
+    hosts: tuple[str, ...]
+    gateways: frozenset[str]
+    visibility: Visibility
+
+    @property
+    def namespace(self) -> str:
+        return self.key.namespace
+
+
+def build_virtual_service(resource: Resource[VirtualService], mesh: MeshConfig) -> VirtualServiceRule:
+    spec, namespace = resource.spec, resource.namespace
+    return VirtualServiceRule(
+        key=resource.key,
+        spec=spec,
+        hosts=tuple(dict.fromkeys(resolve_host(host, namespace).lower() for host in spec.hosts)),
+        gateways=frozenset(resolve_gateway(name, namespace) for name in spec.gateways or (MESH_GATEWAY,)),
+        visibility=visibility(spec.export_to, mesh.default_virtual_service_export_to, namespace),
+    )
+
+
+class VirtualServices:
+    """Built with rules oldest first. Visibility comes before age: private, then exported to, then public ones."""
+
+    def __init__(self, rules: Iterable[VirtualServiceRule]) -> None:
+        self._by_gateway: dict[str, list[VirtualServiceRule]] = {}
+        for rule in rules:
+            for gateway in rule.gateways:
+                self._by_gateway.setdefault(gateway, []).append(rule)
+
+    def of_gateway(self, gateway: str, namespace: str) -> list[VirtualServiceRule]:
+        """Those bound to `gateway` (`mesh` for sidecars) that a proxy of `namespace` sees."""
+        visible = [rule for rule in self._by_gateway.get(gateway, ()) if rule.visibility.includes(namespace)]
+        return sorted(visible, key=lambda rule: rule.visibility.rank(namespace))
+
+    def of_mesh(self, namespace: str) -> HostIndex[VirtualServiceRule]:
+        """For sidecars: rules of one host are not merged; the first wins whole."""
+        index: HostIndex[VirtualServiceRule] = HostIndex()
+        for rule in self.of_gateway(MESH_GATEWAY, namespace):
+            for host in rule.hosts:
+                index.add(host, rule)
+        return index
+
+
+def source_label_keys(rules: Iterable[VirtualServiceRule]) -> Iterator[str]:
+    """The labels of a client that some rule asks for."""
+    for rule in rules:
+        for routes in (rule.spec.http, rule.spec.tcp, rule.spec.tls):
+            for route in routes:
+                for match in route.match:
+                    yield from match.source_labels
