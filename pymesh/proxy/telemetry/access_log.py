@@ -1,20 +1,63 @@
-"""The access log: a line a stream in Istio's default text format, buffered here, written by a thread of its own."""
+"""The access log: a line a stream, gathered here and handed to the writer in batches."""
 
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from pymesh.proxy.telemetry.access_log_format import ISTIO_TEXT_FORMAT, compile_format
+from pymesh.proxy.telemetry.log_writer import LogWriter
 from pymesh.proxy.telemetry.stream_info import StreamInfo
+
+FLUSH_SECONDS = 1.0
+FLUSH_CHARACTERS = 64 * 1024
+
+
+class Handle(Protocol):
+    def cancel(self) -> None: ...
+
+
+CallLater = Callable[[float, Callable[[], object]], Handle]
 
 
 class AccessLog:
     """`path` is a file that is appended to; `-` and `/dev/stdout` are standard output.
 
-    Raises UsageError where the file cannot be opened.
+    A line waits FLUSH_SECONDS at most. Raises UsageError where the file cannot be opened, ValueError for a bad format.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, log_format: str = ISTIO_TEXT_FORMAT, call_later: CallLater | None = None) -> None:
+        self._format = compile_format(log_format)
+        self._writer = LogWriter(path)
+        self._call_later = call_later
+        self._timer: Handle | None = None
+        self._lines: list[str] = []
+        self._size = 0
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were not written: a full disk, or one that is too slow."""
+        return self._writer.dropped
 
     def log(self, info: StreamInfo) -> None:
-        raise NotImplementedError
+        line = self._format(info)
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= FLUSH_CHARACTERS:
+            self.flush()
+        elif self._timer is None:
+            call_later = self._call_later or asyncio.get_running_loop().call_later
+            self._timer = call_later(FLUSH_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._lines:
+            lines, self._lines = self._lines, []
+            size, self._size = self._size, 0
+            self._writer.write(lines, size)
 
     def close(self) -> None:
         """Write what is buffered. Blocks for at most a second."""
-        raise NotImplementedError
+        self.flush()
+        self._writer.close()

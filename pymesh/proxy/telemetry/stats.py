@@ -1,14 +1,14 @@
 """Istio's standard metrics: series of plain integers, found by a small key. No label text is made per request.
 
-A series is found in two steps. `_Cache` maps what a stream shows (cluster, peer, code, flags) to its series; on a miss
-the label values are worked out and name the series. Caches are dropped when full; series are kept, and bounded.
+A series is found in two steps. A cache maps what a stream shows (cluster, peer, code, flags) to its series; on a miss
+the label values are worked out and name the series. A cache is emptied when full; series are kept, and bounded.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND, Direction
+from pymesh.proxy.telemetry.direction import INBOUND, Direction
 from pymesh.proxy.telemetry.labels import LocalPeer, has_host_fallback, http_labels, overflow_labels, tcp_labels
 from pymesh.proxy.telemetry.metric_names import (
     BUCKETS,
@@ -58,11 +58,6 @@ class HttpSeries:
     def requests(self) -> int:
         return sum(self.duration_counts)
 
-    def histograms(self) -> Iterator[tuple[Metric, list[int], float]]:
-        yield REQUEST_DURATION, self.duration_counts, self.duration_sum
-        yield REQUEST_BYTES, self.request_counts, self.request_sum
-        yield RESPONSE_BYTES, self.response_counts, self.response_sum
-
 
 class TcpSeries:
     __slots__ = ("closed", "labels", "opened", "received_bytes", "sent_bytes")
@@ -74,11 +69,19 @@ class TcpSeries:
         self.sent_bytes = 0
         self.received_bytes = 0
 
-    def counters(self) -> Iterator[tuple[Metric, int]]:
-        yield TCP_OPENED, self.opened
-        yield TCP_CLOSED, self.closed
-        yield TCP_SENT_BYTES, self.sent_bytes
-        yield TCP_RECEIVED_BYTES, self.received_bytes
+
+# Which metric shows which figures of a series.
+HTTP_HISTOGRAMS: tuple[tuple[Metric, Callable[[HttpSeries], tuple[list[int], float]]], ...] = (
+    (REQUEST_DURATION, lambda series: (series.duration_counts, series.duration_sum)),
+    (REQUEST_BYTES, lambda series: (series.request_counts, series.request_sum)),
+    (RESPONSE_BYTES, lambda series: (series.response_counts, series.response_sum)),
+)
+TCP_COUNTERS: tuple[tuple[Metric, Callable[[TcpSeries], int]], ...] = (
+    (TCP_OPENED, lambda series: series.opened),
+    (TCP_CLOSED, lambda series: series.closed),
+    (TCP_SENT_BYTES, lambda series: series.sent_bytes),
+    (TCP_RECEIVED_BYTES, lambda series: series.received_bytes),
+)
 
 
 class _OpenConnection:
@@ -177,7 +180,7 @@ class Stats:
         self, cache: dict[Any, tuple[Any, HttpSeries]], key: Any, info: StreamInfo, direction: Direction
     ) -> tuple[Any, HttpSeries]:
         entry = (info.service, self._http_series(info, direction))
-        # TLS neither proves nor bounds a Host, and the key does not hold it.
+        # The key does not hold the Host, of which there may be any number.
         if not has_host_fallback(info, direction, self.local):
             if len(cache) >= MAX_CACHED:
                 cache.clear()
@@ -203,6 +206,3 @@ class Stats:
                 labels = overflow_labels(TCP_LABELS, direction)
             series = self._tcp.setdefault(labels, TcpSeries(labels))
         return series
-
-
-__all__ = ["INBOUND", "OUTBOUND", "HttpSeries", "Stats", "TcpSeries"]

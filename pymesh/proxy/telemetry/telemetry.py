@@ -4,7 +4,10 @@ from typing import Protocol
 
 from pymesh.names import INBOUND_PASSTHROUGH_CLUSTER
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND, Direction
+from pymesh.proxy.telemetry.exposition import expose
 from pymesh.proxy.telemetry.labels import LocalPeer
+from pymesh.proxy.telemetry.metric_names import ACCESS_LOG_DROPPED, SERIES_OVERFLOW, SPANS_DROPPED
+from pymesh.proxy.telemetry.process_metrics import register_process_metrics
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.telemetry.stats import Stats
 from pymesh.proxy.telemetry.stream_info import StreamInfo
@@ -12,13 +15,19 @@ from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, Workload
 
 
 class Log(Protocol):
-    """AccessLog is one."""
+    """AccessLog is one. `dropped` counts lines that were not written."""
+
+    @property
+    def dropped(self) -> int: ...
 
     def log(self, info: StreamInfo) -> None: ...
 
 
 class Spans(Protocol):
-    """SpanExporter is one."""
+    """SpanExporter is one. `dropped` counts spans that never arrived."""
+
+    @property
+    def dropped(self) -> int: ...
 
     def on_span(self, info: StreamInfo, direction: Direction) -> None: ...
 
@@ -42,6 +51,7 @@ class Telemetry:
         self.metrics = ProxyMetrics()
         self._access_log = access_log
         self._spans = spans
+        self._register()
 
     def on_request(self, info: StreamInfo, direction: Direction) -> None:
         """An HTTP stream is complete; `info.end` is set."""
@@ -63,7 +73,17 @@ class Telemetry:
 
     def expose(self) -> bytes:
         """The body of `/stats/prometheus`."""
-        raise NotImplementedError
+        return expose(self.stats, self.metrics)
+
+    def _register(self) -> None:
+        register_process_metrics(self.metrics)
+        self.metrics.read(SERIES_OVERFLOW, lambda: self.stats.overflows)
+        if self._access_log is not None:
+            access_log = self._access_log
+            self.metrics.read(ACCESS_LOG_DROPPED, lambda: access_log.dropped)
+        if self._spans is not None:
+            spans = self._spans
+            self.metrics.read(SPANS_DROPPED, lambda: spans.dropped)
 
 
 def _direction_of(info: StreamInfo) -> Direction:

@@ -1,0 +1,46 @@
+"""All metrics of a proxy as Prometheus' text: the body of `/stats/prometheus`."""
+
+from collections.abc import Iterable, Iterator
+
+from pymesh.prometheus import bound_texts, family_lines, histogram_lines, label_text, sample_line
+from pymesh.proxy.telemetry.metric_names import BUCKETS, HTTP_LABELS, REQUESTS_TOTAL, TCP_LABELS, Metric
+from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
+from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, TCP_COUNTERS, HttpSeries, Stats, TcpSeries
+
+_BOUNDS = bound_texts(BUCKETS)
+
+
+def expose(stats: Stats, metrics: ProxyMetrics) -> bytes:
+    parts = [*_http_lines(stats.http_series()), *_tcp_lines(stats.tcp_series()), *_own_lines(metrics)]
+    return "".join(parts).encode()
+
+
+def _http_lines(all_series: Iterable[HttpSeries]) -> Iterator[str]:
+    labelled = [(label_text(HTTP_LABELS, series.labels), series) for series in all_series]
+    if not labelled:
+        return
+    yield _head(REQUESTS_TOTAL)
+    for labels, series in labelled:
+        yield sample_line(REQUESTS_TOTAL.name, labels, series.requests)
+    for metric, values in HTTP_HISTOGRAMS:
+        yield _head(metric)
+        for labels, series in labelled:
+            yield from histogram_lines(metric.name, labels, _BOUNDS, *values(series))
+
+
+def _tcp_lines(all_series: Iterable[TcpSeries]) -> Iterator[str]:
+    labelled = [(label_text(TCP_LABELS, series.labels), series) for series in all_series]
+    for metric, value in TCP_COUNTERS if labelled else ():
+        yield _head(metric)
+        for labels, series in labelled:
+            yield sample_line(metric.name, labels, value(series))
+
+
+def _own_lines(metrics: ProxyMetrics) -> Iterator[str]:
+    for metric, value in metrics.samples():
+        yield _head(metric)
+        yield sample_line(metric.name, "", value)
+
+
+def _head(metric: Metric) -> str:
+    return family_lines(metric.name, metric.kind, metric.help)

@@ -1,0 +1,107 @@
+"""Writes log lines to a file or standard output from a thread, so that a slow disk or pipe never stops the proxy."""
+
+import logging
+import os
+import queue
+import threading
+import time
+
+from pymesh.errors import UsageError
+from pymesh.proxy.telemetry.access_log_format import ENCODING_ERRORS
+
+log = logging.getLogger(__name__)
+
+MAX_PENDING = 8 * 1024 * 1024  # characters that may wait for the disk
+_STDOUT = ("-", "/dev/stdout")
+_WARN_SECONDS = 60.0
+
+
+class LogWriter:
+    """Appends batches of lines; what cannot be written is dropped and counted, and the next batch is tried again.
+
+    A file that was renamed or removed (log rotation) is opened anew at the next batch.
+    """
+
+    def __init__(self, path: str, max_pending: int = MAX_PENDING) -> None:
+        self._path = None if path in _STDOUT else path
+        self._max_pending = max_pending
+        self._queue: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        # Each counter has one writer: the caller's thread the first two, the own thread the others.
+        self._queued = 0
+        self._overflowed = 0
+        self._done = 0
+        self._failed = 0
+        self._warned = float("-inf")
+        try:
+            self._fd = self._open()
+        except OSError as error:
+            raise UsageError(f"cannot write the access log {path}: {error.strerror}") from None
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were not written."""
+        return self._overflowed + self._failed
+
+    def write(self, lines: list[str], size: int) -> None:
+        """Hand over lines without their ends, of `size` characters together. Never blocks."""
+        if self._queued - self._done + size > self._max_pending:
+            self._overflowed += len(lines)
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+            self._thread.start()
+        self._queued += size
+        self._queue.put(lines)
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Wait until all is written, or `timeout` seconds."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(timeout)
+        if self._thread is None or not self._thread.is_alive():
+            self._close_file()
+
+    def _run(self) -> None:
+        while (lines := self._queue.get()) is not None:
+            try:
+                self._reopen_if_rotated()
+                self._write_all("\n".join([*lines, ""]).encode("utf-8", ENCODING_ERRORS))
+            except OSError as error:
+                self._failed += len(lines)
+                self._warn(error)
+            self._done += sum(map(len, lines))
+
+    def _write_all(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def _reopen_if_rotated(self) -> None:
+        if self._path is None:
+            return
+        try:
+            now = os.stat(self._path)
+        except FileNotFoundError:
+            now = None
+        ours = os.fstat(self._fd)
+        if now is None or (now.st_ino, now.st_dev) != (ours.st_ino, ours.st_dev):
+            fd = self._open()
+            self._close_file()
+            self._fd = fd
+
+    def _open(self) -> int:
+        if self._path is None:
+            return 1
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def _close_file(self) -> None:
+        if self._path is not None and self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _warn(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now - self._warned >= _WARN_SECONDS:
+            self._warned = now
+            log.warning("access log %s: %s; %d lines dropped so far", self._path or "-", error.strerror, self.dropped)
