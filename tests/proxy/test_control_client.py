@@ -169,7 +169,7 @@ async def test_a_control_plane_that_does_not_listen_is_unreachable(server: Serve
     server.status = 304
     await client.poll(POLL)
     server.url = "https://127.0.0.1:1"
-    with pytest.raises(ControlUnreachableError, match="^Connection refused$"):
+    with pytest.raises(ControlUnreachableError, match=r"^Connection refused$"):
         await client.poll(POLL)
 
 
