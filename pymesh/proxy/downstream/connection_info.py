@@ -1,14 +1,37 @@
 """What is known of a downstream connection once its filter chain is chosen."""
 
+from collections.abc import Callable
+
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 
 
 class ConnectionInfo:
-    """One per accepted connection; addresses are `host:port` text, ready for logs. `peer` is None without mTLS."""
+    """One per accepted connection; addresses are `host:port` text, ready for logs. `peer` is None without mTLS.
 
-    __slots__ = ("filter_chain", "is_tls", "listener", "local_address", "peer", "remote_address", "sni", "start")
+    The listener fills it before `connection_made` of the protocol that it is for; that protocol calls `on_close` once,
+    at its `connection_lost`, or the listener would count the connection as open for ever.
+    """
 
-    def __init__(self, listener: str, local_address: str, remote_address: str, start: float) -> None:
+    __slots__ = (
+        "filter_chain",
+        "is_tls",
+        "listener",
+        "local_address",
+        "on_close",
+        "peer",
+        "remote_address",
+        "sni",
+        "start",
+    )
+
+    def __init__(
+        self,
+        listener: str,
+        local_address: str,
+        remote_address: str,
+        start: float,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
         self.listener = listener
         self.filter_chain = ""
         self.local_address = local_address
@@ -17,3 +40,4 @@ class ConnectionInfo:
         self.is_tls = False
         self.sni = ""
         self.peer: PeerIdentity | None = None
+        self.on_close = on_close
