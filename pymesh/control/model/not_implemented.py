@@ -1,0 +1,124 @@
+"""What Istio's API has and pymesh does not obey: refused when it is applied, never silently ignored.
+
+One table a kind. `[]` stands for any element of a list. With `values`, only those are refused.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pymesh.control.model.scope import Scope
+
+
+class Unsupported(NamedTuple):
+    path: str
+    values: tuple[Any, ...] = ()
+
+
+def _policies(*fields: Unsupported) -> tuple[Unsupported, ...]:
+    """The same fields wherever a traffic policy can stand."""
+    of_rule = ("trafficPolicy", "trafficPolicy.portLevelSettings[]")
+    places = (*of_rule, *(f"subsets[].{place}" for place in of_rule))
+    return tuple(Unsupported(f"{place}.{field.path}", field.values) for place in places for field in fields)
+
+
+NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
+    "VirtualService": (
+        Unsupported("tls"),
+        Unsupported("http[].delegate"),
+        Unsupported("http[].corsPolicy"),
+        Unsupported("http[].match[].statPrefix"),
+        Unsupported("http[].retries.retryRemoteLocalities"),
+        Unsupported("http[].fault.delay.exponentialDelay"),
+        Unsupported("http[].fault.abort.grpcStatus"),
+        Unsupported("http[].fault.abort.http2Error"),
+        Unsupported("tcp[].match[].destinationSubnets"),
+        Unsupported("tcp[].match[].sourceSubnet"),
+    ),
+    "DestinationRule": (
+        Unsupported("workloadSelector"),
+        *_policies(
+            Unsupported("loadBalancer.simple", ("PASSTHROUGH",)),
+            Unsupported("loadBalancer.consistentHash.httpCookie.attributes"),
+            Unsupported("loadBalancer.localityLbSetting"),
+            Unsupported("loadBalancer.zoneAwareLbSetting"),
+            Unsupported("loadBalancer.warmup"),
+            Unsupported("loadBalancer.warmupDurationSecs"),
+            Unsupported("connectionPool.tcp.tcpKeepalive"),
+            Unsupported("connectionPool.tcp.maxConnectionDuration"),
+            Unsupported("connectionPool.http.h2UpgradePolicy", ("UPGRADE",)),
+            Unsupported("connectionPool.http.useClientProtocol", (True,)),
+            Unsupported("connectionPool.http.maxConcurrentStreams"),
+            Unsupported("connectionPool.http.http2KeepAlive"),
+            Unsupported("outlierDetection.consecutiveErrors"),
+            Unsupported("outlierDetection.splitExternalLocalOriginErrors", (True,)),
+            Unsupported("outlierDetection.consecutiveLocalOriginFailures"),
+            Unsupported("outlierDetection.outlierDetectionHttpErrorCodes"),
+            Unsupported("tls.credentialName"),
+            Unsupported("tls.caCrl"),
+            Unsupported("tunnel"),
+            Unsupported("proxyProtocol"),
+            Unsupported("retryBudget"),
+        ),
+    ),
+    "Gateway": (
+        Unsupported("servers[].defaultEndpoint"),
+        Unsupported("servers[].port.protocol", ("HTTP2", "GRPC", "GRPC-WEB", "MONGO", "TLS", "UDP", "MYSQL", "REDIS")),
+        Unsupported("servers[].tls.mode", ("MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL", "AUTO_PASSTHROUGH")),
+        Unsupported("servers[].tls.caCertificates"),
+        Unsupported("servers[].tls.caCrl"),
+        Unsupported("servers[].tls.credentialNames"),
+        Unsupported("servers[].tls.caCertCredentialName"),
+        Unsupported("servers[].tls.tlsCertificates"),
+        Unsupported("servers[].tls.subjectAltNames"),
+        Unsupported("servers[].tls.verifyCertificateSpki"),
+        Unsupported("servers[].tls.verifyCertificateHash"),
+        Unsupported("servers[].tls.minProtocolVersion", ("TLSV1_0", "TLSV1_1")),
+        Unsupported("servers[].tls.maxProtocolVersion", ("TLSV1_0", "TLSV1_1")),
+        Unsupported("servers[].tls.cipherSuites"),
+        Unsupported("servers[].tls.insecureSkipVerify"),
+    ),
+    "ServiceEntry": (
+        Unsupported("resolution", ("DYNAMIC_DNS",)),
+        Unsupported("ports[].protocol", ("UDP",)),
+        Unsupported("endpoints[].network"),
+    ),
+    "WorkloadEntry": (Unsupported("network"),),
+    "PeerAuthentication": (Unsupported("selector"), Unsupported("portLevelMtls")),
+    "Service": (
+        Unsupported("type", ("ExternalName",)),
+        Unsupported("externalName"),
+        Unsupported("publishNotReadyAddresses", (True,)),
+        Unsupported("ports[].protocol", ("UDP", "SCTP")),
+    ),
+    "Secret": (),
+}
+
+
+def check_implemented(kind: str, fields: Any, at: Scope) -> None:
+    """Note what of a spec, as it was written, the mesh would not obey."""
+    for unsupported in NOT_IMPLEMENTED[kind]:
+        for value, place in _find(fields, unsupported.path.split("."), at):
+            if _is_refused(value, unsupported.values):
+                shown = f" {value}" if unsupported.values else ""
+                place.fail(f"pymesh does not implement {place.path}{shown}")
+
+
+def _is_refused(value: Any, refused: tuple[Any, ...]) -> bool:
+    if not refused:
+        return value not in (None, {}, [], "")
+    return any(value == one or (isinstance(value, str) and value.upper() == one) for one in refused)
+
+
+def _find(value: Any, steps: list[str], at: Scope) -> Iterator[tuple[Any, Scope]]:
+    """Every value at the path, and where it stands."""
+    if not steps:
+        yield value, at
+        return
+    name = steps[0].removesuffix("[]")
+    child = value.get(name) if isinstance(value, dict) else None
+    if name == steps[0]:
+        if child is not None:
+            yield from _find(child, steps[1:], at[name])
+    elif isinstance(child, list):
+        for index, item in enumerate(child):
+            yield from _find(item, steps[1:], at[name][index])

@@ -1,0 +1,24 @@
+"""Rules of metadata, whatever the kind."""
+
+from pymesh.control.model.kinds import GATEWAY, SERVICE, Kind
+from pymesh.control.model.resource import Metadata
+from pymesh.control.model.scope import Scope
+from pymesh.control.model.validation import syntax
+
+_LARGEST_ANNOTATIONS = 256 * 1024  # Kubernetes
+
+
+def check_metadata(kind: Kind, metadata: Metadata, at: Scope) -> None:
+    if not metadata.name:
+        at["name"].fail("is required")
+    elif kind in (GATEWAY, SERVICE):  # they become parts of names that have no room for a dot
+        syntax.check_dns_label(metadata.name, at["name"])
+    else:
+        is_valid = syntax.is_dns_subdomain(metadata.name)
+        at["name"].require(is_valid, f"must be a DNS name in lower case, not {metadata.name!r}")
+    syntax.check_dns_label(metadata.namespace, at["namespace"])
+    syntax.check_labels(metadata.labels, at["labels"])
+    for key in metadata.annotations:
+        syntax.check_qualified_name(key.lower(), at["annotations"][key])
+    size = sum(len(key) + len(value) for key, value in metadata.annotations.items())
+    at["annotations"].require(size <= _LARGEST_ANNOTATIONS, f"must not be larger than {_LARGEST_ANNOTATIONS} bytes")

@@ -1,0 +1,67 @@
+"""Rules of a ServiceEntry."""
+
+from pymesh.control.model.resource import Metadata
+from pymesh.control.model.scope import Scope
+from pymesh.control.model.service_entry import ServiceEntry
+from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.workload_entry import check_endpoint, check_port_name
+
+_BY_NAME = ("DNS", "DNS_ROUND_ROBIN")
+
+
+def check_service_entry(spec: ServiceEntry, metadata: Metadata, at: Scope) -> None:
+    at["hosts"].require(spec.hosts, "must have at least one host")
+    for index, host in enumerate(spec.hosts):
+        at["hosts"][index].require(host != "*", "must be a host, not '*'")
+        syntax.check_host(host, at["hosts"][index])
+    for index, address in enumerate(spec.addresses):
+        syntax.check_ip_network(address, at["addresses"][index])
+    _check_ports(spec, at["ports"])
+    _check_endpoints(spec, at)
+    _check_resolution(spec, at)
+    syntax.check_export_to(spec.export_to, metadata.namespace, at["exportTo"], allow_none=True)
+
+
+def _check_ports(spec: ServiceEntry, at: Scope) -> None:
+    at.require(spec.ports, "must have at least one port")
+    for index, port in enumerate(spec.ports):
+        syntax.check_port(port.number, at[index]["number"])
+        syntax.check_optional_port(port.target_port, at[index]["targetPort"])
+        check_port_name(port.name, at[index]["name"])
+        if port.protocol:
+            syntax.check_protocol(port.protocol, at[index]["protocol"])
+    syntax.check_unique((port.number for port in spec.ports), at, "port")
+    syntax.check_unique((port.name for port in spec.ports), at, "port name")
+
+
+def _check_endpoints(spec: ServiceEntry, at: Scope) -> None:
+    if spec.workload_selector is not None:
+        at["endpoints"].require(not spec.endpoints, "cannot stand beside workloadSelector")
+        at["workloadSelector"]["labels"].require(spec.workload_selector.labels, "must not be empty")
+        syntax.check_labels(spec.workload_selector.labels, at["workloadSelector"]["labels"])
+    names = {port.name for port in spec.ports}
+    for index, endpoint in enumerate(spec.endpoints):
+        here = at["endpoints"][index]
+        check_endpoint(endpoint, here)
+        for name in endpoint.ports:
+            here["ports"][name].require(name in names, "no port of the ServiceEntry has this name")
+
+
+def _check_resolution(spec: ServiceEntry, at: Scope) -> None:
+    if spec.resolution == "NONE":
+        at["endpoints"].require(not spec.endpoints, "must be empty with resolution NONE")
+    elif spec.resolution == "STATIC":
+        for index, endpoint in enumerate(spec.endpoints):
+            if endpoint.address:
+                syntax.check_ip_address(endpoint.address, at["endpoints"][index]["address"])
+    elif spec.resolution in _BY_NAME and not spec.endpoints:
+        for index, host in enumerate(spec.hosts):
+            is_exact = not host.startswith("*")
+            at["hosts"][index].require(is_exact, f"must not be a wildcard with resolution {spec.resolution}")
+    if spec.resolution == "DNS_ROUND_ROBIN":
+        at["endpoints"].require(len(spec.endpoints) <= 1, "must be one at most with resolution DNS_ROUND_ROBIN")
+    if spec.resolution in _BY_NAME:
+        at["addresses"].require(
+            not any("/" in address for address in spec.addresses),
+            f"must not be a CIDR block with resolution {spec.resolution}",
+        )
