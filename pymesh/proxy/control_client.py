@@ -10,10 +10,11 @@ import hashlib
 import logging
 import os
 import ssl
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import aiohttp
 import msgspec
@@ -41,6 +42,11 @@ class UnknownNonceError(PymeshError):
     """410: the control plane does not know what this proxy holds; poll anew from the versions."""
 
 
+class _Certificate(NamedTuple):
+    file: Path
+    not_after: float
+
+
 class JoinToken(msgspec.Struct, frozen=True):
     """The claims that matter to the bearer. The signature is for the control plane to check."""
 
@@ -51,13 +57,22 @@ class ControlClient:
     """One control plane. The URL and the token are asked for anew each time: the control plane may move or come later.
 
     Every call raises ControlUnreachableError when no answer came, and ControlRefusedError for an answer of 4xx or 5xx.
+    `on_new_root` is called when the mesh turns out to have another root than the one that this proxy knew, and its
+    certificate is thus worth nothing.
     """
 
-    def __init__(self, find_url: Callable[[], str], find_token: Callable[[], str | None], root_file: Path) -> None:
+    def __init__(
+        self,
+        find_url: Callable[[], str],
+        find_token: Callable[[], str | None],
+        root_file: Path,
+        on_new_root: Callable[[], None] = lambda: None,
+    ) -> None:
         self._find_url = find_url
         self._find_token = find_token
         self._root_file = root_file
-        self._certificate: tuple[Path, Path] | None = None
+        self._on_new_root = on_new_root
+        self._certificate: _Certificate | None = None
         self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -65,14 +80,12 @@ class ControlClient:
     def url(self) -> str:
         return self._find_url()
 
-    @property
-    def root_certificate(self) -> str | None:
-        """The mesh's root as PEM, once it is known."""
-        return self._root_file.read_text() if self._root_file.exists() else None
+    def use_certificate(self, file: Path, not_after: float) -> None:
+        """Show this certificate (PEM, with its key) from the next connection on; again after each renewal.
 
-    def use_certificate(self, chain_file: Path, key_file: Path) -> None:
-        """Show this certificate from the next connection on; again after each renewal."""
-        self._certificate = (chain_file, key_file)
+        After `not_after`, seconds since the epoch, the join token is the proof again.
+        """
+        self._certificate = _Certificate(file, not_after)
         self._tls = None
 
     async def aclose(self) -> None:
@@ -118,19 +131,21 @@ class ControlClient:
         self, method: str, path: str, data: bytes | None, seconds: float, headers: dict[str, str], tls: ssl.SSLContext
     ) -> tuple[int, bytes]:
         url = self.url
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+        request = self._open_session().request(
+            method,
+            url + path,
+            data=data,
+            headers=headers,
+            ssl=tls,
+            server_hostname=CONTROL_HOSTNAME,
+            timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS),
+        )
         try:
-            async with self._open_session().request(
-                method,
-                url + path,
-                data=data,
-                headers=headers,
-                ssl=tls,
-                server_hostname=CONTROL_HOSTNAME,
-                timeout=timeout,
-            ) as response:
+            async with request as response:
                 answer = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error, aiohttp.ClientSSLError):
+                self._tls = None  # the mesh may have got a new root; look again
             raise ControlUnreachableError(_reason(error)) from error
         if response.status == HTTPStatus.GONE:
             raise UnknownNonceError(url)
@@ -151,23 +166,35 @@ class ControlClient:
     # trust
 
     async def _context(self) -> ssl.SSLContext:
-        root = self.root_certificate or await self._fetch_root()
+        if self._certificate is not None and self._certificate.not_after <= time.time():
+            self._certificate = self._tls = None
         if self._tls is None:
-            self._tls = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=root)
+            self._tls = ssl.create_default_context(cadata=await self._root())
             if self._certificate is not None:
-                self._tls.load_cert_chain(*self._certificate)
+                self._tls.load_cert_chain(self._certificate.file)
         return self._tls
 
-    async def _fetch_root(self) -> str:
-        """Get the mesh's root certificate, and believe it if it has the hash that the join token names."""
+    async def _root(self) -> str:
+        """The root that is known; fetched if there is none, or if the join token is for another one."""
+        known = self._root_file.read_text() if self._root_file.exists() else None
         token = self._find_token()
+        if known is not None and (token is None or decode_join_token(token).ca_sha256 == _sha256_of(known)):
+            return known
+        root = await self._fetch_root(token)
+        if known is not None:
+            self._certificate = None
+            self._on_new_root()
+        return root
+
+    async def _fetch_root(self, token: str | None) -> str:
+        """Get the mesh's root certificate, and believe it if it has the hash that the join token names."""
         if token is None:
             raise ControlUnreachableError("there is no join token yet")
         expected = decode_join_token(token).ca_sha256
         _, body = await self._request("GET", xds.ROOT_CERTIFICATE_PATH, None, _CALL_SECONDS, {}, _unverified())
         pem = body.decode("ascii", "replace")
-        if _sha256_of(pem) != expected:
-            raise ControlRefusedError(f"{self.url} is not the control plane that the join token is for: other root")
+        if not expected or _sha256_of(pem) != expected:
+            raise ControlRefusedError("it is not the control plane that the join token is for: its root is another")
         write_private(self._root_file, pem)
         return pem
 

@@ -22,6 +22,7 @@ from pymesh.proxy.control_client import (
 )
 
 POLL = xds.DeltaPoll(xds.Node("sidecar~127.0.0.1~a.default~x"), ())
+FAR_FUTURE = 1e11
 REGISTRATION = xds.Registration("payment", "payment-v1", "10.0.0.1", 15006, 80, "http", "default", {}, healthy=True)
 
 
@@ -29,6 +30,13 @@ def join_token(ca: trustme.CA) -> str:
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca.cert_pem.bytes().decode())).hexdigest()
     claims = base64.urlsafe_b64encode(json.dumps({"iss": "pymesh", "ca_sha256": digest}).encode()).decode().rstrip("=")
     return f"e30.{claims}.c2ln"
+
+
+def issue(ca: trustme.CA, directory: Path) -> Path:
+    """A workload's certificate, with its key, in one file."""
+    file = directory / "certificate.pem"
+    ca.issue_cert("workload").private_key_and_cert_chain_pem.write_to_path(file)
+    return file
 
 
 class Server:
@@ -80,7 +88,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def client(server: Server, tmp_path: Path) -> AsyncIterator[ControlClient]:
-    client = ControlClient(lambda: server.url, lambda: join_token(server.ca), tmp_path / "root-cert.pem")
+    client = ControlClient(lambda: server.url, lambda: join_token(server.ca), tmp_path / "root.pem")
     yield client
     await client.aclose()
 
@@ -122,11 +130,7 @@ async def test_the_join_token_is_the_proof_until_there_is_a_certificate(
     server.body = b'{"cert_chain": ["leaf", "root"]}'
     assert await client.sign("csr") == ("leaf", "root")
     assert server.authorizations == [f"Bearer {join_token(server.ca)}"]
-    certificate = server.ca.issue_cert("workload")
-    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
-    certificate.cert_chain_pems[0].write_to_path(chain)
-    certificate.private_key_pem.write_to_path(key)
-    client.use_certificate(chain, key)
+    client.use_certificate(issue(server.ca, tmp_path), FAR_FUTURE)
     await client.sign("csr")
     assert server.authorizations[1] is None
     assert server.peers[0] is None
@@ -134,8 +138,8 @@ async def test_the_join_token_is_the_proof_until_there_is_a_certificate(
 
 
 async def test_a_control_plane_with_another_root_is_not_believed(server: Server, tmp_path: Path) -> None:
-    client = ControlClient(lambda: server.url, lambda: join_token(trustme.CA()), tmp_path / "root-cert.pem")
-    with pytest.raises(ControlRefusedError, match="other root"):
+    client = ControlClient(lambda: server.url, lambda: join_token(trustme.CA()), tmp_path / "root.pem")
+    with pytest.raises(ControlRefusedError, match="its root is another"):
         await client.poll(POLL)
     assert server.requests == []
     await client.aclose()
@@ -146,21 +150,45 @@ async def test_the_root_is_kept_so_that_a_restart_needs_no_token(
 ) -> None:
     server.status = 304
     await client.poll(POLL)
-    restarted = ControlClient(lambda: server.url, lambda: None, tmp_path / "root-cert.pem")
+    restarted = ControlClient(lambda: server.url, lambda: None, tmp_path / "root.pem")
     assert await restarted.poll(POLL) is None
     await restarted.aclose()
 
 
-async def test_an_impostor_with_a_foreign_certificate_is_unreachable(
+async def test_an_expired_certificate_is_not_shown_and_the_token_is_the_proof_again(
     server: Server, client: ControlClient, tmp_path: Path
 ) -> None:
-    (tmp_path / "root-cert.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    server.body = b'{"cert_chain": []}'
+    client.use_certificate(issue(server.ca, tmp_path), not_after=0.0)
+    await client.sign("csr")
+    assert server.peers == [None]
+    assert server.authorizations == [f"Bearer {join_token(server.ca)}"]
+
+
+async def test_a_mesh_that_was_made_anew_is_joined_with_its_new_token(server: Server, tmp_path: Path) -> None:
+    news: list[str] = []
+    (tmp_path / "root.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    client = ControlClient(
+        lambda: server.url, lambda: join_token(server.ca), tmp_path / "root.pem", lambda: news.append("root")
+    )
+    client.use_certificate(issue(trustme.CA(), tmp_path), FAR_FUTURE)
+    server.status = 304
+    assert await client.poll(POLL) is None
+    assert news == ["root"]
+    assert server.peers == [None]
+    await client.aclose()
+
+
+async def test_an_impostor_with_a_foreign_certificate_is_unreachable(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    client = ControlClient(lambda: server.url, lambda: None, tmp_path / "root.pem")
     with pytest.raises(ControlUnreachableError, match="certificate verify failed"):
         await client.poll(POLL)
+    await client.aclose()
 
 
 async def test_without_token_and_root_there_is_nobody_to_trust_yet(server: Server, tmp_path: Path) -> None:
-    client = ControlClient(lambda: server.url, lambda: None, tmp_path / "root-cert.pem")
+    client = ControlClient(lambda: server.url, lambda: None, tmp_path / "root.pem")
     with pytest.raises(ControlUnreachableError, match="no join token"):
         await client.poll(POLL)
 
