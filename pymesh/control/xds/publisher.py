@@ -1,0 +1,265 @@
+"""Brings each proxy what changed: holds the polls, builds a proxy's resources when it is there to take them.
+
+Knows neither snapshots nor translation nor HTTP: `build` makes a proxy's resources of whatever was published.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from pymesh.control.metrics import ControlMetrics
+from pymesh.control.xds.content import Content, versioned
+from pymesh.control.xds.rest_subscription import RestPoll, RestResponse
+from pymesh.control.xds.session import DeltaSession, Peer, RestSession, Session
+from pymesh.control.xds.signal import Signal
+from pymesh.control.xds.status import ProxyStatus
+from pymesh.errors import PymeshError
+from pymesh.xds import ROUTER, SECRET, SHORT_NAMES, DeltaAnswer, DeltaPoll, Node, Resource
+
+log = logging.getLogger(__name__)
+
+# A proxy that has not polled for this many seconds is forgotten; when it returns it says what it holds.
+FORGET_SECONDS = 600.0
+# An Envoy's subscription that is not held any more.
+FORGET_SUBSCRIPTION_SECONDS = 120.0
+MOST_SESSIONS = 10_000
+
+# The death of a proxy between two polls is no event, so who waits for all proxies looks this often.
+_LOOK_SECONDS = 0.5
+
+SnapshotT = TypeVar("SnapshotT")
+AnswerT = TypeVar("AnswerT")
+AnySession = TypeVar("AnySession", bound=Session)
+Build = Callable[[SnapshotT, Node], Mapping[str, Mapping[str, Resource]]]
+
+
+class UnknownNonceError(PymeshError):
+    """The nonces are of another control plane, or of before the proxy was forgotten."""
+
+
+class OverloadError(PymeshError):
+    """More proxies than the control plane can hold."""
+
+
+class ClosedError(PymeshError):
+    """The control plane is about to end."""
+
+
+class Publisher(Generic[SnapshotT]):
+    """`clock` tells monotonic seconds. `revision` is that of the last snapshot; -1 before the first, which all polls
+    wait for."""
+
+    def __init__(
+        self,
+        build: Build[SnapshotT],
+        metrics: ControlMetrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.revision = -1
+        self._build = build
+        self._metrics = metrics
+        self._clock = clock
+        self._snapshot: SnapshotT | None = None
+        self._published_at = 0.0
+        self._sessions: dict[str, Session] = {}
+        self._changed = Signal()
+        self._answered = Signal()
+        self._building = asyncio.Lock()
+        self._is_closed = False
+        metrics.proxies.set_function(lambda: sum(session.waiting > 0 for session in self._sessions.values()))
+
+    # what the controller and the registry call
+
+    def publish(self, snapshot: SnapshotT, revision: int) -> None:
+        """From now on proxies are to have this. Wakes those that wait; each builds its own resources."""
+        self._snapshot, self.revision, self._published_at = snapshot, revision, self._clock()
+        self._changed.notify()
+        self._answered.notify()
+
+    async def wait_converged(self, revision: int, timeout: float, leaving: str = "") -> bool:
+        """True when every connected proxy, but the one named `leaving`, has answered to this revision; False after
+        `timeout` seconds."""
+        deadline = self._clock() + timeout
+        while not self._has_converged(revision, leaving):
+            remaining = deadline - self._clock()
+            if remaining <= 0:
+                return False
+            await self._answered.wait(min(remaining, _LOOK_SECONDS))
+        return True
+
+    def forget_idle(self) -> None:
+        """Drop what is known of proxies that are gone. To be called now and then."""
+        now = self._clock()
+        connected = {session.peer for session in self._sessions.values() if session.is_connected(now)}
+        for key, session in list(self._sessions.items()):
+            if isinstance(session, RestSession):
+                session.forget_subscriptions(now - FORGET_SUBSCRIPTION_SECONDS)
+            was_replaced = session.peer in connected
+            if not session.is_connected(now) and (was_replaced or now - session.last_seen > FORGET_SECONDS):
+                del self._sessions[key]
+
+    def close(self) -> None:
+        """End all polls, those to come too, with ClosedError."""
+        self._is_closed = True
+        self._changed.notify()
+        self._answered.notify()
+
+    # what operators ask
+
+    def statuses(self) -> list[ProxyStatus]:
+        self.forget_idle()
+        now = self._clock()
+        return sorted((session.status(now) for session in self._sessions.values()), key=lambda status: status.proxy)
+
+    def content_of(self, proxy: str) -> Content | None:
+        """What the proxy of this name or node id is to have; None if it is not known."""
+        sessions = [s for s in self._sessions.values() if proxy in (s.name, s.node.id)]
+        return max(sessions, key=lambda session: session.last_seen).content if sessions else None
+
+    # what the endpoints call
+
+    async def poll_delta(
+        self, poll: DeltaPoll, peer: Peer, seconds: float, is_open: Callable[[], bool]
+    ) -> DeltaAnswer | None:
+        """The answer, or None when nothing changed for `seconds`. Raises UnknownNonceError, OverloadError, ClosedError.
+
+        `is_open` tells whether the connection of the poll is.
+        """
+        session = self._delta_session(poll, peer)
+        session.is_open = is_open
+        session.is_at(poll.node)
+        for type_url in session.on_poll(poll.requests):
+            self._count_rejection(session, type_url)
+        type_urls = [request.type_url for request in poll.requests]
+        responses = await self._hold(
+            session,
+            seconds,
+            lambda: session.next_responses(type_urls, self._clock()) or None,
+        )
+        if responses is None:
+            return None
+        for response in responses:
+            self._metrics.pushes.labels(SHORT_NAMES[response.type_url].lower()).inc()
+        return DeltaAnswer(responses)
+
+    async def poll_rest(self, poll: RestPoll, peer: Peer, seconds: float) -> RestResponse | None:
+        """As poll_delta, for one subscription of a real Envoy."""
+        session = self._rest_session(poll.node, peer)
+        session.is_at(poll.node)
+        subscription = session.subscription(poll.type_url, frozenset(poll.resource_names))
+        error = poll.error_detail.message if poll.error_detail else ""
+        if subscription.on_request(poll.version_info, error, self._clock()):
+            self._count_rejection(session, poll.type_url)
+        response = await self._hold(
+            session, seconds, lambda: session.next_response(subscription, poll.type_url, self._clock())
+        )
+        if response is not None:
+            self._metrics.pushes.labels(SHORT_NAMES[poll.type_url].lower()).inc()
+        return response
+
+    async def _hold(
+        self, session: Session, seconds: float, next_answer: Callable[[], AnswerT | None]
+    ) -> AnswerT | None:
+        """The answer as soon as there is one; None after `seconds`."""
+        deadline = self._clock() + seconds
+        session.waiting += 1
+        try:
+            while not self._is_closed:
+                answer = await self._answer_now(session, next_answer)
+                if answer is not None:
+                    return answer
+                if not await self._changed.wait(deadline - self._clock()):
+                    return None
+            raise ClosedError("the control plane is shutting down")
+        finally:
+            session.waiting -= 1
+            session.last_seen = self._clock()
+            self._answered.notify()
+
+    async def _answer_now(self, session: Session, next_answer: Callable[[], AnswerT | None]) -> AnswerT | None:
+        is_woken = session.revision != -1
+        if session.revision != self.revision:
+            await self._take_turn(session)
+        if not session.has_content:
+            return None
+        answer = next_answer()
+        if answer is None:
+            session.on_seen()
+            self._answered.notify()
+        elif is_woken:
+            self._metrics.convergence.observe(self._clock() - self._published_at)
+        return answer
+
+    async def _take_turn(self, session: Session) -> None:
+        """Build the session's content, one session in each turn of the event loop, so that a thousand proxies woken at
+        once do not keep it from everything else."""
+        async with self._building:
+            await asyncio.sleep(0)
+            if self._snapshot is not None and session.revision != self.revision:
+                self._refresh(session, self._snapshot)
+
+    def _refresh(self, session: Session, snapshot: SnapshotT) -> None:
+        session.revision = self.revision
+        try:
+            with self._metrics.push_time.time():
+                content = versioned(self._build(snapshot, session.node), session.content)
+        except (
+            Exception
+        ):  # the one catch point: a bug that one proxy meets must not cost it what it has, nor the others
+            self._metrics.build_failures.inc()
+            log.exception("the configuration of %s at revision %d could not be built", session.name, self.revision)
+            return
+        session.on_built(content if _may_have_secrets(session) else {**content, SECRET: {}})
+
+    # sessions
+
+    def _delta_session(self, poll: DeltaPoll, peer: Peer) -> DeltaSession:
+        nonces = [request.response_nonce for request in poll.requests if request.response_nonce]
+        if not nonces:
+            return self._new_delta_session(poll, peer)
+        session = self._sessions.get(nonces[0].partition("-")[0])
+        if not isinstance(session, DeltaSession) or session.peer != peer or not session.recognizes(poll.requests):
+            raise UnknownNonceError("a nonce is not known; poll anew with initial_resource_versions")
+        return session
+
+    def _new_delta_session(self, poll: DeltaPoll, peer: Peer) -> DeltaSession:
+        for key, session in list(self._sessions.items()):
+            if session.peer == peer and session.waiting == 0:
+                del self._sessions[key]  # the same proxy begins anew
+        identifier = secrets.token_hex(8)
+        return self._add(identifier, DeltaSession(peer, poll.node, identifier))
+
+    def _rest_session(self, node: Node, peer: Peer) -> RestSession:
+        key = f"rest {peer.identity} {peer.node_id}"
+        session = self._sessions.get(key)
+        return session if isinstance(session, RestSession) else self._add(key, RestSession(peer, node))
+
+    def _add(self, key: str, session: AnySession) -> AnySession:
+        if len(self._sessions) >= MOST_SESSIONS:
+            self.forget_idle()
+        if len(self._sessions) >= MOST_SESSIONS:
+            raise OverloadError(f"{MOST_SESSIONS} proxies are connected already")
+        self._sessions[key] = session
+        return session
+
+    def _has_converged(self, revision: int, leaving: str) -> bool:
+        now = self._clock()
+        return self.revision >= revision and all(
+            session.has_seen(revision, now)
+            for session in self._sessions.values()
+            if session.is_connected(now) and session.name != leaving
+        )
+
+    def _count_rejection(self, session: Session, type_url: str) -> None:
+        name = SHORT_NAMES[type_url]
+        self._metrics.rejects.inc()
+        self._metrics.rejects_by_type[name].inc()
+        log.warning("%s rejected %s: %s", session.name, name, session.type_statuses(self._clock())[name].reason)
+
+
+def _may_have_secrets(session: Session) -> bool:
+    """A gateway that has proven its namespace, and nobody on a connection without a proof."""
+    return session.peer.identity is not None and session.node.type == ROUTER
