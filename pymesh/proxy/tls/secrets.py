@@ -1,57 +1,15 @@
 """The secrets of this proxy, by SDS name: its own certificate and root, a gateway's credentials. No SSL contexts here.
 
+Names that begin with `file-cert:` and `file-root:` are files of this machine, as Istio's agent serves them
+(istio: security/pkg/credentials and pkg/model/proxy.go); everything else is put here by somebody.
+
 https://www.envoyproxy.io/docs/envoy/latest/configuration/security/secret
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
-SanKind = Literal["exact", "prefix", "suffix", "contains"]
-
-# The secrets of the workload itself: it makes them, the control plane never sends them.
-WORKLOAD_CERTIFICATE = "default"
-ROOT_CERTIFICATE = "ROOTCA"
-
-
-@dataclass(frozen=True, slots=True)
-class TlsCertificate:
-    """A certificate chain, leaf first, and its private key, both PEM."""
-
-    certificate_chain: str
-    private_key: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectAltNameMatcher:
-    """`san_type` is `URI`, `DNS`, `EMAIL` or `IP_ADDRESS`."""
-
-    san_type: str
-    value: str
-    kind: SanKind = "exact"
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateValidation:
-    """What a peer's certificate must be. Nothing trusted (no PEM, no system roots) means that it is not verified."""
-
-    trusted_ca: str = ""  # PEM
-    system_roots: bool = False
-    subject_alt_names: tuple[SubjectAltNameMatcher, ...] = ()
-    accept_untrusted: bool = False
-
-    @property
-    def has_trust(self) -> bool:
-        return bool(self.trusted_ca or self.system_roots)
-
-
-@dataclass(frozen=True, slots=True)
-class SecretConfig:
-    """One Secret: a certificate with its key, or what to trust."""
-
-    name: str
-    tls_certificate: TlsCertificate | None = None
-    validation: CertificateValidation | None = None
+from pymesh.proxy.tls.certificates import SecretConfig
+from pymesh.proxy.tls.file_secrets import FileSecrets, is_file_secret
 
 
 class SecretStore:
@@ -60,6 +18,7 @@ class SecretStore:
     def __init__(self) -> None:
         self.revision = 0
         self._secrets: dict[str, SecretConfig] = {}
+        self._files = FileSecrets()
         self._subscribers: list[Callable[[str], None]] = []
 
     def apply(self, secret: SecretConfig) -> None:
@@ -73,7 +32,13 @@ class SecretStore:
             self._publish(name)
 
     def get(self, name: str) -> SecretConfig | None:
-        return self._secrets.get(name)
+        """None where it is not known (yet), or its file cannot be read."""
+        return self._files.load(name) if is_file_secret(name) else self._secrets.get(name)
+
+    def check_files(self) -> None:
+        """Count a change of a file that a secret was read of as a change of the secret."""
+        if self._files.has_changed():
+            self.revision += 1
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._secrets)

@@ -1,0 +1,55 @@
+"""What TLS is made of: certificates with keys, what to trust, the secrets that carry them. Nothing is parsed."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SanKind = Literal["exact", "prefix", "suffix", "contains"]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsCertificate:
+    """A certificate chain, leaf first, and its private key, both PEM."""
+
+    certificate_chain: str
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectAltNameMatcher:
+    """`san_type` is `URI`, `DNS`, `EMAIL` or `IP_ADDRESS`."""
+
+    san_type: str
+    value: str
+    kind: SanKind = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateValidation:
+    """What a peer's certificate must be. Nothing trusted (no PEM, no system roots) means that it is not verified."""
+
+    trusted_ca: str = ""  # PEM
+    system_roots: bool = False
+    subject_alt_names: tuple[SubjectAltNameMatcher, ...] = ()
+    accept_untrusted: bool = False
+
+    @property
+    def is_verifying(self) -> bool:
+        return bool(self.trusted_ca or self.system_roots) and not self.accept_untrusted
+
+    def merged(self, other: "CertificateValidation") -> "CertificateValidation":
+        """CombinedCertificateValidationContext: as protobuf's MergeFrom, single fields of `other` win, lists join."""
+        return CertificateValidation(
+            other.trusted_ca or self.trusted_ca,
+            other.system_roots or self.system_roots,
+            self.subject_alt_names + other.subject_alt_names,
+            other.accept_untrusted or self.accept_untrusted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretConfig:
+    """One Secret: a certificate with its key, or what to trust."""
+
+    name: str
+    tls_certificate: TlsCertificate | None = None
+    validation: CertificateValidation | None = None

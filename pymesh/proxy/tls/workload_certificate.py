@@ -1,0 +1,164 @@
+"""The workload's own certificate: made, kept on disk, published as a secret, renewed at half its life.
+
+The private key never leaves this machine. The control plane is only a function here, `sign`, which turns a CSR into a
+chain; while it fails, the certificate that is there goes on.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from pymesh.backoff import exponential_backoff
+from pymesh.errors import PymeshError
+from pymesh.names import OWN_CERTIFICATE, ROOT_CA
+from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, TlsCertificate
+from pymesh.proxy.tls.csr import request_certificate_pem
+from pymesh.proxy.tls.rehearsal import CertificateFacts, rehearse_handshake
+from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.state_dir import write_private
+
+log = logging.getLogger(__name__)
+
+Sign = Callable[[str], Awaitable[tuple[str, ...]]]
+
+# Istio: SECRET_GRACE_PERIOD_RATIO and its jitter, pilot/cmd/pilot-agent/options.
+_RENEW_AT = 0.5
+_RENEW_JITTER = 0.01
+_RETRY_BASE = 0.5
+_RETRY_MAXIMUM = 30.0
+
+
+class CertificateError(PymeshError):
+    """What was signed, or what lies on disk, is not a certificate of this workload."""
+
+
+class WorkloadIdentity:
+    """`certificate_file` holds key and chain (one file: replaced together), `root_file` the mesh's root.
+
+    `ready` is set as soon as there is a certificate; `not_after` is in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        spiffe_id: str,
+        sign: Sign,
+        secrets: SecretStore,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random_value: Callable[[], float] = random.random,
+    ) -> None:
+        self.spiffe_id = spiffe_id
+        self.certificate_file = directory / "certificate.pem"
+        self.root_file = directory / "root.pem"
+        self.ready = asyncio.Event()
+        self.renewals = 0
+        self.failures = 0
+        self._sign = sign
+        self._secrets = secrets
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random_value
+        self._facts: CertificateFacts | None = None
+
+    @property
+    def not_after(self) -> float | None:
+        return self._facts.not_after if self._facts else None
+
+    def describe(self) -> dict[str, Any]:
+        """For the admin page /certs."""
+        facts = self._facts
+        if facts is None:
+            return {"spiffe_id": self.spiffe_id, "state": "missing", "failures": self.failures}
+        return {
+            "spiffe_id": self.spiffe_id,
+            "state": "valid" if facts.not_after > self._clock() else "expired",
+            "serial_number": facts.serial_number,
+            "valid_from": _rfc3339(facts.not_before),
+            "expiration_time": _rfc3339(facts.not_after),
+            "renewals": self.renewals,
+            "failures": self.failures,
+        }
+
+    def load(self) -> bool:
+        """Take the certificate that lies on disk. False if there is none that serves; the log says why."""
+        if not self.certificate_file.exists():
+            return False
+        try:
+            self._accept(*self._read())
+        except (CertificateError, OSError, ValueError) as error:
+            log.info("the certificate in %s is not usable: %s", self.certificate_file, error)
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Endless: load or make the certificate, and renew it in time. To be spawned."""
+        if self._facts is None:
+            self.load()
+        while True:
+            await self._sleep(self._until_renewal())
+            await self._renew_until_done()
+
+    async def renew(self) -> None:
+        """Make a key, have it certified, write both, publish them. Raises PymeshError, and nothing has changed then."""
+        key, csr = await request_certificate_pem(self.spiffe_id)
+        chain = [pem.strip() + "\n" for pem in await self._sign(csr)]
+        certificate, root = TlsCertificate("".join(chain[:-1]), key), "".join(chain[-1:])
+        facts = self._check(certificate, root)
+        write_private(self.root_file, root)
+        write_private(self.certificate_file, key + certificate.certificate_chain)
+        self._publish(certificate, root, facts)
+        self.renewals += 1
+
+    async def _renew_until_done(self) -> None:
+        delays = exponential_backoff(_RETRY_BASE, _RETRY_MAXIMUM, self._random)
+        while True:
+            try:
+                return await self.renew()
+            except PymeshError as error:
+                self.failures += 1
+                delay = next(delays)
+                log.warning("no new certificate, next try in %.1f s: %s", delay, error)
+                await self._sleep(delay)
+
+    def _until_renewal(self) -> float:
+        """Seconds; half of the certificate's life, give or take 1 %, so that a fleet does not come all at once."""
+        if self._facts is None:
+            return 0.0
+        life = self._facts.not_after - self._facts.not_before
+        share = _RENEW_AT + _RENEW_JITTER * (2 * self._random() - 1)
+        return max(0.0, self._facts.not_before + life * share - self._clock())
+
+    def _read(self) -> tuple[TlsCertificate, str]:
+        """The key stands before the chain."""
+        text = self.certificate_file.read_text(encoding="ascii")
+        key, begin, chain = text.partition("-----BEGIN CERTIFICATE-----")
+        return TlsCertificate(begin + chain, key), self.root_file.read_text(encoding="ascii")
+
+    def _accept(self, certificate: TlsCertificate, root: str) -> None:
+        self._publish(certificate, root, self._check(certificate, root))
+
+    def _check(self, certificate: TlsCertificate, root: str) -> CertificateFacts:
+        try:
+            facts = rehearse_handshake(certificate, root)
+        except (ssl.SSLError, ValueError) as error:
+            raise CertificateError(f"it would not serve: {error}") from error
+        if self.spiffe_id not in facts.uris:
+            raise CertificateError(f"it is for {', '.join(facts.uris) or 'nobody'}, not {self.spiffe_id}")
+        return facts
+
+    def _publish(self, certificate: TlsCertificate, root: str, facts: CertificateFacts) -> None:
+        """The root first: whoever hears of the new certificate finds the root that it goes with."""
+        self._facts = facts
+        self._secrets.apply(SecretConfig(ROOT_CA, validation=CertificateValidation(trusted_ca=root)))
+        self._secrets.apply(SecretConfig(OWN_CERTIFICATE, tls_certificate=certificate))
+        self.ready.set()
+
+
+def _rfc3339(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
