@@ -67,10 +67,11 @@ class TimerQueue:
 class Timers:
     """All queues of a process, made on demand."""
 
-    __slots__ = ("_clock", "_queues")
+    __slots__ = ("_clock", "_queues", "time")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.time = clock.time
         self._queues: dict[tuple[float, Callable[[Any], None]], TimerQueue] = {}
 
     def queue(self, duration: float, fire: Callable[[Any], None]) -> TimerQueue:

@@ -1,17 +1,24 @@
 """What every downstream connection of a proxy shares: one object, made by the proxy's composition."""
 
 import asyncio
-from dataclasses import dataclass
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
+from pymesh.tasks import TaskGroup
 from pymesh.xds import SIDECAR
 
 
 @dataclass(slots=True)
 class ProxyContext:
-    """`workload` is who this proxy stands for; `node_type` is xds.SIDECAR or xds.ROUTER."""
+    """`workload` is who this proxy stands for; `node_type` is xds.SIDECAR or xds.ROUTER.
+
+    `principal` is the proxy's own SPIFFE URI, `tasks` what the data plane has to await (connects), `random` is uniform
+    in [0, 1).
+    """
 
     clusters: Any  # upstream.ClusterManager
     routes: Any  # routing.RouteTables
@@ -22,3 +29,6 @@ class ProxyContext:
     timers: Timers
     loop: asyncio.AbstractEventLoop
     node_type: str = SIDECAR
+    principal: str = ""
+    tasks: TaskGroup = field(default_factory=TaskGroup)
+    random: Callable[[], float] = random.random

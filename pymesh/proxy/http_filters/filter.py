@@ -12,9 +12,11 @@ from typing import Any, NamedTuple, Protocol
 
 from pymesh.protojson import Reader
 from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
+from pymesh.tasks import TaskGroup
 
 
 class FilterStatus(Enum):
@@ -48,37 +50,34 @@ class FilterContext(Protocol):
     node_type: str
     timers: Timers
     loop: asyncio.AbstractEventLoop
-
-
-class RouterStream(Protocol):
-    """The upstream half of a stream, as the downstream half sees it."""
-
-    def on_request_body(self, data: bytes) -> None: ...
-
-    def on_request_end(self, trailers: HeaderMap | None) -> None: ...
-
-    def on_downstream_closed(self) -> None: ...
-
-    def pause_response(self) -> None: ...
-
-    def resume_response(self) -> None: ...
+    tasks: TaskGroup
+    random: Callable[[], float]
 
 
 class FilterStream(Protocol):
-    """A stream as its filters see it: downstream.Stream."""
+    """A stream as its filters see it: downstream.Stream is one. `random_value` is in [0, 1), one for the stream.
+
+    `path` is what goes upstream, so far; `info.path` is what came.
+    """
 
     method: bytes
     path: bytes
     headers: HeaderMap
     info: StreamInfo
-    match: Any  # routing's RouteMatch, or None
-    has_request_body: bool
+    match: RouteMatch | None
+    random_value: float
+
+    @property
+    def authority(self) -> bytes: ...
+
+    def choose_cluster(self) -> WeightedCluster | None:
+        """The one of the route's clusters that takes this stream; None where the route does not forward."""
 
     def continue_request(self) -> None:
-        """Go on after STOP, with the next filter."""
+        """Go on after STOP, with the next filter. No effect on a stream that is over."""
 
     def send_local_reply(self, reply: LocalReply) -> None:
-        """Answer now, from outside of the filter's own call."""
+        """Answer now, from outside of the filter's own call. No effect on a stream that is over."""
 
 
 class HttpFilter(Protocol):

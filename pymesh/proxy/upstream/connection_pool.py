@@ -1,0 +1,160 @@
+"""The HTTP connections to one endpoint: who gets which, who waits, and when a new one is opened.
+
+https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/connection_pooling
+"""
+
+from typing import Protocol
+
+from pymesh.proxy.timers import TimerQueue, Timers
+from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.endpoint import Endpoint
+from pymesh.proxy.upstream.failure import CLOSED_AT_ONCE, INTERNAL_ERROR, OVERFLOW, UpstreamFailure, connect_failure
+from pymesh.proxy.upstream.http_connection import HttpConnection
+from pymesh.proxy.upstream.transport import ConnectError, connect
+from pymesh.tasks import TaskGroup
+
+
+class Waiter(Protocol):
+    """Who waits for a connection; exactly one of the two is called, unless `cancel` came first."""
+
+    def on_connection(self, connection: HttpConnection) -> None: ...
+
+    def on_upstream_failure(self, failure: UpstreamFailure) -> None: ...
+
+
+class ConnectionPool:
+    """Idle connections are taken last in, first out, so that those that are too many become old enough to be closed.
+
+    `acquire` decides at once; only the opening of a connection is a task.
+    """
+
+    def __init__(self, cluster: Cluster, endpoint: Endpoint, timers: Timers, tasks: TaskGroup) -> None:
+        self.cluster = cluster
+        self.endpoint = endpoint
+        self._timers = timers
+        self._tasks = tasks
+        self._idle: list[HttpConnection] = []
+        self._waiters: dict[Waiter, None] = {}
+        self._connections: set[HttpConnection] = set()
+        self._connecting = 0
+        self._is_draining = False
+        self._timeouts: TimerQueue | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<ConnectionPool {self.endpoint.address} connections={len(self._connections)} idle={len(self._idle)} "
+            f"connecting={self._connecting} waiting={len(self._waiters)}>"
+        )
+
+    def acquire(self, waiter: Waiter, fresh: bool = False) -> HttpConnection | UpstreamFailure | None:
+        """A connection that is ready; a failure; or None, and the waiter will be called. `fresh`: a new one only."""
+        if self._idle and not fresh:
+            connection = self._idle.pop()
+            self._idle_timeouts().stop(connection)
+            return connection
+        if not self.cluster.circuit_breakers.pending_requests.try_acquire():
+            return OVERFLOW
+        self._waiters[waiter] = None
+        self._open_for_waiters()
+        return None
+
+    def cancel(self, waiter: Waiter) -> None:
+        """The waiter no longer waits. A connection that is being opened for it becomes idle."""
+        if waiter in self._waiters:
+            del self._waiters[waiter]
+            self.cluster.circuit_breakers.pending_requests.release()
+
+    def drain(self) -> None:
+        """The endpoint has left: close what is idle, let what is in use finish."""
+        self._is_draining = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            self._idle_timeouts().stop(connection)
+            connection.close()
+
+    # a connection's callbacks
+
+    def on_idle(self, connection: HttpConnection) -> None:
+        """A response has ended and the connection may carry another request."""
+        if self._is_worn(connection):
+            connection.close()
+        elif self._waiters:
+            self._next_waiter().on_connection(connection)
+        else:
+            self._idle.append(connection)
+            if self.cluster.idle_timeout:
+                self._idle_timeouts().start(connection)
+
+    def on_closed(self, connection: HttpConnection) -> None:
+        if connection not in self._connections:
+            return  # it never became ready
+        self._connections.discard(connection)
+        self.cluster.circuit_breakers.connections.release()
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self._idle_timeouts().stop(connection)
+        self._open_for_waiters()
+
+    # opening
+
+    def _open_for_waiters(self) -> None:
+        """One connection a waiter, within the limit; a pool that has none may open one even if others have used up the
+        limit, or its waiters would wait for nothing."""
+        if len(self._waiters) <= self._connecting:
+            return
+        connections = self.cluster.circuit_breakers.connections
+        if not connections.try_acquire():
+            if self._connections or self._connecting:
+                return
+            connections.active += 1
+        self._connecting += 1
+        self._tasks.spawn(f"connect to {self.endpoint.address}", self._open())
+
+    async def _open(self) -> None:
+        connection = HttpConnection(self.endpoint, self)
+        failure = INTERNAL_ERROR
+        try:
+            await connect(self.cluster, self.endpoint, lambda: connection)
+            failure = CLOSED_AT_ONCE
+        except ConnectError as error:
+            failure = connect_failure(error)
+        finally:
+            self._connecting -= 1
+            if failure is not CLOSED_AT_ONCE or connection.is_closed:
+                self.cluster.circuit_breakers.connections.release()
+                self._fail_waiters(failure)
+            else:
+                self._on_open(connection)
+
+    def _on_open(self, connection: HttpConnection) -> None:
+        connection.on_ready(self._timers.time())
+        self._connections.add(connection)
+        self.on_idle(connection)
+
+    def _fail_waiters(self, failure: UpstreamFailure) -> None:
+        """All of them, as Envoy does: each decides for itself whether another endpoint may help."""
+        waiters = list(self._waiters)
+        for waiter in waiters:
+            if waiter in self._waiters:
+                self.cancel(waiter)
+                waiter.on_upstream_failure(failure)
+
+    def _next_waiter(self) -> Waiter:
+        waiter = next(iter(self._waiters))
+        self.cancel(waiter)
+        return waiter
+
+    def _is_worn(self, connection: HttpConnection) -> bool:
+        cluster = self.cluster
+        if self._is_draining and connection.requests:
+            return True
+        if cluster.max_requests_per_connection and connection.requests >= cluster.max_requests_per_connection:
+            return True
+        duration = cluster.max_connection_duration
+        return bool(duration) and self._timers.time() - connection.opened_at >= duration
+
+    def _idle_timeouts(self) -> TimerQueue:
+        timeouts = self._timeouts
+        if timeouts is None or timeouts.duration != self.cluster.idle_timeout:
+            timeouts = self._timeouts = self._timers.queue(self.cluster.idle_timeout, HttpConnection.on_idle_timeout)
+        return timeouts
