@@ -24,7 +24,7 @@ def rehearse_handshake(certificate: TlsCertificate, trusted_ca: str) -> Certific
     """Both ends show the certificate and verify it. Raises ssl.SSLError or ValueError: why it would not serve."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = _context(certificate, trusted_ca, is_server=True).wrap_bio(to_server, to_client, server_side=True)
-    client = _context(certificate, trusted_ca, is_server=False).wrap_bio(to_client, to_server, server_hostname="")
+    client = _context(certificate, trusted_ca, is_server=False).wrap_bio(to_client, to_server)
     waiting = [client, server]
     while waiting:  # each turn moves a flight of messages; an end that fails raises
         waiting = [end for end in waiting if not _is_done(end)]

@@ -1,0 +1,173 @@
+import asyncio
+import stat
+import time
+
+import pytest
+
+from pymesh.errors import ControlUnreachableError
+from pymesh.names import OWN_CERTIFICATE, ROOT_CA
+from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.proxy.tls.workload_certificate import CertificateError, WorkloadIdentity
+
+PAYMENT = "spiffe://cluster.local/ns/default/sa/payment"
+LIFE = 3600.0
+
+
+class Signer:
+    """Control's CA as the proxy sees it; `failures` calls fail first."""
+
+    def __init__(self, ca, failures: int = 0) -> None:
+        self.ca = ca
+        self.failures = failures
+        self.calls = 0
+
+    async def __call__(self, csr: str) -> tuple[str, ...]:
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise ControlUnreachableError("no answer in time")
+        return self.ca.sign_csr(csr, begins=0, life=LIFE)
+
+
+class Sleeper:
+    """Remembers how long it was asked to sleep; after `most` sleeps it never wakes."""
+
+    def __init__(self, most: int) -> None:
+        self.naps: list[float] = []
+        self.done = asyncio.Event()
+        self._most = most
+
+    async def __call__(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        if len(self.naps) >= self._most:
+            self.done.set()
+            await asyncio.Event().wait()
+
+
+def make_identity(tmp_path, sign, secrets=None, **options) -> WorkloadIdentity:
+    return WorkloadIdentity(tmp_path, PAYMENT, sign, secrets or SecretStore(), random_value=lambda: 0.5, **options)
+
+
+async def run_until(identity: WorkloadIdentity, sleeper: Sleeper) -> None:
+    task = asyncio.create_task(identity.run())
+    await asyncio.wait_for(sleeper.done.wait(), 20)
+    task.cancel()
+
+
+async def test_a_new_workload_gets_a_certificate_and_publishes_it_with_the_root(ca, tmp_path):
+    secrets = SecretStore()
+    identity = make_identity(tmp_path, Signer(ca), secrets)
+    await identity.renew()
+    assert secrets.get(ROOT_CA).validation.trusted_ca == ca.root
+    assert "BEGIN CERTIFICATE" in secrets.get(OWN_CERTIFICATE).tls_certificate.certificate_chain
+    assert identity.ready.is_set()
+    assert identity.not_after == pytest.approx(time.time() + LIFE, abs=10)
+    assert identity.describe()["state"] == "valid"
+
+
+async def test_key_and_root_are_files_for_the_owner_only(ca, tmp_path):
+    identity = make_identity(tmp_path, Signer(ca))
+    await identity.renew()
+    assert stat.S_IMODE(identity.certificate_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(identity.root_file.stat().st_mode) == 0o600
+
+
+async def test_a_restarted_proxy_takes_its_certificate_from_disk_without_control(ca, tmp_path):
+    await make_identity(tmp_path, Signer(ca)).renew()
+    secrets = SecretStore()
+    assert make_identity(tmp_path, Signer(ca, failures=99), secrets).load()
+    assert secrets.get(OWN_CERTIFICATE) is not None
+
+
+async def test_each_renewal_makes_a_new_key(ca, tmp_path):
+    secrets = SecretStore()
+    identity = make_identity(tmp_path, Signer(ca), secrets)
+    await identity.renew()
+    first = secrets.get(OWN_CERTIFICATE).tls_certificate
+    await identity.renew()
+    assert secrets.get(OWN_CERTIFICATE).tls_certificate.private_key != first.private_key
+    assert identity.renewals == 2
+
+
+async def test_it_is_renewed_at_half_its_life(ca, tmp_path):
+    sleeper = Sleeper(2)
+    identity = make_identity(tmp_path, Signer(ca), sleep=sleeper)
+    await run_until(identity, sleeper)
+    assert sleeper.naps[0] == 0.0
+    assert sleeper.naps[1] == pytest.approx(LIFE / 2, abs=10)
+
+
+async def test_renewals_of_a_fleet_are_spread_by_one_percent(ca, tmp_path):
+    await make_identity(tmp_path, Signer(ca)).renew()
+    sleeper = Sleeper(1)
+    late = WorkloadIdentity(tmp_path, PAYMENT, Signer(ca), SecretStore(), sleep=sleeper, random_value=lambda: 0.999999)
+    await run_until(late, sleeper)
+    assert sleeper.naps[0] == pytest.approx(LIFE * 0.51, abs=10)
+
+
+async def test_while_control_is_down_it_tries_again_ever_more_rarely(ca, tmp_path):
+    sleeper = Sleeper(6)
+    signer = Signer(ca, failures=4)
+    identity = make_identity(tmp_path, signer, sleep=sleeper)
+    await run_until(identity, sleeper)
+    waits = sleeper.naps[1:5]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[-1]
+    assert identity.failures == 4
+    assert identity.ready.is_set()
+
+
+async def test_a_failed_renewal_keeps_the_old_certificate(ca, tmp_path):
+    secrets = SecretStore()
+    signer = Signer(ca)
+    identity = make_identity(tmp_path, signer, secrets)
+    await identity.renew()
+    before = secrets.get(OWN_CERTIFICATE)
+    signer.failures = 99
+    with pytest.raises(ControlUnreachableError):
+        await identity.renew()
+    assert secrets.get(OWN_CERTIFICATE) is before
+    assert make_identity(tmp_path, signer).load()
+
+
+async def test_a_chain_that_does_not_end_at_its_root_is_refused(ca, other_ca, tmp_path):
+    async def sign(csr: str) -> tuple[str, ...]:
+        return ca.sign_csr(csr)[0], other_ca.root
+
+    with pytest.raises(CertificateError, match="would not serve"):
+        await make_identity(tmp_path, sign).renew()
+    assert not (tmp_path / "certificate.pem").exists()
+
+
+async def test_a_certificate_for_another_key_is_refused(ca, tmp_path):
+    async def sign(csr: str) -> tuple[str, ...]:
+        return ca.issue(PAYMENT).certificate_chain, ca.root
+
+    with pytest.raises(CertificateError):
+        await make_identity(tmp_path, sign).renew()
+
+
+async def test_a_certificate_of_another_identity_on_disk_is_not_used(ca, tmp_path):
+    await make_identity(tmp_path, Signer(ca)).renew()
+    other = WorkloadIdentity(tmp_path, "spiffe://cluster.local/ns/default/sa/web", Signer(ca), SecretStore())
+    assert not other.load()
+
+
+async def test_an_expired_certificate_on_disk_is_not_used(ca, tmp_path):
+    identity = make_identity(tmp_path, Signer(ca))
+    await identity.renew()
+    expired = ca.issue(PAYMENT, begins=-100, life=50)
+    identity.certificate_file.write_text(expired.private_key + expired.certificate_chain)
+    assert not make_identity(tmp_path, Signer(ca)).load()
+
+
+def test_a_directory_without_a_certificate_loads_nothing(ca, tmp_path):
+    identity = make_identity(tmp_path, Signer(ca))
+    assert not identity.load()
+    assert identity.not_after is None
+    assert identity.describe()["state"] == "missing"
+
+
+def test_garbage_on_disk_loads_nothing(ca, tmp_path):
+    (tmp_path / "certificate.pem").write_text("garbage")
+    (tmp_path / "root.pem").write_text("garbage")
+    assert not make_identity(tmp_path, Signer(ca)).load()
