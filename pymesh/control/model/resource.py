@@ -62,6 +62,11 @@ class Resource(msgspec.Struct, Generic[SpecT], frozen=True, kw_only=True):
         return Key(self.kind.name, self.metadata.namespace, self.metadata.name)
 
     @property
+    def written_fields(self) -> dict[str, Any] | None:
+        """The spec as its author wrote it; None where it was made by a program or has been changed since."""
+        return self.written.fields if self.written is not None and self.written.spec is self.spec else None
+
+    @property
     def name(self) -> str:
         return self.metadata.name
 

@@ -40,6 +40,21 @@ def decode(fields: Any, namespace: str = DEFAULT_NAMESPACE) -> Resource[Any]:
     return resource
 
 
+def decode_stored(fields: Any) -> Resource[Any]:
+    """A resource that was valid when it was stored, perhaps by the rules of an older pymesh; only types are checked.
+
+    Raises ValidationError.
+    """
+    at = Scope()
+    kind = _decode_kind(fields, at)
+    if kind is not None:
+        metadata = decode_message(Metadata, fields.get("metadata"), at["metadata"])
+        resource = _decode_resource(kind, metadata, fields, at, is_stored=True)
+    if kind is None or at.violations:
+        raise ValidationError(_word(fields, "kind", "object"), _word(fields, "metadata", "", "name"), at.violations)
+    return resource
+
+
 def decode_yaml(text: str | bytes, source: str, namespace: str = DEFAULT_NAMESPACE) -> list[Resource[Any]]:
     """All resources of a YAML stream, Lists taken apart.
 
@@ -132,7 +147,9 @@ def _decode_metadata(fields: Any, namespace: str, at: Scope) -> Metadata:
     return metadata if metadata.namespace else msgspec.structs.replace(metadata, namespace=namespace)
 
 
-def _decode_resource(kind: Kind, metadata: Metadata, fields: dict[str, Any], at: Scope) -> Resource[Any]:
+def _decode_resource(
+    kind: Kind, metadata: Metadata, fields: dict[str, Any], at: Scope, is_stored: bool = False
+) -> Resource[Any]:
     envelope = ("apiVersion", "kind", "metadata", "status")
     body = {key: value for key, value in fields.items() if key not in envelope}
     if not kind.is_inline:
@@ -140,7 +157,8 @@ def _decode_resource(kind: Kind, metadata: Metadata, fields: dict[str, Any], at:
             at[str(key)].require(key == "spec", "unknown field")
         body, at = {} if body.get("spec") is None else body["spec"], at["spec"]
     spec = decode_message(kind.spec_type, body, at)
-    check_implemented(kind.name, body, at)
+    if not is_stored:
+        check_implemented(kind.name, body, at)
     status = _decode_status(fields.get("status"), at)
     if isinstance(spec, Secret):
         spec = _merge_string_data(spec)
@@ -162,9 +180,8 @@ def _merge_string_data(secret: Secret) -> Secret:
 
 
 def _encode_spec(resource: Resource[Any]) -> dict[str, Any]:
-    written = resource.written
-    if written is not None and written.spec is resource.spec:
-        return written.fields
+    if resource.written_fields is not None:
+        return resource.written_fields
     encoded: dict[str, Any] = msgspec.to_builtins(resource.spec)
     return encoded
 
