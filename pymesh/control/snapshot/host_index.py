@@ -48,11 +48,15 @@ class HostIndex(Generic[T]):
         return self._items.get(host)
 
     def most_specific(self, host: str) -> T | None:
-        """Istio: MostSpecificHostMatch in pilot/pkg/model/push_context.go."""
+        found = self.most_specific_item(host)
+        return found[1] if found is not None else None
+
+    def most_specific_item(self, host: str) -> tuple[str, T] | None:
+        """With the host under which it stands. Istio: MostSpecificHostMatch in pilot/pkg/model/push_context.go."""
         for candidate in covering_hosts(host):
             found = self._items.get(candidate)
             if found is not None:
-                return found
+                return candidate, found
         return None
 
     def hosts(self) -> Iterator[str]:

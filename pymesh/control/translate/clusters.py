@@ -1,0 +1,151 @@
+"""Clusters: outbound ones of services and subsets, the inbound one of the application, and the passthrough."""
+
+from typing import Any
+
+from pymesh.control.snapshot.mesh_service import Resolution
+from pymesh.control.snapshot.proxy_view import ProxyView
+from pymesh.control.translate.config_source import CONFIG_SOURCE, socket_address
+from pymesh.control.translate.connection_pool import build_connection_pool
+from pymesh.control.translate.endpoints import build_load_assignment, inline_assignment
+from pymesh.control.translate.load_balancer import build_load_balancer
+from pymesh.control.translate.outbound_cluster import OutboundCluster, UpstreamTls
+from pymesh.control.translate.outlier_detection import build_outlier_detection
+from pymesh.control.translate.tls import build_client, build_mesh_client, raw_socket, tls_socket
+from pymesh.control.translate.type_urls import (
+    DYNAMIC_FORWARD_PROXY_CLUSTER,
+    FORWARD_PROXY_CLUSTER,
+    HTTP_PROTOCOL_OPTIONS,
+    HTTP_PROTOCOL_OPTIONS_KEY,
+)
+from pymesh.names import ISTIO_METADATA, PASSTHROUGH_CLUSTER, TLS_MODE, inbound_cluster
+from pymesh.xds import CLUSTER, Resource
+
+# One cache of DNS answers for every dynamic forward proxy of a process; filter and clusters must agree on all of it.
+DNS_CACHE: dict[str, Any] = {"name": "dynamic_forward_proxy_cache", "dns_lookup_family": "V4_PREFERRED"}
+
+_DNS_REFRESH = "60s"
+
+
+def build_outbound_cluster(cluster: OutboundCluster, view: ProxyView) -> Resource:
+    policy = cluster.policy
+    resource = {"@type": CLUSTER, "name": cluster.name}
+    resource |= _discovery(cluster)
+    resource |= build_connection_pool(policy.connection_pool, view.mesh)
+    if cluster.service.resolution is not Resolution.NONE:
+        resource |= build_load_balancer(policy.load_balancer)
+    resource |= build_outlier_detection(policy.outlier_detection)
+    _add_tls(resource, cluster, view)
+    resource["metadata"] = _metadata(cluster)
+    return resource
+
+
+def build_inbound_cluster(view: ProxyView) -> Resource:
+    """The application itself. Its metadata names the service, so that inbound metrics can."""
+    node = view.node.metadata
+    name = inbound_cluster(node.app_port)
+    resource = {"@type": CLUSTER, "name": name, "type": "STATIC"}
+    resource["load_assignment"] = _single(name, "127.0.0.1", node.app_port)
+    resource |= build_connection_pool(None, view.mesh)
+    service = view.service_named(node.service) if node.service else None
+    if service is not None:
+        resource["metadata"] = _service_metadata(service.host, service.name, service.namespace)
+    return resource
+
+
+def build_passthrough_cluster(view: ProxyView) -> Resource:
+    """Where the request itself says: what ALLOW_ANY does with hosts that nobody declared."""
+    resource = {"@type": CLUSTER, "name": PASSTHROUGH_CLUSTER}
+    resource |= _forward_proxy()
+    resource |= build_connection_pool(None, view.mesh)
+    return resource
+
+
+def _discovery(cluster: OutboundCluster) -> dict[str, Any]:
+    match cluster.service.resolution:
+        case Resolution.STATIC:
+            return {"type": "EDS", "eds_cluster_config": {"eds_config": CONFIG_SOURCE, "service_name": cluster.name}}
+        case Resolution.NONE:
+            return _forward_proxy()
+    assignment = build_load_assignment(cluster.name, cluster.endpoints, allows_mtls(cluster))
+    return {
+        "type": "STRICT_DNS",
+        "dns_lookup_family": DNS_CACHE["dns_lookup_family"],
+        "dns_refresh_rate": _DNS_REFRESH,
+        "respect_dns_ttl": True,
+        "load_assignment": inline_assignment(assignment),
+    }
+
+
+def allows_mtls(cluster: OutboundCluster) -> bool:
+    return cluster.tls in (UpstreamTls.AUTO, UpstreamTls.ISTIO_MUTUAL)
+
+
+def _forward_proxy() -> dict[str, Any]:
+    return {
+        "lb_policy": "CLUSTER_PROVIDED",
+        "cluster_type": {
+            "name": FORWARD_PROXY_CLUSTER,
+            "typed_config": {"@type": DYNAMIC_FORWARD_PROXY_CLUSTER, "dns_cache_config": DNS_CACHE},
+        },
+    }
+
+
+def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView) -> None:
+    if cluster.tls is UpstreamTls.EXTERNAL:
+        _add_external_tls(resource, cluster, view)
+        return
+    if cluster.tls is UpstreamTls.NONE:
+        return
+    settings = cluster.policy.tls
+    identities = (settings.subject_alt_names if settings is not None else ()) or (
+        *cluster.service.service_accounts,
+        *cluster.service.subject_alt_names,
+    )
+    sni = (settings.sni if settings is not None else "") or cluster.sni
+    socket = tls_socket(build_mesh_client(sni, identities))
+    if cluster.tls is UpstreamTls.ISTIO_MUTUAL:
+        resource["transport_socket"] = socket
+    else:
+        resource["transport_socket_matches"] = [
+            {"name": "tlsMode-istio", "match": {TLS_MODE: "istio"}, "transport_socket": socket},
+            {"name": "tlsMode-disabled", "match": {}, "transport_socket": raw_socket()},
+        ]
+
+
+def _add_external_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView) -> None:
+    settings = cluster.policy.tls
+    assert settings is not None
+    sans = cluster.service.subject_alt_names
+    context = build_client(settings, sans, view.has_certificate, view.is_gateway)
+    resource["transport_socket"] = tls_socket(context)
+    if not settings.sni:
+        _add_auto_sni(resource, verifies=not (settings.subject_alt_names or sans or settings.insecure_skip_verify))
+
+
+def _add_auto_sni(resource: Resource, verifies: bool) -> None:
+    """SNI, and the name that the certificate must have, are the request's host."""
+    options = resource.setdefault("typed_extension_protocol_options", {}).setdefault(
+        HTTP_PROTOCOL_OPTIONS_KEY,
+        {"@type": HTTP_PROTOCOL_OPTIONS, "explicit_http_config": {"http_protocol_options": {}}},
+    )
+    options["upstream_http_protocol_options"] = {"auto_sni": True, "auto_san_validation": verifies}
+
+
+def _metadata(cluster: OutboundCluster) -> dict[str, Any]:
+    service = cluster.service
+    metadata = _service_metadata(service.host, service.name, service.namespace)
+    if cluster.subset:
+        metadata["filter_metadata"][ISTIO_METADATA]["subset"] = cluster.subset
+    return metadata
+
+
+def _service_metadata(host: str, name: str, namespace: str) -> dict[str, Any]:
+    services = [{"host": host, "name": name, "namespace": namespace}]
+    return {"filter_metadata": {ISTIO_METADATA: {"services": services}}}
+
+
+def _single(cluster: str, host: str, port: int) -> dict[str, Any]:
+    return {
+        "cluster_name": cluster,
+        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(host, port)}}]}],
+    }

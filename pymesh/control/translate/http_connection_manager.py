@@ -1,0 +1,78 @@
+"""The terminal filter of an HTTP listener: inbound, outbound and at the edge of the mesh."""
+
+from typing import Any
+
+from pymesh.control.translate.clusters import DNS_CACHE
+from pymesh.control.translate.config_source import CONFIG_SOURCE
+from pymesh.control.translate.type_urls import (
+    DYNAMIC_FORWARD_PROXY_FILTER,
+    FAULT_FILTER,
+    FORWARD_PROXY_FILTER,
+    HTTP_CONNECTION_MANAGER,
+    HTTP_CONNECTION_MANAGER_FILTER,
+    HTTP_FAULT,
+    ROUTER,
+    ROUTER_FILTER,
+)
+
+SERVER_NAME = "istio-envoy"
+
+_WEBSOCKET = {"upgrade_type": "websocket"}
+_FAULT = {"name": FAULT_FILTER, "typed_config": {"@type": HTTP_FAULT}}
+_FORWARD_PROXY = {
+    "name": FORWARD_PROXY_FILTER,
+    "typed_config": {"@type": DYNAMIC_FORWARD_PROXY_FILTER, "dns_cache_config": DNS_CACHE},
+}
+_ROUTER = {"name": ROUTER_FILTER, "typed_config": {"@type": ROUTER}}
+
+# Faults are configured by routes; the forward proxy acts where the route leads to such a cluster.
+_OUTBOUND_FILTERS = [_FAULT, _FORWARD_PROXY, _ROUTER]
+
+
+def rds(name: str) -> dict[str, Any]:
+    return {"rds": {"route_config_name": name, "config_source": CONFIG_SOURCE}}
+
+
+def build_outbound(stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+    """From the application: its server's name in the response stays."""
+    return _filter(
+        stat_prefix,
+        routes,
+        http_filters=_OUTBOUND_FILTERS,
+        upgrade_configs=[_WEBSOCKET, {"upgrade_type": "CONNECT"}],
+        server_header_transformation="PASS_THROUGH",
+    )
+
+
+def build_inbound(stat_prefix: str, route_config: dict[str, Any]) -> dict[str, Any]:
+    """To the application, which learns in x-forwarded-client-cert who asks."""
+    return _filter(
+        stat_prefix,
+        {"route_config": route_config},
+        http_filters=[_ROUTER],
+        upgrade_configs=[_WEBSOCKET],
+        server_name=SERVER_NAME,
+        forward_client_cert_details="APPEND_FORWARD",
+        set_current_client_cert_details={"subject": True, "uri": True},
+    )
+
+
+def build_edge(stat_prefix: str, route_config_name: str, verifies_clients: bool) -> dict[str, Any]:
+    """From outside: nothing that a client says of itself is believed."""
+    details = {"subject": True, "cert": True, "dns": True, "uri": True} if verifies_clients else {}
+    return _filter(
+        stat_prefix,
+        rds(route_config_name),
+        http_filters=_OUTBOUND_FILTERS,
+        upgrade_configs=[_WEBSOCKET],
+        server_name=SERVER_NAME,
+        use_remote_address=True,
+        forward_client_cert_details="SANITIZE_SET",
+        **({"set_current_client_cert_details": details} if details else {}),
+    )
+
+
+def _filter(stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
+    config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes, **options}
+    config["normalize_path"] = True  # Istio's path normalization BASE
+    return {"name": HTTP_CONNECTION_MANAGER_FILTER, "typed_config": config}

@@ -1,0 +1,129 @@
+"""The route configuration of a sidecar's HTTP listener: a virtual host for each port of each service."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pymesh.control.snapshot.mesh_service import MeshPort, MeshService
+from pymesh.control.snapshot.protocol import Protocol
+from pymesh.control.snapshot.proxy_view import ProxyView
+from pymesh.control.translate.domains import bare_domains, host_names, portless_port, service_names, with_port
+from pymesh.control.translate.http_routes import build_http_routes
+from pymesh.control.translate.retry import INBOUND_RETRY_POLICY
+from pymesh.control.translate.route_action import NO_TIMEOUT, build_default_action
+from pymesh.control.translate.route_context import RouteContext
+from pymesh.control.translate.route_match import ANY_PATH, CONNECT
+from pymesh.control.translate.tcp_routes import build_tcp_target
+from pymesh.names import HTTP_PROXY, PASSTHROUGH_CLUSTER, inbound_cluster, outbound_cluster
+from pymesh.xds import ROUTE, Resource
+
+VirtualHost = dict[str, Any]
+Route = dict[str, Any]
+
+_CONNECT_UPGRADE = [{"upgrade_type": "CONNECT", "connect_config": {}}]
+_UNKNOWN_HOST_PORT = 80  # where, and only where, a VirtualService may route a host that no service declares
+
+
+def build_http_proxy_routes(view: ProxyView) -> Resource:
+    """Depends on the view's scope only."""
+    hosts = _unique([*_service_hosts(view), *_unknown_hosts(view), _catch_all(view)])
+    return {"@type": ROUTE, "name": HTTP_PROXY, "virtual_hosts": hosts}
+
+
+def build_inbound_routes(app_port: int, port: int) -> dict[str, Any]:
+    """Everything to the application; stands inline in the listener."""
+    action = {"cluster": inbound_cluster(app_port), "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
+    route = {"name": "default", "match": ANY_PATH, "route": action}
+    host = {"name": f"inbound|http|{port}", "domains": ["*"], "routes": [route]}
+    return {"name": inbound_cluster(app_port), "virtual_hosts": [host]}
+
+
+def _service_hosts(view: ProxyView) -> Iterator[VirtualHost]:
+    for service in view.services.values():
+        names = service_names(service, view.namespace)
+        portless = portless_port(service)
+        for port in service.ports:
+            if port.protocol is Protocol.UDP:
+                continue
+            domains = with_port(names, port.number) + (bare_domains(names) if port is portless else [])
+            yield _virtual_host(service.host, port.number, domains, _service_routes(view, service, port))
+
+
+def _service_routes(view: ProxyView, service: MeshService, port: MeshPort) -> list[Route]:
+    rule = view.mesh_rules.most_specific(service.host)
+    if not port.protocol.is_http:
+        return [_tunnel(build_tcp_target(view, service.host, port.number))]
+    routes = build_http_routes(RouteContext(view, rule, port.number)) if rule is not None else []
+    tunnel = _tunnel({"cluster": outbound_cluster(service.host, port.number)})
+    return [tunnel, *(routes or [_default_route(view, service, port)])]
+
+
+def _default_route(view: ProxyView, service: MeshService, port: MeshPort) -> Route:
+    return {
+        "name": "default",
+        "match": ANY_PATH,
+        "route": build_default_action(view, service, port),
+        "decorator": {"operation": f"{service.host}:{port.number}/*"},
+    }
+
+
+def _unknown_hosts(view: ProxyView) -> Iterator[VirtualHost]:
+    """Hosts of VirtualServices that are no service's. A wildcard is one only if it covers no service."""
+    attached = {found[0] for found in map(view.mesh_rules.most_specific_item, view.services) if found is not None}
+    for host, rule in view.mesh_rules.items():
+        if view.service(host) is not None or host in attached:
+            continue
+        routes = build_http_routes(RouteContext(view, rule, _UNKNOWN_HOST_PORT))
+        if routes:
+            names = host_names(host, view.namespace)
+            domains = with_port(names, _UNKNOWN_HOST_PORT) + bare_domains(names)
+            tunnel = _connect_route(_outside(view))
+            yield _virtual_host(host, _UNKNOWN_HOST_PORT, domains, [tunnel, *routes])
+
+
+def _catch_all(view: ProxyView) -> VirtualHost:
+    """What nobody declared goes where it says itself, or nowhere."""
+    name = "allow_any" if _allows_any(view) else "block_all"
+    routes = [_connect_route(_outside(view)), {"match": ANY_PATH, "name": name, **_outside(view)}]
+    return {"name": name, "domains": ["*"], "routes": routes, "include_request_attempt_count": True}
+
+
+def _outside(view: ProxyView) -> Route:
+    if _allows_any(view):
+        return {"route": {"cluster": PASSTHROUGH_CLUSTER, "timeout": NO_TIMEOUT}}
+    return {"direct_response": {"status": 502}}
+
+
+def _allows_any(view: ProxyView) -> bool:
+    return view.mesh.outbound_traffic_policy.mode == "ALLOW_ANY"
+
+
+def _tunnel(target: dict[str, Any]) -> Route:
+    """CONNECT to a service: bytes both ways, by the service's TCP routes."""
+    return _connect_route({"route": {**target, "timeout": NO_TIMEOUT}})
+
+
+def _connect_route(action: Route) -> Route:
+    if "route" in action:
+        action = {"route": {**action["route"], "upgrade_configs": _CONNECT_UPGRADE}}
+    return {"name": "connect", "match": CONNECT, **action}
+
+
+def _virtual_host(host: str, port: int, domains: list[str], routes: list[Route]) -> VirtualHost:
+    return {
+        "name": f"{host}:{port}",
+        "domains": domains,
+        "routes": routes,
+        "include_request_attempt_count": True,
+    }
+
+
+def _unique(hosts: list[VirtualHost]) -> list[VirtualHost]:
+    """A domain may stand once in a route configuration; the first virtual host that has it keeps it."""
+    taken: set[str] = set()
+    kept = []
+    for host in hosts:
+        domains = [domain for domain in dict.fromkeys(host["domains"]) if domain not in taken]
+        taken.update(domains)
+        if domains:
+            kept.append({**host, "domains": domains})
+    return kept

@@ -1,0 +1,30 @@
+"""The type URLs of the messages inside our resources. Those of the resources themselves stand in pymesh.xds."""
+
+_EXTENSIONS = "type.googleapis.com/envoy.extensions."
+
+DOWNSTREAM_TLS_CONTEXT = _EXTENSIONS + "transport_sockets.tls.v3.DownstreamTlsContext"
+UPSTREAM_TLS_CONTEXT = _EXTENSIONS + "transport_sockets.tls.v3.UpstreamTlsContext"
+RAW_BUFFER = _EXTENSIONS + "transport_sockets.raw_buffer.v3.RawBuffer"
+HTTP_CONNECTION_MANAGER = _EXTENSIONS + "filters.network.http_connection_manager.v3.HttpConnectionManager"
+TCP_PROXY = _EXTENSIONS + "filters.network.tcp_proxy.v3.TcpProxy"
+TLS_INSPECTOR = _EXTENSIONS + "filters.listener.tls_inspector.v3.TlsInspector"
+HTTP_FAULT = _EXTENSIONS + "filters.http.fault.v3.HTTPFault"
+DYNAMIC_FORWARD_PROXY_FILTER = _EXTENSIONS + "filters.http.dynamic_forward_proxy.v3.FilterConfig"
+ROUTER = _EXTENSIONS + "filters.http.router.v3.Router"
+DYNAMIC_FORWARD_PROXY_CLUSTER = _EXTENSIONS + "clusters.dynamic_forward_proxy.v3.ClusterConfig"
+HTTP_PROTOCOL_OPTIONS = _EXTENSIONS + "upstreams.http.v3.HttpProtocolOptions"
+PREVIOUS_HOSTS = _EXTENSIONS + "retry.host.previous_hosts.v3.PreviousHostsPredicate"
+
+# The key of HTTP_PROTOCOL_OPTIONS in a cluster is the message's name.
+HTTP_PROTOCOL_OPTIONS_KEY = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+HTTP_CONNECTION_MANAGER_FILTER = "envoy.filters.network.http_connection_manager"
+TCP_PROXY_FILTER = "envoy.filters.network.tcp_proxy"
+TLS_INSPECTOR_FILTER = "envoy.filters.listener.tls_inspector"
+FAULT_FILTER = "envoy.filters.http.fault"
+FORWARD_PROXY_FILTER = "envoy.filters.http.dynamic_forward_proxy"
+ROUTER_FILTER = "envoy.filters.http.router"
+FORWARD_PROXY_CLUSTER = "envoy.clusters.dynamic_forward_proxy"
+PREVIOUS_HOSTS_PREDICATE = "envoy.retry_host_predicates.previous_hosts"
+TLS_TRANSPORT_SOCKET = "envoy.transport_sockets.tls"
+RAW_BUFFER_TRANSPORT_SOCKET = "envoy.transport_sockets.raw_buffer"
