@@ -38,16 +38,29 @@ def authorize_workload(request: web.Request, namespace: str, service_account: st
     """The caller must be the workload for which it speaks. Raises HTTPUnauthorized and HTTPForbidden."""
     if not is_authenticated_listener(request):
         return
+    identity = _require_identity(request)
+    if (identity.namespace, identity.service_account) != (namespace, service_account):
+        raise web.HTTPForbidden(
+            text=f"{identity} may not act for service account {service_account} of namespace {namespace}"
+        )
+
+
+def require_namespace(request: web.Request, namespace: str) -> str:
+    """The service account of a caller that must be of this namespace. Raises HTTPUnauthorized and HTTPForbidden."""
+    identity = _require_identity(request)
+    if identity.namespace != namespace:
+        raise web.HTTPForbidden(text=f"{identity} may not act in namespace {namespace}")
+    return identity.service_account
+
+
+def _require_identity(request: web.Request) -> SpiffeId:
     try:
         identity = caller_identity(request)
     except AuthenticationError as error:
         raise web.HTTPUnauthorized(text=str(error)) from error
     if identity is None:
         raise web.HTTPUnauthorized(text="a client certificate of the mesh is required")
-    if (identity.namespace, identity.service_account) != (namespace, service_account):
-        raise web.HTTPForbidden(
-            text=f"{identity} may not act for service account {service_account} of namespace {namespace}"
-        )
+    return identity
 
 
 def _spiffe_of(certificate: dict[str, tuple[tuple[str, str], ...]]) -> SpiffeId | None:

@@ -1,0 +1,183 @@
+import msgspec
+import pytest
+
+from pymesh.control.model.serializer import decode
+from pymesh.control.registry.registry import NotLeasedError, OtherIdentityError, Registry
+from pymesh.errors import ValidationError
+
+
+async def sweep_until(registry, clock, end):
+    while clock.now < end:
+        clock.now += 0.5
+        await registry.sweep()
+
+
+async def names(store, kind):
+    return [(resource.namespace, resource.name) for resource in await store.list(kind)]
+
+
+def user_service(**metadata):
+    return decode(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "payment", "namespace": "shop", **metadata},
+            "spec": {"ports": [{"port": 9000, "name": "http"}], "selector": {"app": "payment"}},
+        }
+    )
+
+
+async def test_a_workload_and_its_service_are_there_once_it_has_registered(registry, store, registration):
+    await registry.register("shop", "payment-1", registration())
+    assert await names(store, "WorkloadEntry") == [("shop", "payment-1")]
+    assert await names(store, "Service") == [("shop", "payment")]
+
+
+async def test_a_renewal_writes_nothing(registry, store, registration):
+    await registry.register("shop", "payment-1", registration())
+    revision = store.revision
+    await registry.register("shop", "payment-1", registration())
+    assert store.revision == revision
+
+
+async def test_a_change_of_health_is_written(registry, store, registration):
+    await registry.register("shop", "payment-1", registration(healthy=False))
+    await registry.register("shop", "payment-1", registration(healthy=True))
+    entry = await store.get("WorkloadEntry", "shop", "payment-1")
+    assert entry.status["conditions"][0]["status"] == "True"
+
+
+async def test_a_workload_that_does_not_renew_is_gone(registry, store, registration, clock):
+    await registry.register("shop", "payment-1", registration())
+    await sweep_until(registry, clock, 1005)
+    assert await names(store, "WorkloadEntry") == [("shop", "payment-1")]
+    await sweep_until(registry, clock, 1005.5)
+    assert await names(store, "WorkloadEntry") == []
+
+
+async def test_a_workload_that_returns_after_its_lease_ended_is_registered_again(registry, store, registration, clock):
+    await registry.register("shop", "payment-1", registration())
+    await sweep_until(registry, clock, 1010)
+    await registry.register("shop", "payment-1", registration())
+    assert await names(store, "WorkloadEntry") == [("shop", "payment-1")]
+
+
+async def test_a_pause_of_the_control_plane_removes_nobody(registry, store, registration, clock):
+    await registry.register("shop", "payment-1", registration())
+    clock.now += 3600
+    await registry.sweep()
+    assert await names(store, "WorkloadEntry") == [("shop", "payment-1")]
+
+
+async def test_workloads_survive_a_restart_of_the_control_plane(registry, store, registration, clock):
+    await registry.register("shop", "payment-1", registration())
+    clock.now += 3600
+    restarted = Registry(store, clock, lease_seconds=5.0)
+    await restarted.start()
+    await sweep_until(restarted, clock, clock.now + 14)
+    assert await names(store, "WorkloadEntry") == [("shop", "payment-1")]
+    await sweep_until(restarted, clock, clock.now + 2)
+    assert await names(store, "WorkloadEntry") == []
+
+
+async def test_a_workload_entry_of_a_user_has_no_lease(registry, store, clock):
+    fields = {"metadata": {"name": "vm", "namespace": "shop"}, "spec": {"address": "10.0.0.9"}}
+    await store.create(decode({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", **fields}))
+    await registry.start()
+    await sweep_until(registry, clock, 1100)
+    assert await names(store, "WorkloadEntry") == [("shop", "vm")]
+
+
+async def test_a_workload_entry_of_a_user_is_not_taken_over(registry, store, registration):
+    fields = {"metadata": {"name": "vm", "namespace": "shop"}, "spec": {"address": "10.0.0.9"}}
+    await store.create(decode({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", **fields}))
+    with pytest.raises(NotLeasedError, match="declared by a user"):
+        await registry.register("shop", "vm", registration())
+    with pytest.raises(NotLeasedError):
+        await registry.deregister("shop", "vm")
+
+
+async def test_a_workload_is_not_taken_over_by_another_identity(registry, registration):
+    await registry.register("shop", "payment-1", registration())
+    with pytest.raises(OtherIdentityError, match="belongs to service account payment, not evil"):
+        await registry.register("shop", "payment-1", registration(service_account="evil"))
+    with pytest.raises(OtherIdentityError):
+        await registry.deregister("shop", "payment-1", "evil")
+
+
+async def test_what_was_deregistered_is_gone_at_the_revision_that_is_returned(registry, store, registration):
+    await registry.register("shop", "payment-1", registration())
+    revision = await registry.deregister("shop", "payment-1", "payment")
+    assert revision == store.revision
+    assert await names(store, "WorkloadEntry") == []
+
+
+async def test_deregistering_twice_is_no_error(registry, registration):
+    await registry.register("shop", "payment-1", registration())
+    revision = await registry.deregister("shop", "payment-1")
+    assert await registry.deregister("shop", "payment-1") == revision
+
+
+async def test_nothing_is_stored_of_a_bad_registration(registry, store, registration):
+    with pytest.raises(ValidationError):
+        await registry.register("shop", "payment-1", registration(address="not an address"))
+    assert store.revision == 0
+
+
+async def test_a_declared_service_is_left_alone(registry, store, registration):
+    await store.create(user_service())
+    await registry.register("shop", "payment-1", registration())
+    service = await store.get("Service", "shop", "payment")
+    assert service.spec.ports[0].port == 9000
+
+
+async def test_a_service_that_is_declared_later_takes_the_automatic_ones_place(registry, store, registration, clock):
+    await registry.register("shop", "payment-1", registration())
+    await store.replace(user_service(), None)
+    await registry.register("shop", "payment-1", registration(healthy=False))
+    await sweep_until(registry, clock, 1400)
+    service = await store.get("Service", "shop", "payment")
+    assert service.spec.ports[0].port == 9000
+
+
+async def test_a_service_entry_of_the_name_is_a_declaration(registry, store, registration):
+    spec = {"hosts": ["payment.shop.svc.cluster.local"], "ports": [{"number": 80, "name": "http"}]}
+    metadata = {"name": "payment", "namespace": "shop"}
+    entry = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": metadata, "spec": spec}
+    await store.create(decode(entry))
+    await registry.register("shop", "payment-1", registration())
+    assert await names(store, "Service") == []
+
+
+async def test_an_automatic_service_that_a_user_deleted_comes_back_with_the_next_renewal(registry, store, registration):
+    await registry.register("shop", "payment-1", registration())
+    await store.delete("Service", "shop", "payment")
+    await registry.register("shop", "payment-1", registration())
+    assert await names(store, "Service") == [("shop", "payment")]
+
+
+async def test_an_automatic_service_follows_its_workloads(registry, store, registration):
+    tcp = registration(service="db", app_protocol="tcp", app_port=5432)
+    await registry.register("shop", "db-1", tcp)
+    await registry.register("shop", "db-1", msgspec.structs.replace(tcp, app_port=6432))
+    service = await store.get("Service", "shop", "db")
+    assert [port.port for port in service.spec.ports] == [6432]
+
+
+async def test_an_automatic_service_stays_while_its_workload_restarts(registry, store, registration, clock):
+    await registry.register("shop", "payment-1", registration())
+    await registry.deregister("shop", "payment-1")
+    await sweep_until(registry, clock, 1200)
+    assert await names(store, "Service") == [("shop", "payment")]
+    await registry.register("shop", "payment-1", registration())
+    await registry.sweep()
+    await registry.deregister("shop", "payment-1")
+    await sweep_until(registry, clock, 1400)
+    assert await names(store, "Service") == [("shop", "payment")]
+
+
+async def test_an_automatic_service_goes_some_time_after_its_last_workload(registry, store, registration, clock):
+    await registry.register("shop", "payment-1", registration())
+    await registry.deregister("shop", "payment-1")
+    await sweep_until(registry, clock, 1320)
+    assert await names(store, "Service") == []

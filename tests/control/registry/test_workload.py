@@ -1,0 +1,74 @@
+import pytest
+
+from pymesh.control.registry.workload import build_service, build_workload_entry
+from pymesh.errors import ValidationError
+
+
+def test_a_registration_becomes_a_workload_entry(registration):
+    entry = build_workload_entry("shop", "payment-v1-8080-abcde", registration(locality="eu/a"))
+    assert (entry.spec.address, entry.spec.service_account, entry.spec.locality) == ("10.0.0.1", "payment", "eu/a")
+    assert entry.metadata.annotations == {
+        "pymesh.dev/service": "payment",
+        "pymesh.dev/inbound-port": "15006",
+        "pymesh.dev/app-port": "8080",
+        "pymesh.dev/app-protocol": "http",
+        "pymesh.dev/workload-name": "payment-v1",
+        "pymesh.dev/lease": "true",
+    }
+    assert entry.spec.labels == {
+        "app": "payment",
+        "version": "v1",
+        "security.istio.io/tlsMode": "istio",
+        "service.istio.io/canonical-name": "payment",
+        "service.istio.io/canonical-revision": "v1",
+    }
+    assert entry.status == {"conditions": [{"type": "Healthy", "status": "True"}]}
+
+
+def test_labels_of_the_user_win(registration):
+    entry = build_workload_entry("shop", "p", registration(labels={"app": "billing", "version": "v2"}))
+    assert (entry.spec.labels["app"], entry.spec.labels["version"]) == ("billing", "v2")
+
+
+def test_an_unhealthy_workload_says_so(registration):
+    entry = build_workload_entry("shop", "p", registration(healthy=False))
+    assert entry.status == {"conditions": [{"type": "Healthy", "status": "False"}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"service": "Payment!"}, "service"),
+        ({"port": 0}, "port"),
+        ({"app_port": 70000}, "app_port"),
+        ({"app_protocol": "udp"}, "app_protocol"),
+        ({"service_account": "a/b"}, "service_account"),
+        ({"address": ""}, "spec.address"),
+        ({"labels": {"bad key": "x"}}, "spec.labels"),
+        ({"locality": "a/b/c/d"}, "spec.locality"),
+    ],
+)
+def test_a_bad_registration_names_its_field(registration, fields, path):
+    with pytest.raises(ValidationError) as caught:
+        build_workload_entry("shop", "p", registration(**fields))
+    assert any(violation.path.startswith(path) for violation in caught.value.violations)
+
+
+def test_the_service_of_an_http_workload_has_port_80(registration):
+    service = build_service("shop", "payment", [build_workload_entry("shop", "p", registration())])
+    assert [(port.name, port.port) for port in service.spec.ports] == [("http", 80)]
+    assert service.spec.selector == {"app": "payment"}
+    assert service.metadata.labels == {"pymesh.dev/managed-by": "registry"}
+
+
+def test_the_service_of_a_tcp_workload_has_the_applications_port(registration):
+    entry = build_workload_entry("shop", "p", registration(app_protocol="tcp", app_port=5432))
+    assert [(port.name, port.port) for port in build_service("shop", "db", [entry]).spec.ports] == [("tcp", 5432)]
+
+
+def test_the_service_of_several_tcp_workloads_has_all_their_ports(registration):
+    entries = [
+        build_workload_entry("shop", "p", registration(app_protocol="tcp", app_port=port)) for port in (5433, 5432)
+    ]
+    ports = build_service("shop", "db", entries).spec.ports
+    assert [(port.name, port.port) for port in ports] == [("tcp-5432", 5432), ("tcp-5433", 5433)]
