@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from pymesh.errors import UsageError
+from pymesh.proxy.options import ProxyOptions
 from pymesh.state_dir import open_state_dir
 from pymesh.xds import Address, Upstream
 
@@ -40,16 +41,16 @@ def add_data_plane_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--log-level", choices=LOG_LEVELS, default="info")
 
 
-def data_plane_options(args: argparse.Namespace) -> dict[str, object]:
-    """The fields of pymesh.proxy.server.ProxyOptions. Raises UsageError for what cannot be read."""
-    return {
-        "state_dir": open_state_dir(args.state_dir),
-        "control": args.control,
-        "token": read_token(args),
-        "admin_listen": args.admin_listen,
-        "access_log": args.access_log,
-        "drain_time": args.drain_time,
-    }
+def proxy_options(args: argparse.Namespace) -> ProxyOptions:
+    """Raises UsageError for what cannot be read."""
+    return ProxyOptions(
+        state_dir=open_state_dir(args.state_dir),
+        admin_listen=args.admin_listen,
+        control=args.control,
+        token=read_token(args),
+        access_log=args.access_log,
+        drain_time=args.drain_time,
+    )
 
 
 def read_token(args: argparse.Namespace) -> str | None:

@@ -21,11 +21,14 @@ _DISK = "disk"  # stands for the nonce of what was not polled
 
 
 class Handler(NamedTuple):
-    """One type of resource. `apply` may raise PymeshError to refuse what decoded well: a port that is taken."""
+    """One type of resource. `apply` may raise PymeshError to refuse what decoded well: a port that is taken.
+
+    What `apply` and `remove` return, if anything, is awaited.
+    """
 
     decode: Callable[[Reader], Any]
-    apply: Callable[[Any], Awaitable[None]]
-    remove: Callable[[str], Awaitable[None]]
+    apply: Callable[[Any], Awaitable[None] | None]
+    remove: Callable[[str], Awaitable[None] | None]
 
 
 class Runtime:
@@ -74,7 +77,7 @@ class Runtime:
     async def _apply_resource(self, handler: Handler, resource: DeltaResource) -> str | None:
         """None, or why it was refused."""
         try:
-            await handler.apply(_decode(handler, resource))
+            await _completed(handler.apply(_decode(handler, resource)))
         except PymeshError as error:
             return str(error)
         except Exception as error:  # the one catch point: a bug that one resource meets must not cost the others
@@ -86,7 +89,12 @@ class Runtime:
         for name in response.removed_resources:
             self.rejected[response.type_url].pop(name, None)
             if self.held[response.type_url].pop(name, None) is not None:
-                await self._handlers[response.type_url].remove(name)
+                await _completed(self._handlers[response.type_url].remove(name))
+
+
+async def _completed(work: Awaitable[None] | None) -> None:
+    if work is not None:
+        await work
 
 
 def _decode(handler: Handler, resource: DeltaResource) -> Any:

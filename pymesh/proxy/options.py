@@ -1,0 +1,47 @@
+"""What the flags of a proxy say, decoded. Light: a command imports this to parse, and the proxy only when it runs."""
+
+from dataclasses import dataclass, field
+
+from pymesh.names import DEFAULT_NAMESPACE
+from pymesh.state_dir import StateDir
+from pymesh.xds import Address, Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyOptions:
+    """What sidecar and gateway are told alike. `drain_time` is in seconds; `control` None: as the state dir says."""
+
+    state_dir: StateDir
+    admin_listen: Address
+    control: str | None = None
+    token: str | None = None
+    access_log: str = ""
+    drain_time: float = 45.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarOptions:
+    """`app_port` 0: the application only calls, unless `assigns_app_port`: it is told a free one."""
+
+    proxy: ProxyOptions
+    service: str
+    app_port: int
+    inbound_listen: Address
+    outbound_listen: Address
+    assigns_app_port: bool = False
+    namespace: str = DEFAULT_NAMESPACE
+    version: str = "v1"
+    labels: dict[str, str] = field(default_factory=dict)
+    service_account: str = "default"
+    advertise: str | None = None
+    upstreams: tuple[Upstream, ...] = ()
+    app_protocol: str = "http"
+
+    @property
+    def workload_name(self) -> str:
+        return f"{self.service}-{self.version}"
+
+    @property
+    def key(self) -> str:
+        """Of the directory in which this sidecar finds itself again."""
+        return f"{self.workload_name}-{self.app_port}" if self.app_port else self.workload_name

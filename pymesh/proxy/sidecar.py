@@ -1,0 +1,197 @@
+"""The sidecar: a proxy beside one application. Its ports, its place in the registry, its end.
+
+It binds its ports before it has any configuration, because the control plane is told where it listens; it registers
+as soon as it can serve, healthy only while the application answers; it leaves the registry before it drains.
+"""
+
+import asyncio
+import socket
+
+from pymesh.names import (
+    APP_LABEL,
+    CANONICAL_NAME_LABEL,
+    CANONICAL_REVISION_LABEL,
+    DEFAULT_DOMAIN,
+    TLS_MODE_LABEL,
+    VERSION_LABEL,
+)
+from pymesh.proxy.instance import Instance, claim_instance
+from pymesh.proxy.options import SidecarOptions
+from pymesh.proxy.probe import AppProbe
+from pymesh.proxy.registration import Lease
+from pymesh.proxy.server import ProxyServer
+from pymesh.proxy.sockets import advertised_host, bind_address, bound_address
+from pymesh.xds import SIDECAR, Address, Node, NodeMetadata, Registration, Upstream
+
+APP_HOST = "127.0.0.1"
+
+
+class SidecarPorts:
+    """The sockets of a sidecar, bound; each port that it may choose is the one of last time, if that is free."""
+
+    def __init__(self, options: SidecarOptions, instance: Instance) -> None:
+        self._instance = instance
+        self.sockets: dict[Address, socket.socket] = {}
+        self.app_port = self._assign_app_port() if options.assigns_app_port else options.app_port
+        self.inbound = self._open("inbound", options.inbound_listen) if self.app_port else None
+        self.outbound = self._open("outbound", options.outbound_listen)
+        self.upstreams = tuple(self._open_upstream(upstream) for upstream in options.upstreams)
+        self.admin_socket = self._bind("admin", options.proxy.admin_listen)
+        self.admin = bound_address(self.admin_socket)
+        instance.save()
+
+    def describe(self) -> dict[str, object]:
+        """For the admin page /ports."""
+        return {
+            "inbound": str(self.inbound) if self.inbound else None,
+            "outbound": str(self.outbound),
+            "admin": str(self.admin),
+            "app": self.app_port,
+            "upstreams": [
+                {"listen": f"{APP_HOST}:{u.local_port}", "service": u.service, "port": u.port} for u in self.upstreams
+            ],
+        }
+
+    def _open(self, role: str, address: Address) -> Address:
+        sock = self._bind(role, address)
+        bound = bound_address(sock)
+        self.sockets[bound] = sock
+        return bound
+
+    def _open_upstream(self, upstream: Upstream) -> Upstream:
+        role = f"{upstream.service}:{upstream.port}"
+        bound = self._open(role, Address(APP_HOST, upstream.local_port))
+        return Upstream(bound.port, upstream.service, upstream.port)
+
+    def _bind(self, role: str, address: Address) -> socket.socket:
+        sock = bind_address(address, self._instance.ports.get(role, 0))
+        self._instance.ports[role] = bound_address(sock).port
+        return sock
+
+    def _assign_app_port(self) -> int:
+        """A port that is free now, for an application that is about to start."""
+        with self._bind("app", Address(APP_HOST, 0)) as sock:
+            return bound_address(sock).port
+
+
+class Sidecar:
+    """One sidecar, from the first bound port to the last closed connection."""
+
+    def __init__(self, options: SidecarOptions) -> None:
+        self._options = options
+        self._instance = claim_instance(options.proxy.state_dir, options.namespace, options.key, options.workload_name)
+        self.ports = SidecarPorts(options, self._instance)
+        self._advertised = options.advertise or advertised_host(options.inbound_listen.host)
+        self.server = ProxyServer(
+            options.proxy,
+            self._build_node(),
+            self._instance,
+            self.ports.admin_socket,
+            self.ports.sockets,
+            own_ports=self.ports.describe,
+        )
+        self.probe = AppProbe(self.ports.app_port, self._on_health, APP_HOST)
+        self.lease = Lease(self.server.control, options.namespace, self._instance.name, self._build_registration())
+        self._healthy = asyncio.Event()
+        self._on_health()
+        self._lease_task: asyncio.Task[None] | None = None
+
+    @property
+    def addresses(self) -> str:
+        """One line: who it is and where it listens."""
+        ports = self.ports
+        places = [f"inbound {ports.inbound}"] if ports.inbound else []
+        places += [f"outbound {ports.outbound}"]
+        places += [f"{u.service}:{u.port} at {APP_HOST}:{u.local_port}" for u in ports.upstreams]
+        return f"pymesh proxy {self._instance.name}: {', '.join([*places, f'admin {ports.admin}'])}"
+
+    # life
+
+    async def start(self) -> None:
+        await self.server.start()
+        self.server.tasks.spawn("app probe", self.probe.run())
+        self.server.tasks.spawn("registration", self._register())
+
+    async def wait_serving(self) -> None:
+        """Until the application's own requests can be served."""
+        await self.server.wait_serving()
+
+    async def wait_ready(self) -> None:
+        """Until it serves and the application answers."""
+        await self.server.wait_serving()
+        await self._healthy.wait()
+
+    async def wait_quit(self) -> None:
+        await self.server.quit.wait()
+
+    async def leave(self) -> None:
+        """Leave the registry; returns when the peers know, so that they send nothing more."""
+        if self._lease_task is None:
+            return
+        self._lease_task.cancel()
+        self._lease_task = None
+        await self.lease.leave()
+
+    async def drain(self) -> None:
+        await self.leave()
+        await self.server.drain()
+
+    async def aclose(self) -> None:
+        await self.server.aclose()
+
+    async def _register(self) -> None:
+        await self.server.wait_serving()
+        if self.ports.app_port:
+            self._lease_task = self.server.tasks.spawn("lease", self.lease.keep())
+
+    def _on_health(self) -> None:
+        self.server.app_answers = self.probe.is_healthy
+        self.lease.set_healthy(self.probe.is_healthy)
+        if self.probe.is_healthy:
+            self._healthy.set()
+
+    # who it is
+
+    def _build_node(self) -> Node:
+        options, ports = self._options, self.ports
+        metadata = NodeMetadata(
+            name=self._instance.name,
+            namespace=options.namespace,
+            workload_name=options.workload_name,
+            labels=self._labels(),
+            service_account=options.service_account,
+            service=options.service,
+            app_port=ports.app_port,
+            app_protocol=options.app_protocol,
+            inbound=ports.inbound,
+            outbound=ports.outbound,
+            upstreams=ports.upstreams,
+        )
+        domain = f"{options.namespace}.svc.{DEFAULT_DOMAIN}"
+        node_id = f"{SIDECAR}~{self._advertised}~{self._instance.name}.{options.namespace}~{domain}"
+        return Node(node_id, f"{options.service}.{options.namespace}", metadata)
+
+    def _build_registration(self) -> Registration:
+        options = self._options
+        return Registration(
+            service=options.service,
+            workload_name=options.workload_name,
+            address=self._advertised,
+            port=self.ports.inbound.port if self.ports.inbound else 0,
+            app_port=self.ports.app_port,
+            app_protocol=options.app_protocol,
+            service_account=options.service_account,
+            labels=self._labels(),
+            healthy=False,
+        )
+
+    def _labels(self) -> dict[str, str]:
+        options = self._options
+        own = {
+            APP_LABEL: options.service,
+            VERSION_LABEL: options.version,
+            TLS_MODE_LABEL: "istio",
+            CANONICAL_NAME_LABEL: options.service,
+            CANONICAL_REVISION_LABEL: options.version,
+        }
+        return own | options.labels

@@ -1,0 +1,28 @@
+"""Who decodes and who obeys each type of resource: the wiring between the runtime and the data plane."""
+
+from pymesh.proxy.downstream.listener_manager import ListenerManager
+from pymesh.proxy.http_filters import FACTORIES
+from pymesh.proxy.routing.route_table import RouteTables
+from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.proxy.upstream.cluster_manager import ClusterManager
+from pymesh.proxy.xds.cds import decode_cluster
+from pymesh.proxy.xds.eds import decode_cluster_load_assignment
+from pymesh.proxy.xds.lds import decode_listener
+from pymesh.proxy.xds.rds import decode_route_configuration
+from pymesh.proxy.xds.runtime import Handler
+from pymesh.proxy.xds.sds import decode_secret
+from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
+
+_ROUTE_DECODERS = {factory.name: factory.decode_route for factory in FACTORIES if factory.decode_route is not None}
+
+
+def build_handlers(
+    secrets: SecretStore, clusters: ClusterManager, routes: RouteTables, listeners: ListenerManager
+) -> dict[str, Handler]:
+    return {
+        SECRET: Handler(decode_secret, secrets.apply, secrets.remove),
+        CLUSTER: Handler(decode_cluster, clusters.apply_cluster, clusters.remove_cluster),
+        ENDPOINT: Handler(decode_cluster_load_assignment, clusters.apply_endpoints, clusters.remove_endpoints),
+        ROUTE: Handler(lambda reader: decode_route_configuration(reader, _ROUTE_DECODERS), routes.apply, routes.remove),
+        LISTENER: Handler(decode_listener, listeners.apply, listeners.remove),
+    }
