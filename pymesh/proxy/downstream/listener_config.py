@@ -4,35 +4,31 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener.p
 """
 
 from dataclasses import dataclass
-from typing import Any
 
+from pymesh.proxy.downstream.filter_chain_match import ANY_CONNECTION, FilterChainMatch
+from pymesh.proxy.downstream.network_filters import NetworkFilterConfig
+from pymesh.proxy.tls.config import DownstreamTlsConfig
 from pymesh.xds import Address
 
 
 @dataclass(frozen=True, slots=True)
-class FilterChainMatch:
-    """What is empty matches everything. `transport_protocol` is tls or raw_buffer."""
-
-    destination_port: int = 0
-    server_names: tuple[str, ...] = ()
-    transport_protocol: str = ""
-    application_protocols: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class FilterChainConfig:
-    """`network_filter` is the terminal filter: an HttpConnectionManagerConfig or a TcpProxyConfig."""
+    """`handshake_timeout` in seconds (transport_socket_connect_timeout)."""
 
     name: str
-    match: FilterChainMatch
-    network_filter: Any
-    tls: Any = None  # tls.DownstreamTlsConfig
-    handshake_timeout: float = 15.0  # seconds
+    network_filter: NetworkFilterConfig
+    match: FilterChainMatch = ANY_CONNECTION
+    tls: DownstreamTlsConfig | None = None
+    handshake_timeout: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
-    """Port 0: the kernel chooses, once. `inspection_timeout` (seconds): how long a first byte may take to come."""
+    """Port 0: the kernel chooses, once.
+
+    `inspects_tls`: the tls_inspector is there. After `inspection_timeout` (seconds, 0 for none) without a result the
+    connection is closed, or goes on as plaintext where `continues_on_timeout`.
+    """
 
     name: str
     address: Address
@@ -41,5 +37,10 @@ class ListenerConfig:
     is_inbound: bool = False
     inspects_tls: bool = False
     inspection_timeout: float = 15.0
-    stat_prefix: str = ""
+    continues_on_timeout: bool = False
     max_connections: int = 1 << 20
+
+    @property
+    def needs_inspection(self) -> bool:
+        """Without a criterion that takes it, the inspector would cost every connection a wait for nothing."""
+        return self.inspects_tls and any(chain.match.needs_inspection for chain in self.filter_chains)

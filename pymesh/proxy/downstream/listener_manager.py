@@ -1,37 +1,118 @@
 """The listeners of a proxy: what LDS says is bound, changed in place, or drained."""
 
+import asyncio
+import logging
 import socket
 from collections.abc import Mapping
 from typing import Any
 
-from pymesh.errors import PymeshError
 from pymesh.proxy.downstream.context import ProxyContext
+from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_config import ListenerConfig
+from pymesh.proxy.sockets import bind_address
+from pymesh.tasks import TaskGroup
 from pymesh.xds import Address
 
+log = logging.getLogger(__name__)
 
-class ListenerError(PymeshError):
-    """A listener cannot be opened; the text says which address and why."""
+# Istio's drainDuration: what is left of a removed listener's connections is closed after that many seconds.
+DRAIN_SECONDS = 45.0
 
 
 class ListenerManager:
     """`sockets`: bound before the configuration came, by the address that the configuration will name."""
 
-    def __init__(self, context: ProxyContext, sockets: Mapping[Address, socket.socket] | None = None) -> None:
-        raise NotImplementedError
+    def __init__(
+        self,
+        context: ProxyContext,
+        sockets: Mapping[Address, socket.socket] | None = None,
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
+        self._context = context
+        self._sockets = dict(sockets or {})
+        self._drain_seconds = drain_seconds
+        self._listeners: dict[str, Listener] = {}
+        self._draining: set[Listener] = set()
+        self._tasks = TaskGroup()
 
     async def apply(self, config: ListenerConfig) -> None:
-        """Open or change a listener; an unchanged one is left alone. Raises ListenerError, and nothing has changed."""
-        raise NotImplementedError
+        """Open or change a listener; an unchanged one is left alone.
+
+        Raises UsageError where its address cannot be bound; then nothing has changed.
+        """
+        present = self._listeners.get(config.name)
+        if present is None:
+            self._listeners[config.name] = self._open(config)
+        elif present.config.address != config.address:
+            self._listeners[config.name] = self._open(config)
+            self._retire(present)
+        elif present.config != config:
+            present.update(config)
 
     async def remove(self, name: str) -> None:
         """Stop accepting at once; open connections drain."""
-        raise NotImplementedError
+        listener = self._listeners.pop(name, None)
+        if listener is not None:
+            self._retire(listener)
 
-    def drain(self) -> None:
-        """Of all listeners: connections close as they become idle; new ones are still taken."""
-        raise NotImplementedError
+    def get(self, name: str) -> Listener | None:
+        return self._listeners.get(name)
+
+    def addresses(self) -> dict[str, Address]:
+        """Where each listener is, with the port that the kernel has chosen."""
+        return {name: listener.address for name, listener in self._listeners.items()}
 
     def describe(self) -> list[dict[str, Any]]:
         """For the admin: name, address (with the port that was chosen), filter chains, counters."""
-        raise NotImplementedError
+        return [listener.describe() for listener in self._listeners.values()]
+
+    # the end
+
+    def drain(self) -> None:
+        """Of all listeners: connections close as they become idle; new ones are still taken."""
+        for listener in self._listeners.values():
+            listener.chains.drain()
+
+    def stop_accepting(self) -> None:
+        for listener in self._listeners.values():
+            listener.stop_accepting()
+
+    async def wait_drained(self) -> None:
+        """Returns when the last connection is gone; the caller bounds the time."""
+        for listener in self._all():
+            await listener.chains.wait_drained()
+
+    async def aclose(self) -> None:
+        """Close everything now, sockets that no listener has taken among it."""
+        await self._tasks.aclose()
+        for listener in self._all():
+            await listener.aclose()
+        for sock in self._sockets.values():
+            sock.close()
+        self._listeners.clear()
+        self._draining.clear()
+        self._sockets.clear()
+
+    def _all(self) -> tuple[Listener, ...]:
+        return (*self._listeners.values(), *self._draining)
+
+    def _open(self, config: ListenerConfig) -> Listener:
+        sock = self._sockets.pop(config.address, None) or bind_address(config.address)
+        listener = Listener(config, self._context, sock)
+        log.info("listener %s is on %s", config.name, listener.address)
+        return listener
+
+    def _retire(self, listener: Listener) -> None:
+        listener.stop_accepting()
+        listener.chains.drain()
+        self._draining.add(listener)
+        self._tasks.spawn(f"drain listener {listener.config.name}", self._close_drained(listener))
+
+    async def _close_drained(self, listener: Listener) -> None:
+        try:
+            async with asyncio.timeout(self._drain_seconds):
+                await listener.chains.wait_drained()
+        except TimeoutError:
+            log.info("listener %s: closing what is left after %s s", listener.config.name, self._drain_seconds)
+        await listener.aclose()
+        self._draining.discard(listener)

@@ -1,0 +1,114 @@
+"""Live filter chains: TLS towards the client, if any, and the one network filter that all its connections share."""
+
+import asyncio
+
+from pymesh.proxy.downstream.connection_info import ConnectionInfo
+from pymesh.proxy.downstream.context import ProxyContext
+from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits, FilterChainTable
+from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
+from pymesh.proxy.downstream.network_filters import build_network_filter
+from pymesh.proxy.tls.contexts import ServerTls
+from pymesh.tasks import TaskGroup
+
+
+class FilterChain:
+    """It lives as long as its configuration stays the same, whatever else of its listener changes."""
+
+    __slots__ = ("config", "network_filter", "tls")
+
+    def __init__(self, config: FilterChainConfig, context: ProxyContext, is_inbound: bool) -> None:
+        self.config = config
+        self.tls = ServerTls(config.tls, context.secrets) if config.tls is not None else None
+        self.network_filter = build_network_filter(config.network_filter, context, is_inbound)
+
+    def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
+        """`info` is complete, but for the chain's name."""
+        info.filter_chain = self.config.name
+        return self.network_filter.new_connection(info)
+
+
+class FilterChains:
+    """Those of one listener: the current ones, and the retired ones that still have connections."""
+
+    def __init__(self, context: ProxyContext) -> None:
+        self._context = context
+        self._current: list[FilterChain] = []
+        self._retired: list[FilterChain] = []
+        self._table: FilterChainTable[FilterChain] = FilterChainTable(())
+        self._tasks = TaskGroup()
+
+    def update(self, config: ListenerConfig) -> None:
+        """Chains that stay the same stay alive; those that go are drained and their connections go on."""
+        present = {chain.config.name: chain for chain in self._current}
+        chains = [self._build(item, present.get(item.name), config.is_inbound) for item in config.filter_chains]
+        default = None
+        if config.default_filter_chain is not None:
+            item = config.default_filter_chain
+            default = self._build(item, present.get(item.name), config.is_inbound)
+        self._table = FilterChainTable([(chain.config.match, chain) for chain in chains], default)
+        replaced, self._current = self._current, [*chains, *([] if default is None else [default])]
+        for chain in replaced:
+            if chain not in self._current:
+                self._retire(chain)
+
+    def find(self, traits: ConnectionTraits) -> FilterChain | None:
+        return self._table.find(traits)
+
+    def names(self) -> list[str]:
+        return [chain.config.name for chain in self._current]
+
+    def drain(self) -> None:
+        for chain in self._current:
+            chain.network_filter.drain()
+
+    async def wait_drained(self) -> None:
+        for chain in (*self._current, *self._retired):
+            await chain.network_filter.wait_drained()
+
+    def close(self) -> None:
+        for chain in (*self._current, *self._retired):
+            chain.network_filter.close()
+
+    async def aclose(self) -> None:
+        self.close()
+        await self._tasks.aclose()
+
+    def _build(self, config: FilterChainConfig, present: FilterChain | None, is_inbound: bool) -> FilterChain:
+        return present if present and present.config == config else FilterChain(config, self._context, is_inbound)
+
+    def _retire(self, chain: FilterChain) -> None:
+        self._retired.append(chain)
+        chain.network_filter.drain()
+        self._tasks.spawn(f"drain filter chain {chain.config.name}", self._forget_drained(chain))
+
+    async def _forget_drained(self, chain: FilterChain) -> None:
+        await chain.network_filter.wait_drained()
+        self._retired.remove(chain)
+
+
+class TlsAcceptor(asyncio.Protocol):
+    """Is on a TLS transport until the handshake is done; then the client is verified and the chain's protocol follows.
+
+    `is_connected`: it got so far. `failure`: why the client is not acceptable.
+    """
+
+    def __init__(self, chain: FilterChain, info: ConnectionInfo) -> None:
+        self.failure: str | None = None
+        self.is_connected = False
+        self._chain = chain
+        self._info = info
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        tls = self._chain.tls
+        assert tls is not None
+        ssl_object = transport.get_extra_info("ssl_object")
+        self.failure = tls.verify(ssl_object)
+        if self.failure is not None:
+            transport.abort()
+            return
+        self.is_connected = True
+        self._info.is_tls = True
+        self._info.peer = tls.peer_identity(ssl_object)
+        protocol = self._chain.new_connection(self._info)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)

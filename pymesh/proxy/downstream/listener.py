@@ -1,0 +1,149 @@
+"""One listener: from an accepted socket to the filter chain whose protocol is put on it."""
+
+import logging
+import socket
+import time
+from typing import Any
+
+from pymesh.proxy import net
+from pymesh.proxy.downstream.acceptor import Acceptor
+from pymesh.proxy.downstream.client_hello import ClientHello
+from pymesh.proxy.downstream.connection_info import ConnectionInfo
+from pymesh.proxy.downstream.context import ProxyContext
+from pymesh.proxy.downstream.filter_chain import FilterChain, FilterChains, TlsAcceptor
+from pymesh.proxy.downstream.filter_chain_match import TLS, ConnectionTraits
+from pymesh.proxy.downstream.listener_config import ListenerConfig
+from pymesh.proxy.downstream.listener_stats import ListenerStats
+from pymesh.proxy.downstream.tcp_proxy import format_address
+from pymesh.proxy.downstream.tls_inspector import TlsInspector
+from pymesh.proxy.sockets import bound_address
+from pymesh.tasks import TaskGroup
+
+log = logging.getLogger(__name__)
+
+
+class Listener:
+    """Owns `sock`, which is bound. Filter chains change under it; connections keep the chain that they came in by."""
+
+    def __init__(self, config: ListenerConfig, context: ProxyContext, sock: socket.socket) -> None:
+        self.config = config
+        self.stats = ListenerStats()
+        self.address = bound_address(sock)
+        self.chains = FilterChains(context)
+        self.chains.update(config)
+        self._context = context
+        self._tasks = TaskGroup()
+        self._inspector = TlsInspector(context.loop, context.timers)
+        self._acceptor = Acceptor(context.loop, sock, self._on_socket, self._on_pause)
+
+    def update(self, config: ListenerConfig) -> None:
+        """For the same address. Connections that are open, or on their way, are not touched."""
+        self.chains.update(config)
+        self.config = config
+
+    def stop_accepting(self) -> None:
+        self._acceptor.close()
+        self._inspector.close()
+
+    def close(self) -> None:
+        """Close the socket and all connections now."""
+        self.stop_accepting()
+        self.chains.close()
+
+    async def aclose(self) -> None:
+        self.close()
+        await self._tasks.aclose()
+        await self.chains.aclose()
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.config.name,
+            "address": str(self.address),
+            "filter_chains": self.chains.names(),
+            "stats": self.stats.as_dict(),
+        }
+
+    # from socket to filter chain
+
+    def _on_socket(self, sock: socket.socket) -> None:
+        stats, config = self.stats, self.config
+        stats.downstream_cx_total += 1
+        if stats.downstream_cx_active >= config.max_connections:
+            stats.downstream_cx_overflow += 1
+            sock.close()
+            return
+        stats.downstream_cx_active += 1
+        if config.needs_inspection:
+            self._inspector.inspect(sock, config.inspection_timeout, self._on_inspected, self._on_abandoned)
+        else:
+            self._on_inspected(sock, None)
+
+    def _on_inspected(self, sock: socket.socket, hello: ClientHello | None) -> None:
+        """`hello` None: plaintext, or nobody has looked."""
+        try:
+            local, remote = sock.getsockname(), sock.getpeername()
+        except OSError:  # reset meanwhile
+            self._discard(sock)
+            return
+        chain = self.chains.find(_traits(local[1], hello))
+        if chain is None:
+            log.debug("%s: no filter chain for %s, %s", self.config.name, remote, hello or "plaintext")
+            self.stats.no_filter_chain_match += 1
+            self._discard(sock)
+            return
+        info = ConnectionInfo(
+            self.config.name, format_address(local), format_address(remote), time.monotonic(), self._on_closed
+        )
+        info.sni = hello.server_name if hello else ""
+        connect = self._connect_plaintext if chain.tls is None else self._connect_tls
+        self._tasks.spawn(f"accept {self.config.name}", connect(chain, sock, info))
+
+    def _on_abandoned(self, sock: socket.socket, is_timeout: bool) -> None:
+        self.stats.downstream_pre_cx_timeout += is_timeout
+        if is_timeout and self.config.continues_on_timeout:
+            self._on_inspected(sock, None)
+        else:
+            self._discard(sock)
+
+    # from filter chain to protocol
+
+    async def _connect_plaintext(self, chain: FilterChain, sock: socket.socket, info: ConnectionInfo) -> None:
+        protocol = chain.new_connection(info)
+        await net.accept(self._context.loop, lambda: protocol, sock)
+
+    async def _connect_tls(self, chain: FilterChain, sock: socket.socket, info: ConnectionInfo) -> None:
+        assert chain.tls is not None
+        context = chain.tls.ssl_context()
+        if context is None:
+            log.debug("%s: no certificate yet for %s", self.config.name, info.remote_address)
+            self.stats.ssl_context_missing += 1
+            self._discard(sock)
+            return
+        acceptor = TlsAcceptor(chain, info)
+        timeout = chain.config.handshake_timeout
+        try:
+            await net.accept(self._context.loop, lambda: acceptor, sock, tls=context, handshake_timeout=timeout)
+        except OSError as error:  # ssl.SSLError and TimeoutError are among them
+            log.debug("%s: TLS handshake with %s: %s", self.config.name, info.remote_address, error or type(error))
+            self.stats.ssl_connection_error += 1
+        else:
+            self.stats.ssl_handshake += 1
+        if acceptor.failure is not None:
+            log.debug("%s: %s: %s", self.config.name, info.remote_address, acceptor.failure)
+            self.stats.ssl_fail_verify_san += 1
+        if not acceptor.is_connected:
+            self._on_closed()
+
+    def _discard(self, sock: socket.socket) -> None:
+        sock.close()
+        self._on_closed()
+
+    def _on_closed(self) -> None:
+        self.stats.downstream_cx_active -= 1
+
+    def _on_pause(self) -> None:
+        self.stats.accept_paused += 1
+
+
+def _traits(port: int, hello: ClientHello | None) -> ConnectionTraits:
+    return ConnectionTraits(port) if hello is None else ConnectionTraits(port, hello[0], TLS, hello[1])

@@ -1,0 +1,27 @@
+"""What a listener counts; Envoy's names.
+
+https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/stats
+"""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(slots=True)
+class ListenerStats:
+    """`downstream_cx_active` is a gauge. `downstream_cx_overflow`: refused for the connection limit;
+    `downstream_pre_cx_timeout`: said too little to find a filter chain; `accept_paused`: no file descriptors left;
+    `ssl_context_missing`: the certificate has not come yet."""
+
+    downstream_cx_total: int = 0
+    downstream_cx_active: int = 0
+    downstream_cx_overflow: int = 0
+    downstream_pre_cx_timeout: int = 0
+    no_filter_chain_match: int = 0
+    ssl_handshake: int = 0
+    ssl_connection_error: int = 0
+    ssl_fail_verify_san: int = 0
+    ssl_context_missing: int = 0
+    accept_paused: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)

@@ -1,0 +1,70 @@
+"""The network filters there are, and what each must be: the thing that all connections of a filter chain share.
+
+Only terminal filters are here; a chain has exactly one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from pymesh.protojson import Reader
+from pymesh.proxy.downstream import hcm_config, tcp_proxy_config
+from pymesh.proxy.downstream.connection_info import ConnectionInfo
+from pymesh.proxy.downstream.context import ProxyContext
+from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig, decode_http_connection_manager
+from pymesh.proxy.downstream.http_connection_manager import HttpConnectionManager
+from pymesh.proxy.downstream.tcp_proxy import TcpProxy
+from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig, decode_tcp_proxy
+
+NetworkFilterConfig = HttpConnectionManagerConfig | TcpProxyConfig
+DecodeRouteConfig = Callable[[Reader], Any]
+
+
+class NetworkFilter(Protocol):
+    def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
+        """The protocol of one connection. It calls `info.on_close` at its `connection_lost`."""
+
+    def drain(self) -> None:
+        """Close connections as they become idle, where the protocol has such a moment."""
+
+    async def wait_drained(self) -> None:
+        """Returns when the last connection is gone."""
+
+    def close(self) -> None:
+        """Close all connections now."""
+
+
+class NetworkFilterFactory(NamedTuple):
+    """`build` makes the live filter of what `decode` returned; `bool` is whether the listener is inbound."""
+
+    type_url: str
+    config_type: type[Any]
+    decode: Callable[[Reader, DecodeRouteConfig], NetworkFilterConfig]
+    build: Callable[[Any, ProxyContext, bool], NetworkFilter]
+
+
+FACTORIES = (
+    NetworkFilterFactory(
+        hcm_config.TYPE_URL, HttpConnectionManagerConfig, decode_http_connection_manager, HttpConnectionManager
+    ),
+    NetworkFilterFactory(
+        tcp_proxy_config.TYPE_URL, TcpProxyConfig, lambda reader, _: decode_tcp_proxy(reader), TcpProxy
+    ),
+)
+_BY_TYPE_URL = {factory.type_url: factory for factory in FACTORIES}
+_BY_CONFIG = {factory.config_type: factory for factory in FACTORIES}
+
+
+def decode_network_filter(reader: Reader, decode_route_config: DecodeRouteConfig) -> NetworkFilterConfig:
+    """Of an envoy.config.listener.v3.Filter."""
+    reader.ignore("name")
+    typed_config = reader.any("typed_config")
+    if typed_config is None:
+        reader.fail("typed_config", "is required")
+    type_url, config = typed_config
+    factory = _BY_TYPE_URL.get(type_url) or config.fail("@type", f"{type_url} is not a network filter of this proxy")
+    return factory.decode(config, decode_route_config)
+
+
+def build_network_filter(config: NetworkFilterConfig, context: ProxyContext, is_inbound: bool) -> NetworkFilter:
+    return _BY_CONFIG[type(config)].build(config, context, is_inbound)

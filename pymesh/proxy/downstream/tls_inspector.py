@@ -1,0 +1,111 @@
+"""The tls_inspector listener filter: looks at the first bytes of a connection and leaves them in the socket.
+
+https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/listener_filters/tls_inspector
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from pymesh.proxy.downstream.client_hello import INCOMPLETE, MAX_CLIENT_HELLO, ClientHello, parse_client_hello
+from pymesh.proxy.timers import Timers
+
+TYPE_URL = "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+
+_PEEK = MAX_CLIENT_HELLO + 256  # with the headers of its records
+
+# What was found: a ClientHello, or None for what is not TLS. It is called with the socket, which is then the callee's.
+OnInspected = Callable[[socket.socket, ClientHello | None], None]
+# The peer has left, or has not said enough in time.
+OnAbandoned = Callable[[socket.socket, bool], None]
+
+
+class TlsInspector:
+    """All connections of a proxy that are being looked at. None of them waits for another."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timers: Timers) -> None:
+        self._loop = loop
+        self._timers = timers
+        self._pending: set[_Inspection] = set()
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def inspect(
+        self, sock: socket.socket, timeout: float, on_inspected: OnInspected, on_abandoned: OnAbandoned
+    ) -> None:
+        """One of the two is called once, maybe at once. `timeout` in seconds, 0 for none; `on_abandoned` is told
+        whether it was the reason."""
+        inspection = _Inspection(sock, timeout, on_inspected, on_abandoned)
+        if not self._peek(inspection):
+            self._pending.add(inspection)
+            self._loop.add_reader(sock.fileno(), self._on_readable, inspection)
+            if timeout:
+                self._timers.queue(timeout, self._on_timeout).start(inspection)
+
+    def close(self) -> None:
+        for inspection in tuple(self._pending):
+            self._stop(inspection)
+            inspection.on_abandoned(inspection.sock, False)
+
+    def _on_readable(self, inspection: "_Inspection") -> None:
+        self._peek(inspection)
+
+    def _on_timeout(self, inspection: "_Inspection") -> None:
+        self._stop(inspection)
+        inspection.on_abandoned(inspection.sock, True)
+
+    def _peek(self, inspection: "_Inspection") -> bool:
+        """False while it takes more bytes to tell."""
+        try:
+            data = inspection.sock.recv(_PEEK, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:  # reset by the peer
+            data = b""
+        found = parse_client_hello(data) if data else None
+        # As many bytes as last time, though the kernel said that there were more: the peer will send no others.
+        if found is INCOMPLETE and len(data) > inspection.seen:
+            inspection.wait_for_more(len(data))
+            return False
+        self._finish(inspection, data, found if isinstance(found, ClientHello) else None)
+        return True
+
+    def _finish(self, inspection: "_Inspection", data: bytes, hello: ClientHello | None) -> None:
+        self._stop(inspection)
+        if data:
+            inspection.on_inspected(inspection.sock, hello)
+        else:
+            inspection.on_abandoned(inspection.sock, False)
+
+    def _stop(self, inspection: "_Inspection") -> None:
+        if inspection in self._pending:
+            self._pending.discard(inspection)
+            self._loop.remove_reader(inspection.sock.fileno())
+            if inspection.timeout:
+                self._timers.queue(inspection.timeout, self._on_timeout).stop(inspection)
+        inspection.reset()
+
+
+class _Inspection:
+    """One socket, and how many of its bytes were seen."""
+
+    __slots__ = ("on_abandoned", "on_inspected", "seen", "sock", "timeout")
+
+    def __init__(
+        self, sock: socket.socket, timeout: float, on_inspected: OnInspected, on_abandoned: OnAbandoned
+    ) -> None:
+        self.sock = sock
+        self.timeout = timeout
+        self.on_inspected = on_inspected
+        self.on_abandoned = on_abandoned
+        self.seen = 0
+
+    def wait_for_more(self, seen: int) -> None:
+        """What was peeked stays readable and would wake the loop again at once: ask the kernel for one byte more."""
+        self.seen = seen
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
+
+    def reset(self) -> None:
+        if self.seen:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)

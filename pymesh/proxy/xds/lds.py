@@ -1,0 +1,131 @@
+"""LDS: a Listener from JSON. Pure.
+
+https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener.proto
+https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener_components.proto
+"""
+
+from pymesh.protojson import Reader
+from pymesh.proxy.downstream import tls_inspector
+from pymesh.proxy.downstream.filter_chain_match import (
+    ANY_CONNECTION,
+    DuplicateMatchError,
+    FilterChainMatch,
+    FilterChainTable,
+)
+from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
+from pymesh.proxy.downstream.network_filters import DecodeRouteConfig, NetworkFilterConfig, decode_network_filter
+from pymesh.proxy.tls.config import DOWNSTREAM_TLS_CONTEXT, DownstreamTlsConfig, decode_downstream_tls
+from pymesh.xds import Address
+
+_RAW_BUFFER = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+_DEFAULT_TIMEOUT = 15.0  # of Envoy's listener filters, and of its transport sockets for want of another
+
+
+def decode_listener(reader: Reader, decode_route_config: DecodeRouteConfig) -> ListenerConfig:
+    """`decode_route_config` decodes an inline RouteConfiguration. Raises DecodeError."""
+    reader.ignore(
+        "@type",
+        "access_log",  # StreamInfo feeds the proxy's own access log
+        "stat_prefix",  # statistics are named by the listener
+        "per_connection_buffer_limit_bytes",  # the transports' watermarks bound each connection
+        "enable_reuse_port",  # one process, one socket
+        "tcp_backlog_size",
+        "metadata",
+        "bind_to_port",
+    )
+    default = reader.object("default_filter_chain")
+    timeout = reader.duration("listener_filters_timeout")
+    config = ListenerConfig(
+        name=reader.required_string("name"),
+        address=_decode_address(reader),
+        filter_chains=tuple(_decode_chain(chain, decode_route_config) for chain in reader.objects("filter_chains")),
+        default_filter_chain=_decode_chain(default, decode_route_config) if default else None,
+        is_inbound=reader.enum("traffic_direction", ("UNSPECIFIED", "INBOUND", "OUTBOUND")) == "INBOUND",
+        inspects_tls=_decode_listener_filters(reader),
+        inspection_timeout=_DEFAULT_TIMEOUT if timeout is None else timeout,
+        continues_on_timeout=reader.boolean("continue_on_listener_filters_timeout"),
+    )
+    _check_chains(reader, config)
+    return config
+
+
+def _decode_address(reader: Reader) -> Address:
+    socket_address = reader.required_object("address").required_object("socket_address")
+    socket_address.enum("protocol", ("TCP",))
+    port = socket_address.integer("port_value")
+    if not 0 <= port <= 65535:
+        socket_address.fail("port_value", "must be 0..65535")
+    return Address(socket_address.required_string("address"), port)
+
+
+def _decode_listener_filters(reader: Reader) -> bool:
+    """Whether the tls_inspector is there, the only listener filter so far."""
+    filters = reader.objects("listener_filters")
+    for listener_filter in filters:
+        listener_filter.ignore("name")
+        typed_config = listener_filter.any("typed_config")
+        if typed_config is None:
+            listener_filter.fail("typed_config", "is required")
+        type_url, config = typed_config
+        config.ignore("@type")
+        if type_url != tls_inspector.TYPE_URL:
+            config.fail("@type", f"{type_url} is not a listener filter of this proxy")
+    return bool(filters)
+
+
+def _decode_chain(reader: Reader, decode_route_config: DecodeRouteConfig) -> FilterChainConfig:
+    reader.ignore("metadata")
+    match = reader.object("filter_chain_match")
+    timeout = reader.duration("transport_socket_connect_timeout")
+    return FilterChainConfig(
+        name=reader.string("name"),
+        network_filter=_decode_filters(reader, decode_route_config),
+        match=_decode_match(match) if match else ANY_CONNECTION,
+        tls=_decode_transport_socket(reader),
+        handshake_timeout=timeout or _DEFAULT_TIMEOUT,
+    )
+
+
+def _decode_match(reader: Reader) -> FilterChainMatch:
+    for name in reader.strings("server_names"):
+        if "*" in name.removeprefix("*."):
+            reader.fail("server_names", f"{name!r}: only a whole first label can be a wildcard")
+    return FilterChainMatch(
+        destination_port=reader.integer("destination_port"),
+        server_names=reader.strings("server_names"),
+        transport_protocol=reader.enum("transport_protocol", ("", "raw_buffer", "tls")),
+        application_protocols=reader.strings("application_protocols"),
+    )
+
+
+def _decode_filters(reader: Reader, decode_route_config: DecodeRouteConfig) -> NetworkFilterConfig:
+    filters = [decode_network_filter(item, decode_route_config) for item in reader.objects("filters")]
+    if len(filters) != 1:
+        reader.fail("filters", "must be one terminal filter")
+    return filters[0]
+
+
+def _decode_transport_socket(reader: Reader) -> DownstreamTlsConfig | None:
+    transport_socket = reader.object("transport_socket")
+    if transport_socket is None:
+        return None
+    transport_socket.ignore("name")
+    typed_config = transport_socket.any("typed_config")
+    if typed_config is None:
+        transport_socket.fail("typed_config", "is required")
+    type_url, config = typed_config
+    if type_url == _RAW_BUFFER:
+        config.ignore("@type")
+        return None
+    if type_url != DOWNSTREAM_TLS_CONTEXT:
+        config.fail("@type", f"{type_url} is not a transport socket of this proxy")
+    return decode_downstream_tls(config)
+
+
+def _check_chains(reader: Reader, config: ListenerConfig) -> None:
+    if not config.filter_chains and config.default_filter_chain is None:
+        reader.fail("filter_chains", "is required")
+    try:
+        FilterChainTable([(chain.match, chain) for chain in config.filter_chains])
+    except DuplicateMatchError:
+        reader.fail("filter_chains", "two filter chains match the same connections")
