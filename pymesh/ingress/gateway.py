@@ -81,7 +81,7 @@ class Gateway:
             self._say(f"no longer listening on {known[name]}")
 
     def _describe_listeners(self) -> dict[str, str]:
-        return {listener["name"]: listener["address"] for listener in self.server.listeners.describe()}
+        return {name: str(address) for name, address in self.server.listeners.addresses().items()}
 
 
 def build_node(options: GatewayOptions, instance_name: str) -> Node:

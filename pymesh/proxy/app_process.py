@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pymesh.errors import PymeshError
 from pymesh.proxy.lifecycle import SIGNALED
-from pymesh.proxy.sidecar import APP_HOST, SidecarPorts
+from pymesh.proxy.sidecar_ports import APP_HOST, SidecarPorts
 
 CANNOT_START = 127  # a shell's exit code for a command that was not found
 _NO_PROXY = ("localhost", "127.0.0.1", "::1")

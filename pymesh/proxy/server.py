@@ -170,11 +170,12 @@ class ProxyServer:
                 await self.listeners.wait_drained()
         except TimeoutError:
             log.warning("connections were still open after %g s", self._options.drain_time)
+        self.listeners.stop_accepting()
 
     async def aclose(self) -> None:
         """The end: close what is open, save what is not saved, send the last telemetry."""
-        self.listeners.close()
         await self.tasks.aclose()
+        await self.listeners.aclose()
         self.clusters.close()
         self.disk_cache.flush()
         await self._flush_telemetry()
@@ -184,7 +185,7 @@ class ProxyServer:
 
     def describe_ports(self) -> dict[str, object]:
         """For the admin page /ports: the port of each listener by name, and what sidecar and gateway add."""
-        listeners = {listener["name"]: listener["port"] for listener in self.listeners.describe()}
+        listeners = {name: address.port for name, address in self.listeners.addresses().items()}
         return {"name": self._instance.name, "listeners": listeners} | self._own_ports()
 
     # what happens meanwhile

@@ -1,7 +1,9 @@
 """Who decodes and who obeys each type of resource: the wiring between the runtime and the data plane."""
 
+from pymesh.protojson import Reader
 from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.http_filters import FACTORIES
+from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
@@ -23,6 +25,10 @@ def build_handlers(
         SECRET: Handler(decode_secret, secrets.apply, secrets.remove),
         CLUSTER: Handler(decode_cluster, clusters.apply_cluster, clusters.remove_cluster),
         ENDPOINT: Handler(decode_cluster_load_assignment, clusters.apply_endpoints, clusters.remove_endpoints),
-        ROUTE: Handler(lambda reader: decode_route_configuration(reader, _ROUTE_DECODERS), routes.apply, routes.remove),
-        LISTENER: Handler(decode_listener, listeners.apply, listeners.remove),
+        ROUTE: Handler(_decode_routes, routes.apply, routes.remove),
+        LISTENER: Handler(lambda reader: decode_listener(reader, _decode_routes), listeners.apply, listeners.remove),
     }
+
+
+def _decode_routes(reader: Reader) -> RouteConfiguration:
+    return decode_route_configuration(reader, _ROUTE_DECODERS)
