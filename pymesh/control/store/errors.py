@@ -23,10 +23,10 @@ class AlreadyExistsError(StoreError):
 class ConflictError(StoreError):
     """The object is not at the version that the writer had read, or is another object of the same name."""
 
-    def __init__(self, key: Key, expected: str, actual: str) -> None:
+    def __init__(self, key: Key, expected: str, actual: str, what: str = "resourceVersion") -> None:
         super().__init__(
-            f"{key.kind} {key.namespace}/{key.name} is at resourceVersion {actual}, not {expected}: it was changed "
-            "meanwhile; read it again"
+            f"{key.kind} {key.namespace}/{key.name} has {what} {actual}, not {expected}: it was changed meanwhile; "
+            "read it again"
         )
         self.key = key
 

@@ -1,12 +1,12 @@
 import pytest
 
-from pymesh.control.xds.content import versioned
+from pymesh.control.xds.content import Versions
 from pymesh.control.xds.delta_subscription import DeltaSubscription
 from pymesh.xds import CLUSTER, ErrorDetail
 
 
 def clusters(**types):
-    return versioned({CLUSTER: {n: {"@type": CLUSTER, "name": n, "type": t} for n, t in types.items()}})[CLUSTER]
+    return Versions().of_all({CLUSTER: {n: {"@type": CLUSTER, "name": n, "type": t} for n, t in types.items()}})[CLUSTER]
 
 
 @pytest.fixture

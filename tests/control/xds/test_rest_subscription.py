@@ -1,12 +1,12 @@
 import pytest
 
-from pymesh.control.xds.content import versioned
+from pymesh.control.xds.content import Versions
 from pymesh.control.xds.rest_subscription import RestSubscription
 from pymesh.xds import CLUSTER
 
 
 def clusters(**types):
-    return versioned({CLUSTER: {n: {"@type": CLUSTER, "name": n, "type": t} for n, t in types.items()}})[CLUSTER]
+    return Versions().of_all({CLUSTER: {n: {"@type": CLUSTER, "name": n, "type": t} for n, t in types.items()}})[CLUSTER]
 
 
 GOOD = clusters(web="EDS", db="EDS")

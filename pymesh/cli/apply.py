@@ -1,0 +1,92 @@
+"""`pymesh apply`: create or change the objects of files; all of them are checked before the first is stored."""
+
+import argparse
+import sys
+from typing import Any
+
+from pymesh.cli.client import ApiError, ControlClient, add_client_arguments, open_client
+from pymesh.cli.objects import FileObject, Problem, collection_path, read_objects
+from pymesh.errors import PymeshError
+
+_DRY_RUN = {"dryRun": "All"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="a YAML or JSON file, a directory of them, or - for standard input; may be given several times",
+    )
+    parser.add_argument("-n", "--namespace", metavar="NS", help="the namespace of objects that name none")
+    parser.add_argument("--dry-run", action="store_true", help="check the objects and store nothing")
+    add_client_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    objects, problems = read_objects(args.filename, args.namespace)
+    with open_client(args) as client:
+        if objects or not problems:
+            problems += _check_all(client, objects)
+        if problems:
+            for problem in problems:
+                print(problem, file=sys.stderr)
+            raise PymeshError(f"{_count(len(problems), 'violation')}; nothing was stored")
+        for item in objects:
+            _apply(client, item, args.dry_run)
+    if not objects:
+        print("no objects in the given files", file=sys.stderr)
+    return 0
+
+
+def _check_all(client: ControlClient, objects: list[FileObject]) -> list[Problem]:
+    problems = []
+    for item in objects:
+        try:
+            _put(client, item, _DRY_RUN)
+        except ApiError as error:
+            problems += _problems_of(item, error)
+    return problems
+
+
+def _apply(client: ControlClient, item: FileObject, dry_run: bool) -> None:
+    before, after = _put(client, item, _DRY_RUN if dry_run else {})
+    done = "created"
+    if before is not None:
+        is_same = before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion")
+        done = "unchanged" if is_same else "configured"
+    if dry_run:
+        done = f"{'created' if before is None else 'configured'} (dry run)"
+    print(f"{item.kind.resource_name}/{item.name} {done}")
+
+
+def _put(
+    client: ControlClient, item: FileObject, query: dict[str, str]
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The object before, None if it is new, and after."""
+    body = {**item.fields, "metadata": {**item.fields["metadata"], "namespace": item.namespace}}
+    before = _get(client, item)
+    if before is not None:
+        return before, client.request("PUT", item.path, query, body)
+    return None, client.request("POST", collection_path(item.kind, item.namespace), query, body)
+
+
+def _get(client: ControlClient, item: FileObject) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = client.get(item.path)
+    except ApiError as error:
+        if error.code == 404:
+            return None
+        raise
+    return found
+
+
+def _problems_of(item: FileObject, error: ApiError) -> list[Problem]:
+    place = f"{item.place}: {item.kind.name} {item.namespace}/{item.name}"
+    return [Problem(place, f"{path}: {reason}") for path, reason in error.causes] or [Problem(place, str(error))]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

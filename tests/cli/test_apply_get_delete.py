@@ -1,0 +1,192 @@
+"""apply, get and delete against a real API."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+SHOP = """\
+apiVersion: v1
+kind: Service
+metadata: {name: payment, labels: {app: payment}}
+spec:
+  ports: [{name: http, port: 80, targetPort: 8080}]
+  selector: {app: payment}
+---
+apiVersion: networking.istio.io/v1beta1
+kind: VirtualService
+metadata: {name: payment}
+spec:
+  hosts: [payment]
+  http:
+  - route:
+    - {destination: {host: payment, subset: v1}, weight: 100}
+    - {destination: {host: payment, subset: v2}, weight: 0}
+"""
+
+BROKEN = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: broken}
+spec:
+  hosts: [payment]
+  http:
+  - route: [{destination: {host: payment}}]
+    timeout: soon
+    retrys: {}
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: broken}
+"""
+
+Pymesh = Callable[..., Any]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    path = tmp_path / "shop.yaml"
+    path.write_text(SHOP)
+    return str(path)
+
+
+def test_apply_says_created_then_unchanged_then_configured(pymesh: Pymesh, shop: str) -> None:
+    names = ("service/payment", "virtualservice.networking.istio.io/payment")
+    assert pymesh("apply", "-f", shop).out == "".join(f"{name} created\n" for name in names)
+    assert pymesh("apply", "-f", shop).out == "".join(f"{name} unchanged\n" for name in names)
+    Path(shop).write_text(SHOP.replace("weight: 100", "weight: 80"))
+    assert pymesh("apply", "-f", shop) == (0, f"{names[0]} unchanged\n{names[1]} configured\n", "")
+
+
+def test_one_bad_object_keeps_all_files_from_being_stored(pymesh: Pymesh, shop: str, tmp_path: Path) -> None:
+    (tmp_path / "x-broken.yaml").write_text(BROKEN)
+    result = pymesh("apply", "-f", str(tmp_path))
+    place = f"{tmp_path}/x-broken.yaml: document"
+    assert result.err.splitlines() == [
+        f"{place} 2 (line 11): pymesh does not know networking.istio.io/v1 Sidecar",
+        f"{place} 1 (line 1): VirtualService default/broken: spec.http[0].retrys: unknown field; did you mean retries?",
+        f"{place} 1 (line 1): VirtualService default/broken: spec.http[0].timeout: "
+        "must be a duration such as 1h, 30s or 250ms, not 'soon'",
+        "pymesh apply: 3 violations; nothing was stored",
+    ]
+    assert (result.code, result.out) == (1, "")
+    assert pymesh("get", "vs").err == "No resources found in default namespace.\n"
+
+
+def test_apply_reads_standard_input_and_the_namespace_flag(pymesh: Pymesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SHOP.encode())))
+    assert pymesh("apply", "-n", "shop", "-f", "-").code == 0
+    listed = json.loads(pymesh("get", "service", "-A", "-o", "json").out)
+    assert [item["metadata"]["namespace"] for item in listed["items"]] == ["shop"]
+
+
+def test_apply_refuses_an_object_of_another_namespace_than_the_flags(pymesh: Pymesh, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SHOP.replace("{name: payment}", "{name: payment, namespace: other}"))
+    result = pymesh("apply", "-n", "shop", "-f", str(tmp_path / "a.yaml"))
+    assert "VirtualService payment: is in namespace other, -n says shop" in result.err
+    assert result.code == 1
+
+
+def test_apply_takes_lists_apart(pymesh: Pymesh, tmp_path: Path) -> None:
+    items = list(yaml.safe_load_all(SHOP))
+    (tmp_path / "list.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    assert pymesh("apply", "-f", str(tmp_path / "list.json")).out.count("created") == 2
+
+
+def test_a_dry_run_stores_nothing(pymesh: Pymesh, shop: str) -> None:
+    assert "service/payment created (dry run)" in pymesh("apply", "--dry-run", "-f", shop).out
+    assert pymesh("get", "services").out == ""
+
+
+def test_text_that_is_no_yaml_is_a_violation_with_its_line(pymesh: Pymesh, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: b\n  c: d\n")
+    result = pymesh("apply", "-f", str(tmp_path / "a.yaml"))
+    assert f"{tmp_path}/a.yaml: line 2: mapping values are not allowed" in result.err
+    assert result.code == 1
+
+
+def test_what_was_fetched_can_be_applied_again(pymesh: Pymesh, shop: str, tmp_path: Path) -> None:
+    pymesh("apply", "-f", shop)
+    fetched = pymesh("get", "vs", "payment", "-o", "yaml").out
+    assert "weight: 0" in fetched
+    (tmp_path / "again.yaml").write_text(fetched)
+    assert pymesh("apply", "-f", str(tmp_path / "again.yaml")).out.endswith("payment unchanged\n")
+
+
+def test_a_stale_file_does_not_overwrite(pymesh: Pymesh, shop: str, tmp_path: Path) -> None:
+    pymesh("apply", "-f", shop)
+    (tmp_path / "stale.yaml").write_text(pymesh("get", "vs", "payment", "-o", "yaml").out)
+    Path(shop).write_text(SHOP.replace("weight: 100", "weight: 80"))
+    pymesh("apply", "-f", shop)
+    result = pymesh("apply", "-f", str(tmp_path / "stale.yaml"))
+    assert "was changed meanwhile" in result.err
+    assert result.code == 1
+
+
+def test_get_prints_istios_columns(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    header, row = pymesh("get", "vs").out.splitlines()
+    assert header.split() == ["NAME", "GATEWAYS", "HOSTS", "AGE"]
+    assert row.split()[:2] == ["payment", '["payment"]']
+    header, row = pymesh("get", "svc", "-o", "wide", "-A").out.splitlines()
+    assert header.split() == ["NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "SELECTOR"]
+    assert row.split()[:6] == ["default", "payment", "ClusterIP", "None", "<none>", "80/TCP"]
+
+
+def test_get_names_the_kind_where_several_are_asked_for(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    out = pymesh("get", "vs,dr,svc").out
+    assert "virtualservice.networking.istio.io/payment" in out
+    assert "service/payment" in out
+    assert pymesh("get", "vs,svc", "-o", "name").out.split() == [
+        "virtualservice.networking.istio.io/payment",
+        "service/payment",
+    ]
+
+
+def test_get_selects_by_label(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    assert pymesh("get", "svc", "-l", "app=payment", "-o", "name").out == "service/payment\n"
+    assert pymesh("get", "svc", "-l", "app!=payment", "-o", "name").out == ""
+
+
+def test_get_of_what_is_not_there_is_an_error(pymesh: Pymesh) -> None:
+    assert pymesh("get", "vs", "nobody") == (1, "", "pymesh get: VirtualService default/nobody not found\n")
+
+
+def test_delete_by_name_and_by_file(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    assert pymesh("delete", "vs", "payment").out == 'virtualservice.networking.istio.io "payment" deleted\n'
+    result = pymesh("delete", "-f", shop)
+    assert result.out == 'service "payment" deleted\n'
+    assert result.err == "pymesh delete: VirtualService default/payment not found\n"
+    assert result.code == 1
+    assert pymesh("delete", "--ignore-not-found", "-f", shop).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["apply", "-f", "/nowhere/a.yaml"], "pymesh apply: /nowhere/a.yaml: No such file or directory"),
+        (["get", "pods"], "pymesh get: unknown kind 'pods'"),
+        (["get", "vs", "a", "-A"], "pymesh get: a name cannot stand beside -A or -l"),
+        (["delete"], "pymesh delete: give either -f FILE or KIND NAME"),
+        (["delete", "vs"], "pymesh delete: give the names of the vs to delete"),
+        (["get", "vs", "--control", "http://:x"], "pymesh get: --control http://:x"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(pymesh: Pymesh, arguments: list[str], message: str) -> None:
+    result = pymesh(*arguments)
+    assert result.err.startswith(message)
+    assert (result.code, result.err.count("\n"), result.out) == (2, 1, "")
+
+
+def test_no_control_plane_is_one_line(pymesh: Pymesh, shop: str) -> None:
+    result = pymesh("apply", "-f", shop, "--control", "http://127.0.0.1:1")
+    assert result.err == ("pymesh apply: no answer from the control plane at http://127.0.0.1:1: Connection refused\n")
+    assert result.code == 1
