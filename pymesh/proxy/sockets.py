@@ -30,6 +30,19 @@ def bind_address(address: Address, preferred_port: int = 0) -> socket.socket:
         raise _usage_error(address, error) from error
 
 
+def reserve_port(host: str, preferred_port: int = 0) -> socket.socket:
+    """A port that nobody else is given while the socket is open, `preferred_port` if it is free. Raises UsageError.
+
+    It does not listen, so that connections are refused and whoever sets SO_REUSEADDR may listen on the port.
+    """
+    with bind_address(Address(host, 0), preferred_port) as listening:  # which shows whether it is free
+        address = listening.getsockname()
+        reserved = socket.socket(listening.family, socket.SOCK_STREAM)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(address)
+    return reserved
+
+
 def bound_address(sock: socket.socket) -> Address:
     host, port = sock.getsockname()[:2]
     return Address(host, port)

@@ -1,7 +1,9 @@
+import socket
+
 import pytest
 
 from pymesh.errors import UsageError
-from pymesh.proxy.sockets import advertised_host, bind_address, bound_address
+from pymesh.proxy.sockets import advertised_host, bind_address, bound_address, reserve_port
 from pymesh.xds import Address
 
 ANY_PORT = Address("127.0.0.1", 0)
@@ -47,3 +49,22 @@ def test_a_bound_host_is_advertised_as_it_is() -> None:
 
 def test_a_wildcard_is_never_advertised() -> None:
     assert advertised_host("0.0.0.0") not in ("0.0.0.0", "")
+
+
+def test_a_reserved_port_is_nobody_elses_and_can_be_listened_on() -> None:
+    with reserve_port("0.0.0.0") as reserved:
+        port = bound_address(reserved).port
+        with bind_address(Address("127.0.0.1", port)) as sock:
+            assert bound_address(sock).port == port
+
+
+def test_connections_to_a_reserved_port_are_refused() -> None:
+    with reserve_port("127.0.0.1") as reserved, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(reserved.getsockname())
+
+
+def test_the_port_of_last_time_is_reserved_again() -> None:
+    with reserve_port("0.0.0.0") as reserved:
+        port = bound_address(reserved).port
+    with reserve_port("0.0.0.0", port) as again:
+        assert bound_address(again).port == port

@@ -1,29 +1,24 @@
-"""/clusters: each cluster with its endpoints, as JSON or in Envoy's text form, `cluster::address::field::value`."""
+"""/clusters in Envoy's text form: a line a value, `cluster::field::value` and `cluster::address::field::value`."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def describe_cluster(cluster: Any) -> dict[str, Any]:
-    """Of an upstream.Cluster."""
-    return {"name": cluster.name, "endpoints": [_describe_endpoint(endpoint) for endpoint in cluster.endpoints]}
-
-
 def render_clusters(clusters: list[dict[str, Any]]) -> str:
-    lines = []
-    for cluster in clusters:
-        lines.append(f"{cluster['name']}::endpoints::{len(cluster['endpoints'])}")
-        for endpoint in cluster["endpoints"]:
-            head = f"{cluster['name']}::{endpoint['address']}"
-            lines += [f"{head}::{name}::{value}" for name, value in endpoint.items() if name != "address"]
-    return "".join(f"{line}\n" for line in lines)
+    """Of what upstream.Cluster.describe returns: `name`, `endpoints` with an `address` each, any other fields."""
+    return "".join(f"{line}\n" for cluster in clusters for line in _cluster_lines(cluster))
 
 
-def _describe_endpoint(endpoint: Any) -> dict[str, Any]:
-    return {
-        "address": endpoint.address,
-        "health_flags": "healthy" if endpoint.is_healthy else "failed",
-        "weight": endpoint.weight,
-        "rq_active": endpoint.active_requests,
-        "mtls": endpoint.is_mtls,
-        "workload": str(endpoint.workload),
-    }
+def _cluster_lines(cluster: Mapping[str, Any]) -> Iterator[str]:
+    name = cluster["name"]
+    yield from _lines(name, cluster, skip=("name", "endpoints"))
+    for endpoint in cluster["endpoints"]:
+        yield from _lines(f"{name}::{endpoint['address']}", endpoint, skip=("address",))
+
+
+def _lines(head: str, fields: Mapping[str, Any], skip: tuple[str, ...]) -> Iterator[str]:
+    for key, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from _lines(f"{head}::{key}", value, skip=())
+        elif key not in skip:
+            yield f"{head}::{key}::{value}"

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from pymesh import __version__
-from pymesh.proxy.admin.cluster_page import describe_cluster, render_clusters
+from pymesh.proxy.admin.cluster_page import render_clusters
 from pymesh.proxy.admin.config_dump import build_config_dump
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -76,7 +76,7 @@ class AdminPages:
         return _json(self._proxy.listeners.describe())
 
     async def clusters(self, request: web.Request) -> web.Response:
-        clusters = [describe_cluster(cluster) for cluster in self._proxy.clusters]
+        clusters = [cluster.describe() for cluster in self._proxy.clusters]
         if request.query.get("format") == "json":
             return _json({"cluster_statuses": clusters})
         return web.Response(text=render_clusters(clusters))

@@ -2,7 +2,7 @@
 
 from pymesh.protojson import Reader
 from pymesh.proxy.downstream.listener_manager import ListenerManager
-from pymesh.proxy.http_filters import FACTORIES
+from pymesh.proxy.http_filters.factories import per_filter_decoders
 from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.tls.secrets import SecretStore
@@ -15,7 +15,7 @@ from pymesh.proxy.xds.runtime import Handler
 from pymesh.proxy.xds.sds import decode_secret
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
 
-_ROUTE_DECODERS = {factory.name: factory.decode_route for factory in FACTORIES if factory.decode_route is not None}
+_ROUTE_DECODERS = per_filter_decoders()
 
 
 def build_handlers(

@@ -1,0 +1,81 @@
+import argparse
+from pathlib import Path
+
+import pytest
+
+from pymesh.cli import main
+from pymesh.cli.data_plane_flags import address, label, name, port_mapping, seconds, upstream
+from pymesh.xds import Address, Upstream
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:15006", Address("127.0.0.1", 15006)),
+        ("[::1]:0", Address("::1", 0)),
+        ("localhost:80", Address("localhost", 80)),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, expected: Address) -> None:
+    assert address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "127.0.0.1", ":80", "host:", "host:-1", "host:65536", "host:http"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        address(text)
+
+
+def test_an_upstream_is_a_local_port_a_service_and_its_port() -> None:
+    assert upstream("15432=db.data:5432") == Upstream(15432, "db.data", 5432)
+
+
+@pytest.mark.parametrize("text", ["15432", "15432=db", "x=db:5432", "15432=:5432"])
+def test_what_is_no_upstream_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        upstream(text)
+
+
+def test_a_label_is_a_key_and_a_value() -> None:
+    assert label("tier=back.end") == ("tier", "back.end")
+    assert port_mapping("80=8080") == (80, 8080)
+
+
+@pytest.mark.parametrize("text", ["", "..", "a/b", "Upper", "-a", "a" * 64])
+def test_a_name_can_never_leave_the_state_dir(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        name(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "soon", "1e9"])
+def test_a_time_is_a_sane_number_of_seconds(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--app-port", "80"], "--service"),
+        (["--service", "web"], "--app-port"),
+        (["--service", "web", "--app-port", "eighty"], "'eighty' is not a port"),
+        (["--service", "Web", "--app-port", "80"], "'Web' is not a name"),
+        (["--service", "web", "--app-port", "80", "--token-file", "/no/such/file"], "/no/such/file: No such file"),
+        (["--service", "web", "--app-port", "80", "--control", "http://x"], "must begin with https://"),
+        (["--service", "web", "--app-port", "80", "--access-log", "/no/such/dir/log"], "/no/such/dir/log"),
+        (["--service", "web", "--app-port", "80", "--frobnicate"], "--frobnicate"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, flags: list[str], words: str
+) -> None:
+    ports = ["--inbound-listen", "127.0.0.1:0", "--outbound-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
+    assert main(["proxy", *flags, *ports, "--state-dir", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_run_needs_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--service", "web", "--app-port", "80"]) == 2
+    assert "-- CMD" in capsys.readouterr().err

@@ -1,0 +1,134 @@
+"""The admin port over HTTP, in front of a proxy that stands still."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from pymesh.proxy.admin.server import AdminServer
+from pymesh.proxy.sockets import bind_address, bound_address
+from pymesh.proxy.xds.disk_cache import no_resources
+from pymesh.xds import CLUSTER, SECRET, TYPES, Address, DeltaResource, Node, NodeMetadata
+
+SECRET_RESOURCE = {
+    "name": "kubernetes://web",
+    "tls_certificate": {
+        "certificate_chain": {"inline_string": "public"},
+        "private_key": {"inline_string": "hunter2"},
+    },
+}
+CLUSTER_DESCRIPTION = {
+    "name": "outbound|80||payment",
+    "endpoints": [{"address": "10.0.0.1:80", "healthy": True, "weight": 1}],
+}
+
+
+class Page:
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        self.text = text
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Admin:
+    """The proxy behind the admin port is `proxy`, to be changed at will."""
+
+    def __init__(self) -> None:
+        self.drained = 0
+        self.proxy = SimpleNamespace(
+            state="LIVE",
+            started_at=time.monotonic(),
+            node=Node("sidecar~10.0.0.2~web.default~x", metadata=NodeMetadata(name="web")),
+            runtime=SimpleNamespace(held=no_resources(), rejected={type_url: {} for type_url in TYPES}),
+            listeners=SimpleNamespace(describe=lambda: [{"name": "http_proxy"}], drain=self._drain),
+            clusters=[SimpleNamespace(describe=lambda: CLUSTER_DESCRIPTION)],
+            identity=SimpleNamespace(describe=lambda: {"state": "valid"}),
+            telemetry=SimpleNamespace(expose=lambda: b"istio_requests_total 3\n"),
+            xds=SimpleNamespace(is_connected=True),
+            quit=asyncio.Event(),
+            describe_ports=lambda: {"outbound": "127.0.0.1:15001"},
+        )
+        sock = bind_address(Address("127.0.0.1", 0))
+        self.server = AdminServer(self.proxy, sock)
+        self._url = f"http://{bound_address(sock)}"
+
+    async def ask(self, path: str, method: str = "GET") -> Page:
+        async with aiohttp.request(method, self._url + path) as response:
+            return Page(response.status, await response.text())
+
+    def _drain(self) -> None:
+        self.drained += 1
+
+
+@pytest.fixture
+async def admin() -> AsyncIterator[Admin]:
+    admin = Admin()
+    await admin.server.start()
+    yield admin
+    await admin.server.aclose()
+
+
+@pytest.mark.parametrize(("state", "status"), [("LIVE", 200), ("PRE_INITIALIZING", 503), ("DRAINING", 503)])
+async def test_a_proxy_is_ready_only_while_it_is_live(admin: Admin, state: str, status: int) -> None:
+    admin.proxy.state = state
+    assert (await admin.ask("/ready")).status == status
+    assert (await admin.ask("/healthz/ready")).text == f"{state}\n"
+
+
+async def test_the_ports_are_readable(admin: Admin) -> None:
+    assert (await admin.ask("/ports")).json == {"outbound": "127.0.0.1:15001"}
+
+
+async def test_server_info_says_who_it_is_and_what_it_rejected(admin: Admin) -> None:
+    admin.proxy.runtime.rejected[CLUSTER]["c"] = "name: is required"
+    info = (await admin.ask("/server_info")).json
+    assert info["state"] == "LIVE"
+    assert info["node"]["metadata"]["NAME"] == "web"
+    assert info["rejected"] == {CLUSTER: {"c": "name: is required"}}
+
+
+async def test_no_private_key_is_in_the_config_dump(admin: Admin) -> None:
+    admin.proxy.runtime.held[SECRET]["kubernetes://web"] = DeltaResource("kubernetes://web", "1", SECRET_RESOURCE)
+    page = await admin.ask("/config_dump")
+    assert "hunter2" not in page.text
+    assert "public" in page.text
+    assert '"[redacted]"' in page.text
+
+
+async def test_listeners_and_certificates_are_described(admin: Admin) -> None:
+    assert (await admin.ask("/listeners")).json == [{"name": "http_proxy"}]
+    assert (await admin.ask("/certs")).json == {"certificates": [{"state": "valid"}]}
+
+
+async def test_clusters_are_listed_in_envoys_text_form_and_as_json(admin: Admin) -> None:
+    text = (await admin.ask("/clusters")).text
+    assert "outbound|80||payment::10.0.0.1:80::weight::1\n" in text
+    assert (await admin.ask("/clusters?format=json")).json == {"cluster_statuses": [CLUSTER_DESCRIPTION]}
+
+
+async def test_prometheus_reads_the_counters(admin: Admin) -> None:
+    assert (await admin.ask("/stats/prometheus")).text == "istio_requests_total 3\n"
+
+
+async def test_what_changes_something_must_be_posted(admin: Admin) -> None:
+    assert (await admin.ask("/quitquitquit")).status == 405
+    assert (await admin.ask("/drain_listeners")).status == 405
+    assert not admin.proxy.quit.is_set()
+
+
+async def test_quitquitquit_asks_for_the_end(admin: Admin) -> None:
+    assert (await admin.ask("/quitquitquit", "POST")).status == 200
+    assert admin.proxy.quit.is_set()
+
+
+async def test_drain_listeners_drains(admin: Admin) -> None:
+    await admin.ask("/drain_listeners", "POST")
+    assert admin.drained == 1
