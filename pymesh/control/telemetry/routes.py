@@ -31,28 +31,31 @@ def collector_routes(collector: Collector) -> list[web.RouteDef]:
 
 
 def monitoring_routes(collector: Collector, registry: CollectorRegistry) -> list[web.RouteDef]:
-    """`GET /metrics`, which shows `registry` (control's own metrics) too, `/debug/traces`, `/debug/traces/<id>`."""
+    """`GET /metrics`, which shows `registry` (control's own metrics) too, and the trace routes."""
 
     async def metrics(request: web.Request) -> web.Response:
         body = generate_latest(registry) + collector.exposition().encode()
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
+    return [web.get("/metrics", metrics), *trace_routes(collector)]
+
+
+def trace_routes(collector: Collector) -> list[web.RouteDef]:
+    """`GET /debug/traces?limit=N` and `/debug/traces/<id or prefix>`: what `pymesh trace` reads."""
+
     async def traces(request: web.Request) -> web.Response:
-        return _json(collector.traces.recent(_limit(request)))
+        return _json({"traces": collector.traces.recent(_limit(request))})
 
     async def trace(request: web.Request) -> web.Response:
         try:
-            return _json(collector.traces.find(request.match_info["trace_id"].lower()))
+            spans = collector.traces.find(request.match_info["trace_id"].lower())
+            return _json({"trace_id": spans[0].trace_id, "spans": spans})
         except TraceNotFoundError as error:
             return _error(HTTPStatus.NOT_FOUND, error)
         except AmbiguousTraceError as error:
             return _error(HTTPStatus.CONFLICT, error)
 
-    return [
-        web.get("/metrics", metrics),
-        web.get("/debug/traces", traces),
-        web.get("/debug/traces/{trace_id}", trace),
-    ]
+    return [web.get("/debug/traces", traces), web.get("/debug/traces/{trace_id}", trace)]
 
 
 def _otlp_handler(message_type: Any, take: Callable[[Any], Any]) -> Handler:

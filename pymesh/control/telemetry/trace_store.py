@@ -26,7 +26,10 @@ class AmbiguousTraceError(PymeshError):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """One hop of one request. `start` is in microseconds since the epoch, `duration` in microseconds."""
+    """One hop of one request. `start` is in microseconds since the epoch, `duration` in microseconds.
+
+    `service` and `revision` are the canonical ones of the workload whose proxy reports.
+    """
 
     trace_id: str
     span_id: str
@@ -34,6 +37,8 @@ class Span(msgspec.Struct, frozen=True):
     name: str
     kind: str  # server, client, ...
     service: str
+    namespace: str
+    revision: str
     start: int
     duration: int
     is_error: bool
@@ -86,10 +91,10 @@ class TraceStore:
         """
         rejected = 0
         for resource_spans in request.resource_spans:
-            service = attribute_texts(resource_spans.resource.attributes).get("service.name", "unknown")
+            resource = attribute_texts(resource_spans.resource.attributes)
             for scope_spans in resource_spans.scope_spans:
                 for message in scope_spans.spans:
-                    rejected += 0 if self._add(message, service) else 1
+                    rejected += 0 if self._add(message, resource) else 1
         self._drop_oldest()
         return rejected
 
@@ -112,11 +117,11 @@ class TraceStore:
             raise AmbiguousTraceError(f"{len(found)} traces begin with {trace_id}")
         return _by_start(self._traces[found[0]].spans.values())
 
-    def _add(self, message: Any, service: str) -> bool:
+    def _add(self, message: Any, resource: dict[str, str]) -> bool:
         self.received += 1
         if len(message.trace_id) != 16 or len(message.span_id) != 8:
             return False
-        span = _span(message, service)
+        span = _span(message, resource)
         trace = self._traces.setdefault(span.trace_id, _Trace())
         if span.span_id not in trace.spans:
             if len(trace.spans) >= MAX_SPANS:
@@ -135,19 +140,22 @@ class TraceStore:
             self.dropped += len(trace.spans)
 
 
-def _span(message: Any, service: str) -> Span:
+def _span(message: Any, resource: dict[str, str]) -> Span:
     start = message.start_time_unix_nano // 1000
+    attributes = attribute_texts(message.attributes)
     return Span(
         trace_id=message.trace_id.hex(),
         span_id=message.span_id.hex(),
         parent_span_id=message.parent_span_id.hex(),
         name=message.name,
         kind=_KINDS[message.kind] if 0 <= message.kind < len(_KINDS) else _KINDS[0],
-        service=service,
+        service=attributes.get("istio.canonical_service") or resource.get("service.name", "unknown"),
+        namespace=attributes.get("istio.namespace") or resource.get("service.namespace", ""),
+        revision=attributes.get("istio.canonical_revision") or resource.get("service.version", ""),
         start=start,
         duration=max(0, message.end_time_unix_nano // 1000 - start),
         is_error=message.status.code == otlp.STATUS_CODE_ERROR,
-        attributes=attribute_texts(message.attributes),
+        attributes=attributes,
     )
 
 

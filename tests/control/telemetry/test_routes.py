@@ -52,12 +52,14 @@ async def test_metrics_that_are_not_collected_are_told(client: Client, make_repo
 async def test_a_trace_is_listed_and_read(client: Client, make_spans: Make) -> None:
     body = make_spans((TRACE, "1" * 16, "", 1000, 10)).SerializeToString()
     assert (await client.post(TRACES_PATH, data=body, headers=PROTOBUF)).status == 200
-    (summary,) = await (await client.get("/debug/traces")).json()
+    (summary,) = (await (await client.get("/debug/traces")).json())["traces"]
     assert (summary["trace_id"], summary["duration"]) == (TRACE, 10_000)
-    (span,) = await (await client.get("/debug/traces/AAA")).json()
+    trace = await (await client.get("/debug/traces/AAA")).json()
+    assert trace["trace_id"] == TRACE
+    (span,) = trace["spans"]
     assert span["attributes"]["http.status_code"] == "200"
     assert (await client.get("/debug/traces/bbb")).status == 404
-    assert await (await client.get("/debug/traces?limit=0")).json() == []
+    assert await (await client.get("/debug/traces?limit=0")).json() == {"traces": []}
     assert (await client.get("/debug/traces?limit=x")).status == 400
 
 
@@ -66,7 +68,8 @@ async def test_json_has_ids_in_hex(client: Client) -> None:
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
     answer = await client.post(TRACES_PATH, json=body)
     assert (answer.status, await answer.json()) == (200, {})
-    assert (await (await client.get(f"/debug/traces/{TRACE}")).json())[0]["kind"] == "server"
+    trace = await (await client.get(f"/debug/traces/{TRACE}")).json()
+    assert trace["spans"][0]["kind"] == "server"
 
 
 async def test_a_packed_body_is_unpacked(client: Client, make_spans: Make) -> None:

@@ -43,6 +43,16 @@ def test_a_root_whose_parent_is_the_client_s_own_span_is_the_root(store: TraceSt
     assert summary.duration == 10_000
 
 
+def test_a_span_is_of_the_canonical_service_where_it_says_one(store: TraceStore, make_spans: Make) -> None:
+    request = make_spans((A, ROOT, "", 1000, 10), service="web.shop")
+    tags = {"istio.canonical_service": "web", "istio.namespace": "shop", "istio.canonical_revision": "v2"}
+    for key, value in tags.items():
+        request.resource_spans[0].scope_spans[0].spans[0].attributes.add(key=key).value.string_value = value
+    store.add(request)
+    (span,) = store.find(A)
+    assert (span.service, span.namespace, span.revision) == ("web", "shop", "v2")
+
+
 def test_a_span_that_is_sent_again_is_there_once(store: TraceStore, make_spans: Make) -> None:
     for _ in range(2):
         store.add(make_spans((A, ROOT, "", 1000, 10)))
