@@ -1,14 +1,39 @@
 """A cluster: a named set of endpoints with one policy for load balancing, health, limits and TLS."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from random import random
+from typing import Any, Final, NamedTuple
 
-from pymesh.proxy.tls.config import UpstreamTlsConfig
+from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.contexts import ClientTls
+from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers, CircuitBreakerThresholds
-from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, Endpoint
-from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
+from pymesh.proxy.upstream.dns import DEFAULT_DNS, DnsConfig, DnsEndpoints, Resolver, SystemResolver
+from pymesh.proxy.upstream.dynamic_forward_proxy import DEFAULT_DNS_CACHE, DnsCacheConfig, DynamicEndpoints
+from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, Endpoint, EndpointConfig
+from pymesh.proxy.upstream.load_balancer import (
+    LoadBalancer,
+    LoadBalancerConfig,
+    LoadBalancerContext,
+    RandomValue,
+    build_load_balancer,
+)
+from pymesh.proxy.upstream.outlier_detection import (
+    OutlierDetectionConfig,
+    OutlierDetector,
+    close_outlier_detection,
+)
+from pymesh.proxy.upstream.priority_set import PANIC_THRESHOLD, PrioritySet
+from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatcher, TransportSocketsConfig
+from pymesh.tasks import TaskGroup
+
+EDS = "EDS"
+STATIC = "STATIC"
+STRICT_DNS = "STRICT_DNS"
+LOGICAL_DNS = "LOGICAL_DNS"
+DYNAMIC_FORWARD_PROXY = "DYNAMIC_FORWARD_PROXY"
 
 
 class Service(NamedTuple):
@@ -27,55 +52,262 @@ class TcpKeepalive(NamedTuple):
     interval: int = 0
 
 
+_DEFAULT_THRESHOLDS: Final = CircuitBreakerThresholds()
+_DEFAULT_LOAD_BALANCER: Final = LoadBalancerConfig()
+_PLAINTEXT: Final = TransportSocketsConfig()
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterConfig:
-    """Cluster, decoded by proxy/xds/cds.py. Times in seconds; 0 disables a timeout."""
+    """Cluster, decoded by proxy/xds/cds.py. Times in seconds; 0 disables a timeout or a limit."""
 
     name: str
-    type: str = "EDS"  # EDS, STATIC, STRICT_DNS, LOGICAL_DNS, DYNAMIC_FORWARD_PROXY
+    type: str = EDS
     service: Service | None = None
+    # endpoints
+    eds_service_name: str = ""
+    load_assignment: ClusterLoadAssignment | None = None
+    dns: DnsConfig = DEFAULT_DNS
+    dns_cache: DnsCacheConfig = DEFAULT_DNS_CACHE
+    # who is chosen
+    load_balancer: LoadBalancerConfig = _DEFAULT_LOAD_BALANCER
+    panic_threshold: float = PANIC_THRESHOLD  # percent; 0 never panics
+    outlier_detection: OutlierDetectionConfig | None = None
+    circuit_breakers: CircuitBreakerThresholds = _DEFAULT_THRESHOLDS
+    # connections
     connect_timeout: float = 5.0
     idle_timeout: float = 3600.0
     max_requests_per_connection: int = 0
     max_connection_duration: float = 0.0
     tcp_keepalive: TcpKeepalive | None = None
-    load_assignment: ClusterLoadAssignment | None = None
-    transport_socket: UpstreamTlsConfig | None = None
-    circuit_breakers: CircuitBreakerThresholds = CircuitBreakerThresholds()
+    transport_sockets: TransportSocketsConfig = _PLAINTEXT
+
+    @property
+    def endpoints_name(self) -> str:
+        """The name of its ClusterLoadAssignment."""
+        return self.eds_service_name or self.name
 
 
 class Cluster:
     """The live cluster. It stays the same object while its name stays; what is read here is always current."""
 
-    def __init__(self, config: ClusterConfig) -> None:
-        self.config = config
-        self.name = config.name
-        self.service = config.service
-        self.connect_timeout = config.connect_timeout
-        self.idle_timeout = config.idle_timeout
-        self.max_requests_per_connection = config.max_requests_per_connection
-        self.max_connection_duration = config.max_connection_duration
+    def __init__(
+        self,
+        config: ClusterConfig,
+        secrets: SecretStore,
+        *,
+        clock: Clock,
+        tasks: TaskGroup | None = None,
+        resolver: Resolver | None = None,
+        random_value: RandomValue = random,
+    ) -> None:
         self.circuit_breakers = CircuitBreakers(config.circuit_breakers)
-        self.is_dynamic_forward_proxy = config.type == "DYNAMIC_FORWARD_PROXY"
+        self.is_dynamic_forward_proxy = config.type == DYNAMIC_FORWARD_PROXY
+        self._transport_sockets = TransportSocketMatcher(config.transport_sockets, "", secrets)
+        self._clock = clock
+        self._tasks = tasks or TaskGroup()
+        self._resolver = resolver or SystemResolver()
+        self._random = random_value
+        self._configs: list[EndpointConfig] = []
+        self._dns: DnsEndpoints | None = None
+        self._dynamic: DynamicEndpoints | None = None
+        self._detector: OutlierDetector | None = None
+        self._interval: asyncio.TimerHandle | None = None
+        self._priorities = PrioritySet(self._build_balancer, self._transport_sockets.select, random_value)
+        self.config = config
+        self._take(config)
+        self._apply_outlier_detection()
+        self._apply_source()
+
+    def __repr__(self) -> str:
+        return f"<Cluster {self.name} {self.config.type} endpoints={len(self.endpoints)}>"
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        return self._priorities.endpoints if self._dynamic is None else self._dynamic.endpoints
+
+    # the data path
 
     def choose_endpoint(self, context: LoadBalancerContext) -> Endpoint | None:
         """None where no endpoint may serve it: UH. Never one of `context.tried` while there is another."""
-        raise NotImplementedError
+        if self._dynamic is not None:
+            return self._dynamic.choose(context.authority)
+        return self._priorities.choose(context)
 
     def resolve(self, authority: bytes, callback: Callable[[str | None], None]) -> bool:
         """Dynamic forward proxy only. True: the answer is there, go on, `callback` is not called. False: `callback`
         comes later, once, with None or the failure's text; `choose_endpoint` then knows."""
-        raise NotImplementedError
+        return self._dynamic is None or self._dynamic.resolve(authority, callback)
 
     def tls_for(self, endpoint: Endpoint) -> ClientTls | None:
         """None: plaintext."""
         return endpoint.tls
 
     def on_result(self, endpoint: Endpoint, code: int | None, failure: str | None) -> None:
-        """The end of a try, for outlier detection: an HTTP status, or None and the failure's text (connect failure,
-        reset, timeout); None and None is a TCP connection that was established."""
-        raise NotImplementedError
+        """The end of a try: an HTTP status, or None and the failure's text (connect failure, reset, timeout); None and
+        None is a TCP connection that was established."""
+        if failure is not None or (code is not None and code >= 500):
+            endpoint.rq_error += 1
+        if self._detector is not None:
+            self._detector.on_result(endpoint, code, failure)
+
+    # changes
+
+    def apply(self, config: ClusterConfig) -> None:
+        """Take another config of the same type: endpoints that stay keep their connections and counters, unless what is
+        spoken to them has changed."""
+        before, self.config = self.config, config
+        self._take(config)
+        self.circuit_breakers.apply(config.circuit_breakers)
+        if config.load_balancer != before.load_balancer:
+            self._priorities.set_balancers(self._build_balancer)
+        if config.outlier_detection != before.outlier_detection:
+            self._apply_outlier_detection()
+        sources = [(c.load_assignment, c.dns, c.dns_cache) for c in (before, config)]
+        is_dynamic_changed = self._dynamic is not None and config.transport_sockets != before.transport_sockets
+        if (sources[0] != sources[1] and config.type != EDS) or is_dynamic_changed:
+            self._apply_source()
+        else:
+            self._set_configs(self._configs)
+
+    def apply_endpoints(self, assignment: ClusterLoadAssignment) -> None:
+        """Of EDS."""
+        self._priorities.overprovisioning = assignment.overprovisioning_factor
+        self._set_configs(list(assignment.endpoints))
+
+    def close(self) -> None:
+        """Stop timers and DNS, drain all pools."""
+        if self._interval is not None:
+            self._interval.cancel()
+        if self._dns is not None:
+            self._dns.close()
+        if self._dynamic is not None:
+            self._dynamic.drain()
+        self._set_configs([])
+
+    def _take(self, config: ClusterConfig) -> None:
+        self.name = config.name
+        self.service = config.service
+        self.connect_timeout = config.connect_timeout
+        self.idle_timeout = config.idle_timeout
+        self.max_requests_per_connection = config.max_requests_per_connection
+        self.max_connection_duration = config.max_connection_duration
+        self._priorities.panic_threshold = config.panic_threshold
+        self._transport_sockets.config = config.transport_sockets
+        self._transport_sockets.service_host = config.service.host if config.service else ""
+
+    def _set_configs(self, configs: list[EndpointConfig]) -> None:
+        self._configs = configs
+        self._priorities.update(configs)
+        self._transport_sockets.forget_unused(self.endpoints)
+
+    def _build_balancer(self) -> LoadBalancer:
+        return build_load_balancer(self.config.load_balancer, self._random)
+
+    # where endpoints come from
+
+    def _apply_source(self) -> None:
+        config = self.config
+        assignment = config.load_assignment or ClusterLoadAssignment(config.name)
+        if self._dns is not None:
+            self._dns.close()
+        if self._dynamic is not None:
+            self._dynamic.drain()
+        match config.type:
+            case "STATIC":
+                self.apply_endpoints(assignment)
+            case "STRICT_DNS" | "LOGICAL_DNS":
+                self._dns = self._resolve_endpoints(assignment)
+            case "DYNAMIC_FORWARD_PROXY":
+                self._dynamic = DynamicEndpoints(
+                    config.name,
+                    config.dns_cache,
+                    self._transport_sockets,
+                    resolver=self._resolver,
+                    tasks=self._tasks,
+                    clock=self._clock,
+                )
+
+    def _resolve_endpoints(self, assignment: ClusterLoadAssignment) -> DnsEndpoints:
+        self._priorities.overprovisioning = assignment.overprovisioning_factor
+        return DnsEndpoints(
+            self.config.name,
+            assignment.endpoints,
+            self.config.dns,
+            is_logical=self.config.type == LOGICAL_DNS,
+            resolver=self._resolver,
+            tasks=self._tasks,
+            clock=self._clock,
+            publish=self._set_configs,
+        )
+
+    # outlier detection
+
+    def _apply_outlier_detection(self) -> None:
+        config = self.config.outlier_detection
+        if self._interval is not None:
+            self._interval.cancel()
+            self._interval = None
+        if config is None:
+            self._detector = None
+            close_outlier_detection(self.endpoints)
+            self._priorities.refresh()
+        elif self._detector is not None:
+            self._detector.config = config
+            self._start_interval(config.interval)
+        else:
+            self._detector = OutlierDetector(
+                config, lambda: self.endpoints, self._priorities.refresh, self._clock.time, self._random
+            )
+            self._start_interval(config.interval)
+
+    def _start_interval(self, interval: float) -> None:
+        self._interval = self._clock.call_at(self._clock.time() + interval, self._on_interval)
+
+    def _on_interval(self) -> None:
+        if self._detector is not None:
+            self._detector.on_interval()
+            self._start_interval(self._detector.config.interval)
+
+    # the admin page
 
     def describe(self) -> dict[str, Any]:
-        """For the admin page /clusters."""
-        raise NotImplementedError
+        """For /clusters."""
+        detector = self._detector
+        return {
+            "name": self.name,
+            "type": self.config.type,
+            "service": self.service.host if self.service else "",
+            "lb_policy": self.config.load_balancer.policy,
+            "circuit_breakers": {name: _describe_breaker(self.circuit_breakers, name) for name in _BREAKERS},
+            "is_panicking": self._priorities.is_panicking,
+            "ejections": {} if detector is None else dict(detector.ejections),
+            "ejections_overflow": 0 if detector is None else detector.overflow,
+            "endpoints": [_describe_endpoint(endpoint) for endpoint in self.endpoints],
+        }
+
+
+_BREAKERS = ("connections", "pending_requests", "requests", "retries")
+
+
+def _describe_breaker(breakers: CircuitBreakers, name: str) -> dict[str, int]:
+    resource = getattr(breakers, name)
+    return {"limit": resource.limit, "active": resource.active, "overflow": resource.overflow}
+
+
+def _describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    config = endpoint.config
+    return {
+        "address": endpoint.address,
+        "hostname": endpoint.hostname,
+        "workload": endpoint.workload.name,
+        "health": "HEALTHY" if endpoint.is_healthy else "EJECTED" if endpoint.is_ejected else "UNHEALTHY",
+        "weight": endpoint.weight,
+        "priority": config.priority,
+        "locality": "/".join(part for part in config.locality if part),
+        "tls": endpoint.tls is not None,
+        "mtls": endpoint.is_mtls,
+        "rq_active": endpoint.active_requests,
+        "rq_total": endpoint.rq_total,
+        "rq_error": endpoint.rq_error,
+    }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, Workload
 from pymesh.proxy.tls.contexts import ClientTls
@@ -12,6 +12,9 @@ class Locality(NamedTuple):
     region: str = ""
     zone: str = ""
     sub_zone: str = ""
+
+
+NO_LOCALITY: Final = Locality()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class EndpointConfig:
     workload: Workload = UNKNOWN_WORKLOAD
     weight: int = 1
     priority: int = 0
-    locality: Locality = Locality()
+    locality: Locality = NO_LOCALITY
     is_healthy: bool = True  # False for UNHEALTHY, DRAINING and TIMEOUT
     transport_socket_match: Mapping[str, Any] = field(default_factory=dict)
 
@@ -85,18 +88,29 @@ class Endpoint:
         self.is_mtls = tls is not None and tls.config.common.is_mesh
         # health
         self.is_ejected = False
-        self.outlier_monitor: Any = None
+        self.outlier_monitor: Any = None  # OutlierMonitor
         # counters
         self.rq_total = 0
         self.rq_error = 0
-        self._apply(config)
+        self.apply(config)
 
-    def _apply(self, config: EndpointConfig) -> None:
+    def apply(self, config: EndpointConfig) -> None:
+        """What EDS says now; connections, counters and ejection stay."""
         self.config = config
         self.hostname = config.hostname
         self.workload = config.workload
         self.weight = config.weight
         self.is_healthy = config.is_healthy and not self.is_ejected
+
+    def set_ejected(self, is_ejected: bool) -> None:
+        """Outlier detection's verdict. Whoever calls it has the load balancers updated."""
+        self.is_ejected = is_ejected
+        self.is_healthy = self.config.is_healthy and not is_ejected
+
+    def drain(self) -> None:
+        """It has left its cluster."""
+        if self.pool is not None:
+            self.pool.drain()
 
     def __repr__(self) -> str:
         state = "healthy" if self.is_healthy else "ejected" if self.is_ejected else "unhealthy"
