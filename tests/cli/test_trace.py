@@ -1,6 +1,17 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from pymesh import otlp
+from pymesh.cli import main
 from pymesh.cli.trace import format_trace, format_traces
+from pymesh.control.telemetry.collector import Collector
+from pymesh.control.telemetry.routes import trace_routes
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -76,3 +87,46 @@ def test_the_list_marks_traces_with_an_error() -> None:
 def test_no_traces_are_explained() -> None:
     (line,) = format_traces([])
     assert line.startswith("No traces yet")
+
+
+def test_a_trace_may_be_a_thousand_hops_deep() -> None:
+    spans = [span(f"{i}", f"{i - 1}", i, 1, "web") for i in range(1000)]
+    assert len(lines(*spans)) == 1002
+
+
+@pytest.fixture
+async def control_url() -> AsyncIterator[str]:
+    """A control plane that has seen one request."""
+    collector = Collector()
+    request = otlp.ExportTraceServiceRequest()
+    request.resource_spans.add().scope_spans.add().spans.add(
+        trace_id=bytes.fromhex(TRACE), span_id=b"12345678", name="web:80/*", end_time_unix_nano=5_000_000
+    )
+    collector.on_traces(request)
+    app = web.Application()
+    app.add_routes(trace_routes(collector))
+    async with TestServer(app) as server:
+        yield str(server.make_url("/")).rstrip("/")
+
+
+async def pymesh_trace(control_url: str, *arguments: str) -> int:
+    return await asyncio.to_thread(main, ["trace", "--control", control_url, *arguments])
+
+
+async def test_the_command_lists_and_prints_traces(control_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await pymesh_trace(control_url) == 0
+    assert TRACE in capsys.readouterr().out
+    assert await pymesh_trace(control_url, TRACE[:6]) == 0
+    assert "1 span in 5.0 ms" in capsys.readouterr().out
+
+
+async def test_the_command_prints_json(control_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await pymesh_trace(control_url, "-o", "json", TRACE) == 0
+    assert json.loads(capsys.readouterr().out)["spans"][0]["name"] == "web:80/*"
+
+
+async def test_an_unknown_trace_is_one_line_and_exit_code_1(
+    control_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await pymesh_trace(control_url, "ffff") == 1
+    assert capsys.readouterr().err == "pymesh trace: no trace ffff\n"
