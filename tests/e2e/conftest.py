@@ -7,10 +7,12 @@
         web = mesh.proxy("web", mesh.http_app("web").port)
         assert web.get("http://payment/pay").json["app"] == "payment-v1"
 
-`mesh.control()`, `mesh.proxy(service, app_port, *flags)`, `mesh.gateway(*flags)` return when the process has printed its
-ready line (`ready=False`: at once); `mesh.apply(yaml)` runs `pymesh apply`; `mesh.run(*arguments)` any command to its end;
-`mesh.http_app(name)` and `mesh.tcp_app()` are applications in this process. Everything is below one temporary state
-dir, which `mesh.state_dir` names, and all is gone after the test, which fails if a process printed a traceback.
+`mesh.control()`, `mesh.proxy(service, app_port, *flags)`, `mesh.gateway(*flags)`, `mesh.wrapped(*flags, command=...)`
+return when the process has printed its ready line (`ready=False`: at once); `mesh.apply(yaml)` runs `pymesh apply`;
+`mesh.run(*arguments)` any command to its end; `mesh.http_app(name)` and `mesh.tcp_app()` are applications in this
+process; `mesh.http_get(url)` and `mesh.wait_until(condition, what)` are here because tests cannot import this file.
+Everything is below one temporary state dir, `mesh.state_dir`, and all is gone after the test, which fails if a process
+printed a traceback.
 """
 
 import http.client
@@ -165,7 +167,7 @@ class DataPlane(Process):
 class HttpApp(ThreadingHTTPServer):
     """Answers every request with JSON: its name, the method, the path, the headers and the length of the body.
 
-    `/status/503` answers 503, `/slow/1.5` after 1.5 s. `requests` counts. Stop it and start it with `open`/`close`.
+    `/status/503` answers 503, `/slow/1.5` after 1.5 s. `requests` counts those that have begun.
     """
 
     daemon_threads = True
@@ -245,6 +247,9 @@ class _TcpHandler(socketserver.BaseRequestHandler):
 
 class Mesh:
     """See the module."""
+
+    http_get = staticmethod(http_get)
+    wait_until = staticmethod(wait_until)
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir

@@ -1,0 +1,225 @@
+"""Sidecars as real processes: how they start, serve, come back, and go."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+import pytest
+
+ROUTE_TO_V2 = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: payment}
+spec:
+  hosts: [payment]
+  http:
+  - route: [{destination: {host: payment, subset: v2}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: payment}
+spec:
+  host: payment
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - {name: v2, labels: {version: v2}}
+"""
+
+# An application that listens where it is told, and prints what it was told.
+TOLD_APP = """
+import http.server, json, os
+names = ("PORT", "http_proxy", "no_proxy", "PYMESH_ADMIN")
+print("told", json.dumps({name: os.environ[name] for name in names}), flush=True)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler)
+server.serve_forever()
+"""
+
+
+def workload_entries(mesh) -> list:
+    return json.loads(mesh.run("get", "workloadentries", "-o", "json").stdout)["items"]
+
+
+def test_a_request_goes_from_sidecar_to_sidecar_over_mtls(mesh) -> None:
+    mesh.control()
+    payment = mesh.http_app("payment")
+    mesh.proxy("payment", payment.port)
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    answer = web.get("http://payment/pay?x=1")
+    assert (answer.status, answer.json["app"], answer.json["path"]) == (200, "payment", "/pay?x=1")
+    assert "spiffe://cluster.local/ns/default/sa/default" in answer.json["headers"]["x-forwarded-client-cert"]
+
+
+def test_a_tcp_upstream_is_carried_to_the_service(mesh) -> None:
+    mesh.control()
+    mesh.proxy("db", mesh.tcp_app(b"db:").port, "--app-protocol", "tcp")
+    port = mesh.tcp_app().port  # what the registry declares for a tcp workload is its application's port
+    db_port = json.loads(mesh.run("get", "service", "db", "-o", "json").stdout)["spec"]["ports"][0]["port"]
+    web = mesh.proxy("web", port, "--upstream", f"0=db:{db_port}", "--drain-time", "0")
+    host, _, local_port = web.ports["upstreams"][0]["listen"].partition(":")
+    with socket.create_connection((host, int(local_port)), timeout=10) as connection:
+        connection.sendall(b"hello")
+        assert connection.recv(100) == b"db:hello"
+
+
+def test_a_pushed_rule_reaches_a_running_sidecar_and_loses_no_request(mesh) -> None:
+    mesh.control()
+    mesh.proxy("payment", mesh.http_app("v1").port, "--version", "v1")
+    mesh.proxy("payment", mesh.http_app("v2").port, "--version", "v2")
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    statuses, apps, stop = set(), [], threading.Event()
+
+    def call() -> None:
+        while not stop.is_set():
+            answer = web.get("http://payment/")
+            statuses.add(answer.status)
+            apps.append(answer.json["app"])
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    mesh.apply(ROUTE_TO_V2)
+    mesh.wait_until(lambda: len(apps) > 10 and set(apps[-10:]) == {"v2"}, "ten answers of v2 in a row")
+    stop.set()
+    caller.join()
+    assert statuses == {200}
+
+
+def test_a_sidecar_is_ready_only_when_its_application_answers(mesh) -> None:
+    mesh.control()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        web = mesh.proxy("web", port, ready=False)
+        web.wait_line("registered")
+        assert web.read_admin("/ready").status == 503
+        [entry] = workload_entries(mesh)
+        assert entry["status"]["conditions"][0]["status"] == "False"
+        held.listen()
+        web.wait_line("is ready")
+    assert web.read_admin("/ready").status == 200
+
+
+def test_a_sidecar_that_stops_lets_the_request_in_flight_finish(mesh) -> None:
+    mesh.control()
+    app = mesh.http_app("payment")
+    payment = mesh.proxy("payment", app.port)
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(web.get("http://payment/slow/1.5")))
+    caller.start()
+    mesh.wait_until(lambda: app.requests, "the request to be in flight")
+    began = time.monotonic()
+    assert payment.stop() == 0
+    assert time.monotonic() - began < 10
+    caller.join()
+    assert [answer.status for answer in answers] == [200]
+
+
+def test_a_sidecar_that_stops_leaves_the_registry(mesh) -> None:
+    mesh.control()
+    mesh.proxy("payment", mesh.http_app("payment").port).stop()
+    assert workload_entries(mesh) == []
+
+
+def test_a_killed_sidecar_has_left_the_endpoint_lists_within_ten_seconds(mesh) -> None:
+    mesh.control()
+    payment = mesh.proxy("payment", mesh.http_app("payment").port)
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    assert web.get("http://payment/").status == 200
+    inbound = payment.ports["inbound"]
+    assert payment.stop(signal.SIGKILL) == -signal.SIGKILL
+    mesh.wait_until(lambda: inbound not in web.read_admin("/clusters").body.decode(), "the endpoint to go", 10.0)
+
+
+def test_traffic_goes_on_and_a_sidecar_restarts_while_control_is_away(mesh) -> None:
+    control = mesh.control()
+    payment_port = mesh.http_app("payment").port
+    payment = mesh.proxy("payment", payment_port)
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    assert web.get("http://payment/").status == 200
+    control.stop()
+    assert web.get("http://payment/").status == 200
+    ports = payment.ports
+    payment.stop(signal.SIGKILL)
+    restarted = mesh.proxy("payment", payment_port)
+    assert restarted.ports["inbound"] == ports["inbound"]
+    assert restarted.ports["name"] == ports["name"]
+    assert web.get("http://payment/").status == 200
+    restarted.wait_line(r"control plane at https://127\.0\.0\.1:\d+ unreachable: Connection refused; retrying in")
+
+
+def test_a_sidecar_that_is_started_first_waits_for_control_and_says_so(mesh) -> None:
+    web = mesh.proxy("web", mesh.http_app("web").port, ready=False)
+    web.wait_line(r"retrying in|next try in")
+    mesh.control()
+    web.wait_line("is ready")
+
+
+def test_a_restarted_control_plane_is_registered_with_again(mesh) -> None:
+    control = mesh.control()
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    control.stop(signal.SIGKILL)
+    mesh.control()
+    mesh.wait_until(lambda: "web" in mesh.run("proxy-status").stdout, "web at the new control plane", 15.0)
+    assert web.read_admin("/server_info").json["control_connected"]
+
+
+def test_an_occupied_port_is_one_line_and_exit_code_2(mesh) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        address = f"127.0.0.1:{occupied.getsockname()[1]}"
+        result = mesh.run("proxy", "--service", "web", "--app-port", "1", "--outbound-listen", address, code=2)
+    assert result.stderr == f"pymesh proxy: cannot listen on {address}: Address already in use\n"
+
+
+def test_a_sidecar_starts_in_half_a_second(mesh) -> None:
+    mesh.control()
+    port = mesh.http_app("web").port
+    mesh.proxy("web", port).stop()
+    began = time.monotonic()
+    mesh.proxy("web", port)
+    assert time.monotonic() - began < 1.5  # half a second on a machine that does nothing else
+
+
+# pymesh run
+
+
+def test_a_wrapped_application_is_told_its_port_and_its_proxy(mesh) -> None:
+    mesh.control()
+    web = mesh.wrapped("--service", "web", "--app-port", "0", command=(sys.executable, "-c", TOLD_APP))
+    told = json.loads(web.wait_line(r"told (.*)").group(1))
+    assert told["PORT"] == str(web.ports["app"])
+    assert told["http_proxy"] == f"http://{web.ports['outbound']}"
+    assert told["PYMESH_ADMIN"] == web.ports["admin"]
+    assert "127.0.0.1" in told["no_proxy"]
+
+
+def test_the_exit_code_of_run_is_the_commands(mesh) -> None:
+    mesh.control()
+    command = (sys.executable, "-c", "raise SystemExit(7)")
+    assert mesh.wrapped("--service", "web", "--app-port", "0", command=command, ready=False).wait() == 7
+
+
+def test_a_signal_takes_the_sidecar_out_of_the_mesh_before_the_command_gets_it(mesh) -> None:
+    mesh.control()
+    web = mesh.wrapped("--service", "web", "--app-port", "0", command=(sys.executable, "-c", TOLD_APP))
+    assert web.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert workload_entries(mesh) == []
+
+
+def test_a_command_that_cannot_start_is_one_line_and_127(mesh) -> None:
+    mesh.control()
+    web = mesh.wrapped("--service", "web", "--app-port", "0", command=("/no/such/command",), ready=False)
+    assert web.wait() == 127
+    assert "pymesh run: /no/such/command: No such file or directory" in web.output
+
+
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="memory is read from /proc")
+def test_an_idle_sidecar_is_small(mesh) -> None:
+    mesh.control()
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    with open(f"/proc/{web.pid}/status") as status:
+        resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    assert resident < 60 * 1024
