@@ -28,7 +28,7 @@ _DNS_REFRESH = "60s"
 
 def build_outbound_cluster(cluster: OutboundCluster, view: ProxyView) -> Resource:
     policy = cluster.policy
-    resource = {"@type": CLUSTER, "name": cluster.name}
+    resource: Resource = {"@type": CLUSTER, "name": cluster.name}
     resource |= _discovery(cluster)
     resource |= build_connection_pool(policy.connection_pool, view.mesh)
     if cluster.service.resolution is not Resolution.NONE:
@@ -43,7 +43,7 @@ def build_inbound_cluster(view: ProxyView) -> Resource:
     """The application itself. Its metadata names the service, so that inbound metrics can."""
     node = view.node.metadata
     name = inbound_cluster(node.app_port)
-    resource = {"@type": CLUSTER, "name": name, "type": "STATIC"}
+    resource: Resource = {"@type": CLUSTER, "name": name, "type": "STATIC"}
     resource["load_assignment"] = _single(name, "127.0.0.1", node.app_port)
     resource |= build_connection_pool(None, view.mesh)
     service = view.service_named(node.service) if node.service else None
@@ -54,7 +54,7 @@ def build_inbound_cluster(view: ProxyView) -> Resource:
 
 def build_passthrough_cluster(view: ProxyView) -> Resource:
     """Where the request itself says: what ALLOW_ANY does with hosts that nobody declared."""
-    resource = {"@type": CLUSTER, "name": PASSTHROUGH_CLUSTER}
+    resource: Resource = {"@type": CLUSTER, "name": PASSTHROUGH_CLUSTER}
     resource |= _forward_proxy()
     resource |= build_connection_pool(None, view.mesh)
     return resource

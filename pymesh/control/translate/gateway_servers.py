@@ -113,7 +113,7 @@ def merged_servers(view: ProxyView) -> list[PortServers]:
 
 
 def bound_port(node: NodeMetadata, port: int) -> int:
-    """Where a Gateway's port is opened: where `--port-map` says, or above 8000 if it needs root and the proxy has not."""
+    """Where a Gateway's port is opened: where `--port-map` says, or 8000 higher if only root may open it."""
     mapped = node.port_map.get(port)
     if mapped is not None:
         return mapped

@@ -1,4 +1,4 @@
-"""What a VirtualService's header operations become: header fields of a route or a weighted cluster, and its authority."""
+"""What a VirtualService's header operations become: fields of a route or a weighted cluster, and its authority."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""TLS contexts: upstream by a DestinationRule or by auto mTLS, downstream by PeerAuthentication or a Gateway's server."""
+"""TLS contexts: upstream by a DestinationRule or auto mTLS, downstream by PeerAuthentication or a Gateway's server."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -79,7 +79,9 @@ def build_client(tls: ClientTLSSettings, sans: tuple[str, ...], is_ours: bool, i
 
 
 def build_server(tls: ServerTLSSettings) -> dict[str, Any]:
-    """SIMPLE, MUTUAL and OPTIONAL_MUTUAL of a Gateway's server, which speaks HTTP."""
+    """Of a Gateway's server, whatever ends its TLS there."""
+    if tls.mode == "ISTIO_MUTUAL":
+        return build_mesh_server()
     common: dict[str, Any] = {"alpn_protocols": _HTTP_ALPN, "tls_params": _server_parameters(tls)}
     common |= _server_certificates(tls)
     needs_client = tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL")
@@ -117,8 +119,6 @@ def _server_parameters(tls: ServerTLSSettings) -> dict[str, Any]:
 
 def _server_certificates(tls: ServerTLSSettings) -> dict[str, Any]:
     names = server_credentials(tls)
-    if tls.mode == "ISTIO_MUTUAL":
-        return {"tls_certificate_sds_secret_configs": [sds_secret(OWN_CERTIFICATE)]}
     if names:
         return {"tls_certificate_sds_secret_configs": [sds_secret(CREDENTIAL_PREFIX + name) for name in names]}
     pairs = [(item.server_certificate, item.private_key) for item in tls.tls_certificates]
