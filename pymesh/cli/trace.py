@@ -50,7 +50,8 @@ def format_trace(trace_id: str, spans: Sequence[Span]) -> Iterator[str]:
     """The tree of a trace that has at least one span."""
     start = min(span["start"] for span in spans)
     duration = max(span["start"] + span["duration"] for span in spans) - start
-    yield f"trace {trace_id}: {len(spans)} span{'s' if len(spans) != 1 else ''} in {_milliseconds(duration)}, began {_clock(start)}"
+    number = "1 span" if len(spans) == 1 else f"{len(spans)} spans"
+    yield f"trace {trace_id}: {number} in {_milliseconds(duration)}, began {_clock(start)}"
     header = ("SERVICE", "SPAN", "START", "DURATION", "STATUS", "")
     rows = [_span_row(indent, span, start, duration) for indent, span in _tree(spans)]
     yield from format_table([header, *rows])
