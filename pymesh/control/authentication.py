@@ -5,6 +5,7 @@ The plaintext listener is bound to loopback, and who can reach it may do everyth
 
 import ssl
 import time
+from ipaddress import ip_address
 
 from aiohttp import web
 
@@ -34,11 +35,17 @@ def caller_identity(request: web.Request) -> SpiffeId | None:
     return _spiffe_of(certificate)
 
 
+def is_loopback(request: web.Request) -> bool:
+    """The caller is on this machine."""
+    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return peer is not None and ip_address(str(peer[0]).partition("%")[0]).is_loopback
+
+
 def authorize_workload(request: web.Request, namespace: str, service_account: str) -> None:
     """The caller must be the workload for which it speaks. Raises HTTPUnauthorized and HTTPForbidden."""
     if not is_authenticated_listener(request):
         return
-    identity = _require_identity(request)
+    identity = require_identity(request)
     if (identity.namespace, identity.service_account) != (namespace, service_account):
         raise web.HTTPForbidden(
             text=f"{identity} may not act for service account {service_account} of namespace {namespace}"
@@ -47,13 +54,14 @@ def authorize_workload(request: web.Request, namespace: str, service_account: st
 
 def require_namespace(request: web.Request, namespace: str) -> str:
     """The service account of a caller that must be of this namespace. Raises HTTPUnauthorized and HTTPForbidden."""
-    identity = _require_identity(request)
+    identity = require_identity(request)
     if identity.namespace != namespace:
         raise web.HTTPForbidden(text=f"{identity} may not act in namespace {namespace}")
     return identity.service_account
 
 
-def _require_identity(request: web.Request) -> SpiffeId:
+def require_identity(request: web.Request) -> SpiffeId:
+    """Raises HTTPUnauthorized without a valid certificate of the mesh."""
     try:
         identity = caller_identity(request)
     except AuthenticationError as error:

@@ -28,15 +28,24 @@ def content_version(resource: Resource) -> str:
     return hashlib.blake2b(canonical, digest_size=_DIGEST_BYTES).hexdigest()
 
 
-def versioned(built: Mapping[str, Mapping[str, Resource]], previous: Content = EMPTY) -> Content:
-    """All types, each resource with its version. What is the very object of `previous` is not hashed again."""
-    return {
-        type_url: {
-            name: _versioned(resource, previous[type_url].get(name))
-            for name, resource in built.get(type_url, {}).items()
+class Versions:
+    """Versions resources by identity, so that what many proxies share is hashed once. For the time of one snapshot."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, VersionedResource] = {}  # holds the resources too: no id is used again meanwhile
+
+    def of(self, resource: Resource) -> VersionedResource:
+        known = self._known.get(id(resource))
+        if known is None:
+            known = self._known[id(resource)] = VersionedResource(content_version(resource), resource)
+        return known
+
+    def of_all(self, built: Mapping[str, Mapping[str, Resource]]) -> Content:
+        """All types, also those of which nothing was built."""
+        return {
+            type_url: {name: self.of(resource) for name, resource in built.get(type_url, {}).items()}
+            for type_url in TYPES
         }
-        for type_url in TYPES
-    }
 
 
 def collection_version(resources: Resources, names: Iterable[str]) -> str:
@@ -45,9 +54,3 @@ def collection_version(resources: Resources, names: Iterable[str]) -> str:
     for name in sorted(names):
         digest.update(f"{name}\0{resources[name].version}\0".encode())
     return digest.hexdigest()
-
-
-def _versioned(resource: Resource, known: VersionedResource | None) -> VersionedResource:
-    if known is not None and known.resource is resource:
-        return known
-    return VersionedResource(content_version(resource), resource)

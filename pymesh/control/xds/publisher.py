@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from pymesh.control.metrics import ControlMetrics
-from pymesh.control.xds.content import Content, versioned
+from pymesh.control.xds.content import Content, Versions
 from pymesh.control.xds.rest_subscription import RestPoll, RestResponse
 from pymesh.control.xds.session import DeltaSession, Peer, RestSession, Session
 from pymesh.control.xds.signal import Signal
@@ -63,6 +63,7 @@ class Publisher(Generic[SnapshotT]):
         self._metrics = metrics
         self._clock = clock
         self._snapshot: SnapshotT | None = None
+        self._versions = Versions()
         self._published_at = 0.0
         self._sessions: dict[str, Session] = {}
         self._changed = Signal()
@@ -76,6 +77,7 @@ class Publisher(Generic[SnapshotT]):
     def publish(self, snapshot: SnapshotT, revision: int) -> None:
         """From now on proxies are to have this. Wakes those that wait; each builds its own resources."""
         self._snapshot, self.revision, self._published_at = snapshot, revision, self._clock()
+        self._versions = Versions()
         self._changed.notify()
         self._answered.notify()
 
@@ -108,6 +110,11 @@ class Publisher(Generic[SnapshotT]):
         self._answered.notify()
 
     # what operators ask
+
+    @property
+    def snapshot(self) -> SnapshotT | None:
+        """What was published last."""
+        return self._snapshot
 
     def statuses(self) -> list[ProxyStatus]:
         self.forget_idle()
@@ -205,7 +212,7 @@ class Publisher(Generic[SnapshotT]):
         session.revision = self.revision
         try:
             with self._metrics.push_time.time():
-                content = versioned(self._build(snapshot, session.node), session.content)
+                content = self._versions.of_all(self._build(snapshot, session.node))
         except (
             Exception
         ):  # the one catch point: a bug that one proxy meets must not cost it what it has, nor the others

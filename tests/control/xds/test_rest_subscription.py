@@ -6,7 +6,9 @@ from pymesh.xds import CLUSTER
 
 
 def clusters(**types):
-    return Versions().of_all({CLUSTER: {n: {"@type": CLUSTER, "name": n, "type": t} for n, t in types.items()}})[CLUSTER]
+    return Versions().of_all({CLUSTER: {n: {"@type": CLUSTER, "name": n, "type": t} for n, t in types.items()}})[
+        CLUSTER
+    ]
 
 
 GOOD = clusters(web="EDS", db="EDS")

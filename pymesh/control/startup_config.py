@@ -1,0 +1,65 @@
+"""What `pymesh control` reads at its start: the mesh config and the resources of `--config`. Nothing is stored here."""
+
+from pathlib import Path
+from typing import Any
+
+from pymesh.control.model.document import DocumentError, read_documents
+from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.resource import Key, Resource
+from pymesh.control.model.serializer import InvalidDocumentsError, decode_mesh_config, decode_yaml
+from pymesh.control.store.store import ConfigStore
+from pymesh.errors import UsageError, ValidationError
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def read_mesh_config(path: Path | None) -> MeshConfig:
+    """Istio's MeshConfig; the defaults without a file. Raises UsageError."""
+    if path is None:
+        return MeshConfig()
+    try:
+        documents = read_documents(_read(path))
+        return decode_mesh_config(documents[0].value) if documents else MeshConfig()
+    except ValidationError as error:
+        raise UsageError("\n".join(f"{path}: {violation}" for violation in error.violations)) from error
+    except DocumentError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def read_resources(paths: tuple[Path, ...]) -> list[Resource[Any]]:
+    """The valid resources of all files and directories; of equal names the last. Raises UsageError, a line for each
+    violation of all files."""
+    resources: dict[Key, Resource[Any]] = {}
+    problems: list[str] = []
+    for file in [file for path in paths for file in _files(path)]:
+        try:
+            resources |= {resource.key: resource for resource in decode_yaml(_read(file), str(file))}
+        except InvalidDocumentsError as error:
+            problems += error.problems
+        except DocumentError as error:
+            problems.append(f"{file}: {error}")
+    if problems:
+        raise UsageError("\n".join(problems))
+    return list(resources.values())
+
+
+async def upsert(store: ConfigStore, resources: list[Resource[Any]]) -> None:
+    for resource in resources:
+        if await store.get(*resource.key) is None:
+            await store.create(resource)
+        else:
+            await store.replace(resource, None)
+
+
+def _files(path: Path) -> list[Path]:
+    """A file itself; of a directory, what kubectl would apply: its YAML and JSON files, not those below it."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
