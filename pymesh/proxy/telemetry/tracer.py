@@ -10,10 +10,13 @@ from pymesh.proxy.telemetry.stream_info import MutableHeaders, StreamInfo
 
 DEFAULT_SAMPLING = 1.0  # percent, Istio's default
 
-_TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]([0-9a-f])(-.*)?")
-_SAMPLED_DIGITS = b"13579bdf"  # last hex digit of the flags with the sampled bit set
-_NO_TRACE = b"0" * 32
-_NO_SPAN = b"0" * 16
+# Only a version later than 00 may have more fields, and there is no version ff.
+_TRACEPARENT = re.compile(
+    rb"(?:00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|(?!00|ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?)"
+)
+_SAMPLED_DIGITS = "13579bdf"  # last hex digit of the flags with the sampled bit set
+_NO_TRACE = "0" * 32
+_NO_SPAN = "0" * 16
 
 
 class Tracer:
@@ -42,21 +45,20 @@ class Tracer:
         headers.set(b"traceparent", f"00-{info.trace_id}-{info.span_id}-{flags}".encode())
 
     def _continue(self, info: StreamInfo, traceparent: bytes) -> bool:
-        match = _TRACEPARENT.fullmatch(traceparent)
-        if match is None:
+        if _TRACEPARENT.fullmatch(traceparent) is None:
             return False
-        version, trace_id, parent_id, flags, rest = match.groups()
-        # Only a version later than 00 may have more fields.
-        if trace_id == _NO_TRACE or parent_id == _NO_SPAN or version == b"ff" or (version == b"00" and rest):
+        text = traceparent.decode("ascii", "replace")
+        trace_id, parent_id = text[3:35], text[36:52]
+        if trace_id == _NO_TRACE or parent_id == _NO_SPAN:
             return False
-        info.trace_id = trace_id.decode()
-        info.parent_span_id = parent_id.decode()
-        info.span_id = f"{self._bits(64):016x}"
-        info.sampled = flags in _SAMPLED_DIGITS
+        info.trace_id = trace_id
+        info.parent_span_id = parent_id
+        info.span_id = self._bits(64).to_bytes(8).hex()
+        info.sampled = text[54] in _SAMPLED_DIGITS
         return True
 
     def _start_root(self, info: StreamInfo) -> None:
-        ids = f"{self._bits(192):048x}"
+        ids = self._bits(192).to_bytes(24).hex()
         info.trace_id = ids[:32]
         info.span_id = ids[32:]
         info.sampled = self._random() * 100.0 < self.percent
