@@ -50,6 +50,9 @@ def _check_port(server: Server, at: Scope) -> None:
 def _check_tls_of_protocol(server: Server, protocol: str, at: Scope) -> None:
     if protocol in syntax.TLS_PROTOCOLS:
         at["tls"].require(server.tls, f"is required for {protocol}")
+        if server.tls is not None and server.tls.mode == "PASSTHROUGH":  # the default, too
+            here = at["tls"]["mode"]
+            here.fail(f"pymesh does not implement {here.path} PASSTHROUGH")
     elif server.tls is not None:
         is_redirect = server.tls == ServerTLSSettings(https_redirect=server.tls.https_redirect)
         is_http = protocol in syntax.HTTP_PROTOCOLS

@@ -1,0 +1,261 @@
+"""Rules of every kind but VirtualService: a spec, and what is said of it."""
+
+from collections.abc import Callable
+
+import pytest
+
+Refuse = Callable[[str, str], list[str]]
+
+
+def policy(text: str) -> str:
+    return "{host: a, trafficPolicy: {" + text + "}}"
+
+
+def server(text: str, hosts: str = "['*']") -> str:
+    return "{selector: {istio: ingressgateway}, servers: [{hosts: " + hosts + ", " + text + "}]}"
+
+
+_HTTPS = "port: {number: 443, name: https, protocol: HTTPS}, tls: "
+_EXTERNAL = "{hosts: [a.example.com], ports: [{number: 80, name: http, protocol: HTTP}], "
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("dr", "{host: a.ns, subsets: [{name: v1, labels: {version: v1}}, {name: v2}]}"),
+        ("dr", "{host: '*.example.com', exportTo: ['*']}"),
+        (
+            "dr",
+            policy("loadBalancer: {simple: ROUND_ROBIN}, outlierDetection: {consecutive5xxErrors: 0, interval: 1s}"),
+        ),
+        ("dr", policy("loadBalancer: {consistentHash: {httpCookie: {name: c, ttl: 0s}, maglev: {tableSize: 65537}}}")),
+        ("dr", policy("connectionPool: {tcp: {maxConnections: 1, connectTimeout: 1s}, http: {idleTimeout: 0s}}")),
+        ("dr", policy("tls: {mode: MUTUAL, clientCertificate: /c, privateKey: /k, caCertificates: /ca, sni: b}")),
+        ("dr", policy("portLevelSettings: [{port: {number: 80}, tls: {mode: ISTIO_MUTUAL}}]")),
+        ("gw", server("port: {number: 80, name: http, protocol: HTTP}, tls: {httpsRedirect: true}")),
+        ("gw", server(_HTTPS + "{mode: SIMPLE, credentialName: cert}", "[./a.com, '*/b.com', ns/*.c.com]")),
+        ("gw", server(_HTTPS + "{mode: SIMPLE, serverCertificate: /c, privateKey: /k}")),
+        ("se", _EXTERNAL + "resolution: DNS}"),
+        (
+            "se",
+            _EXTERNAL
+            + "resolution: STATIC, location: MESH_INTERNAL, endpoints: [{address: 10.0.0.1, ports: {http: 8080}}]}",
+        ),
+        ("se", _EXTERNAL + "resolution: STATIC, workloadSelector: {labels: {app: a}}}"),
+        ("se", _EXTERNAL + "resolution: NONE, addresses: [10.0.0.0/8], exportTo: ['~']}"),
+        (
+            "we",
+            "{address: 10.0.0.1, ports: {http: 8080}, labels: {app: a}, locality: eu/a/b, weight: 5,serviceAccount: s}",
+        ),
+        ("we", "{address: host.example.com}"),
+        ("pa", "{mtls: {mode: STRICT}}"),
+        ("pa", "{}"),
+        (
+            "svc",
+            "{ports: [{port: 80}], selector: {app: a}, type: LoadBalancer, sessionAffinity: None, clusterIP: 10.0.0.1}",
+        ),
+        (
+            "svc",
+            "{ports: [{name: http, port: 80, targetPort: web, appProtocol: http}, {name: b, port: 81, targetPort: 8}]}",
+        ),
+        ("secret", "{stringData: {a: b}}"),
+    ],
+)
+def test_what_istio_takes_is_taken(kind: str, spec: str, refuse: Refuse) -> None:
+    assert refuse(kind, spec) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "violations"),
+    [
+        ("dr", "{}", ["host: is required"]),
+        ("dr", "{host: a, trafficPolicy: {}}", ["trafficPolicy: must have at least one field"]),
+        ("dr", "{host: a, subsets: [{name: v1}, {name: v1}]}", ["subsets: subset 'v1' occurs twice"]),
+        (
+            "dr",
+            "{host: a, subsets: [{name: '', labels: {'a/b/c': d}}]}",
+            [
+                "subsets[0].name: must be a name of letters, digits and '-', at most 63, not ''",
+                "subsets[0].labels[\"a/b/c\"]: 'a/b/c' is not a qualified name ([prefix/]name)",
+            ],
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}"),
+            ["trafficPolicy.loadBalancer: must have only one of simple and consistentHash"],
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {consistentHash: {}}"),
+            [
+                "trafficPolicy.loadBalancer.consistentHash: must have exactly one of "
+                "httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName"
+            ],
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {consistentHash: {httpHeaderName: a, maglev: {tableSize: 100}}}"),
+            ["trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: must be a prime number below 5000011"],
+        ),
+        ("dr", policy("connectionPool: {}"), ["trafficPolicy.connectionPool: must have at least one of tcp and http"]),
+        (
+            "dr",
+            policy("connectionPool: {tcp: {maxConnections: -1, connectTimeout: 0s}}"),
+            [
+                "trafficPolicy.connectionPool.tcp.maxConnections: must be 0..2147483647, not -1",
+                "trafficPolicy.connectionPool.tcp.connectTimeout: must be whole milliseconds, >= 1ms",
+            ],
+        ),
+        (
+            "dr",
+            policy("outlierDetection: {maxEjectionPercent: 101, baseEjectionTime: forever}"),
+            [
+                "trafficPolicy.outlierDetection.baseEjectionTime: "
+                "must be a duration such as 1h, 30s or 250ms, not 'forever'",
+                "trafficPolicy.outlierDetection.maxEjectionPercent: must be 0..100, not 101",
+            ],
+        ),
+        (
+            "dr",
+            policy("tls: {mode: MUTUAL, caCertificates: /ca}"),
+            [
+                "trafficPolicy.tls.clientCertificate: is required with MUTUAL",
+                "trafficPolicy.tls.privateKey: is required with MUTUAL",
+            ],
+        ),
+        (
+            "dr",
+            policy("tls: {mode: ISTIO_MUTUAL, privateKey: /k}"),
+            ["trafficPolicy.tls.privateKey: must not be set with ISTIO_MUTUAL"],
+        ),
+        (
+            "dr",
+            policy("portLevelSettings: [{port: {number: 80}}, {tls: {mode: SIMPLE}}]"),
+            [
+                "trafficPolicy.portLevelSettings[0]: must have one field beside port",
+                "trafficPolicy.portLevelSettings[1].port: is required",
+            ],
+        ),
+        ("gw", "{}", ["servers: must have at least one server"]),
+        ("gw", "{servers: [{}]}", ["servers[0].hosts: must have at least one host", "servers[0].port: is required"]),
+        (
+            "gw",
+            server("port: {number: 0, protocol: HTTQ}"),
+            [
+                "servers[0].port.number: must be a port, 1..65535, not 0",
+                "servers[0].port.protocol: must be one of HTTP, HTTPS, HTTP2, GRPC, GRPC-WEB, TCP, TLS, MONGO, MYSQL, "
+                "REDIS, UDP, not 'HTTQ'",
+                "servers[0].port.name: is required",
+            ],
+        ),
+        ("gw", server("port: {number: 443, name: a, protocol: HTTPS}"), ["servers[0].tls: is required for HTTPS"]),
+        (
+            "gw",
+            server("port: {number: 80, name: a, protocol: HTTP}, tls: {mode: SIMPLE, credentialName: a}"),
+            ["servers[0].tls: can only say httpsRedirect, and only for HTTP, not for HTTP"],
+        ),
+        (
+            "gw",
+            server(_HTTPS + "{mode: SIMPLE}"),
+            [
+                "servers[0].tls.serverCertificate: or credentialName is required with SIMPLE",
+                "servers[0].tls.privateKey: or credentialName is required with SIMPLE",
+            ],
+        ),
+        (
+            "gw",
+            server(_HTTPS + "{mode: SIMPLE, credentialName: a, privateKey: /k}"),
+            ["servers[0].tls.privateKey: cannot stand beside credentialName"],
+        ),
+        (
+            "gw",
+            server("port: {number: 80, name: a, protocol: HTTP}", "['A_b/c.com', 'a..b']"),
+            [
+                "servers[0].hosts[0]: 'A_b' is not '.', '*' or a namespace",
+                "servers[0].hosts[1]: must be a DNS name, not 'a..b'",
+            ],
+        ),
+        ("se", "{hosts: ['*']}", ["hosts[0]: must be a host, not '*'", "ports: must have at least one port"]),
+        (
+            "se",
+            "{hosts: [a], ports: [{number: 80, name: a}, {number: 80, name: a}]}",
+            ["ports: port 80 occurs twice", "ports: port name 'a' occurs twice"],
+        ),
+        (
+            "se",
+            _EXTERNAL + "endpoints: [{address: 10.0.0.1}], workloadSelector: {labels: {}}}",
+            [
+                "endpoints: cannot stand beside workloadSelector",
+                "workloadSelector.labels: must not be empty",
+                "endpoints: must be empty with resolution NONE",
+            ],
+        ),
+        (
+            "se",
+            _EXTERNAL + "resolution: STATIC, endpoints: [{address: a.com, ports: {grpc: 1}}]}",
+            [
+                "endpoints[0].ports.grpc: no port of the ServiceEntry has this name",
+                "endpoints[0].address: must be an IP address, not 'a.com'",
+            ],
+        ),
+        (
+            "se",
+            "{hosts: ['*.a.com'], ports: [{number: 80, name: a}], resolution: DNS}",
+            ["hosts[0]: must not be a wildcard with resolution DNS"],
+        ),
+        ("we", "{}", ["address: is required"]),
+        (
+            "we",
+            "{address: 'a b', ports: {http: 0}, weight: -1, locality: a/b/c/d}",
+            [
+                "address: must be a DNS name, not 'a b'",
+                "ports.http: must be a port, 1..65535, not 0",
+                "weight: must be 0..2147483647, not -1",
+                "locality: must be region[/zone[/sub-zone]]",
+            ],
+        ),
+        ("svc", "{}", ["ports: must have at least one port"]),
+        (
+            "svc",
+            "{ports: [{port: 80}, {port: 80, name: UP, targetPort: '8080'}]}",
+            [
+                "ports[0].name: is required where there are several ports",
+                "ports[1].name: must be a DNS label (a-z, 0-9 and '-', at most 63 characters), not 'UP'",
+                "ports[1].targetPort: must be a port or the name of one, not '8080'",
+                "ports: port 80 occurs twice",
+            ],
+        ),
+    ],
+)
+def test_what_istio_refuses_is_refused_with_the_path(
+    kind: str, spec: str, violations: list[str], refuse: Refuse
+) -> None:
+    assert refuse(kind, spec) == violations
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "path"),
+    [
+        ("dr", policy("loadBalancer: {simple: PASSTHROUGH}"), "trafficPolicy.loadBalancer.simple PASSTHROUGH"),
+        ("dr", "{host: a, workloadSelector: {matchLabels: {a: b}}}", "workloadSelector"),
+        (
+            "dr",
+            "{host: a, subsets: [{name: v, trafficPolicy: {portLevelSettings: [{port: {number: 1}, "
+            "loadBalancer: {localityLbSetting: {enabled: true}}}]}}]}",
+            "subsets[0].trafficPolicy.portLevelSettings[0].loadBalancer.localityLbSetting",
+        ),
+        ("gw", server(_HTTPS + "{mode: MUTUAL, credentialName: a}"), "servers[0].tls.mode MUTUAL"),
+        ("gw", server("port: {number: 80, name: a, protocol: grpc}"), "servers[0].port.protocol grpc"),
+        ("pa", "{selector: {matchLabels: {app: a}}, mtls: {mode: STRICT}}", "selector"),
+        ("svc", "{ports: [{port: 53, protocol: UDP}]}", "ports[0].protocol UDP"),
+        ("we", "{address: 10.0.0.1, network: far}", "network"),
+    ],
+)
+def test_what_is_not_implemented_is_refused_by_name(kind: str, spec: str, path: str, refuse: Refuse) -> None:
+    assert refuse(kind, spec) == [f"{path.partition(' ')[0]}: pymesh does not implement spec.{path}"]
+
+
+def test_a_gateway_that_passes_tls_through_is_refused(refuse: Refuse) -> None:
+    refused = ["servers[0].tls.mode: pymesh does not implement spec.servers[0].tls.mode PASSTHROUGH"]
+    assert refuse("gw", server(_HTTPS + "{mode: PASSTHROUGH}")) == refused
+    assert refuse("gw", server(_HTTPS + "{}")) == refused

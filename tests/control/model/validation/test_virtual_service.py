@@ -1,0 +1,204 @@
+"""Rules of VirtualServices: a spec, and what is said of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Refuse = Callable[[str, str], list[str]]
+
+_ROUTE = "route: [{destination: {host: a}}]"
+
+
+def http(route: str) -> str:
+    return "{hosts: [a], http: [{" + route + "}]}"
+
+
+def routed(head: str) -> str:
+    return "{" + head + ", http: [{" + _ROUTE + "}]}"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        http(_ROUTE),
+        routed("hosts: [a, b.ns, '*.example.com', 10.0.0.1], gateways: [mesh, gw, ns/gw, ./gw]"),
+        routed("hosts: ['*'], gateways: [gw]"),
+        http(
+            "route: [{destination: {host: a, subset: v1, port: {number: 80}}, weight: 3}, "
+            "{destination: {host: b}, weight: 0}]"
+        ),
+        http(f"match: [{{uri: {{prefix: /v1}}, method: {{exact: GET}}, ignoreUriCase: true}}, {{port: 80}}], {_ROUTE}"),
+        http(f"match: [{{headers: {{x-user: {{}}, x-b: {{regex: 'a+'}}}}, withoutHeaders: {{x-c: {{}}}}}}], {_ROUTE}"),
+        http(
+            f"match: [{{queryParams: {{q: {{exact: ''}}}}, sourceLabels: {{app: web}}, sourceNamespace: ns}}], {_ROUTE}"
+        ),
+        http("redirect: {uri: /b, authority: b, redirectCode: 308}"),
+        http("redirect: {scheme: https, port: 8443}"),
+        http("directResponse: {status: 503, body: {string: later}}"),
+        http("rewrite: {uriRegexRewrite: {match: '^/(a|b)', rewrite: '/\\1'}}, " + _ROUTE),
+        http(f"timeout: 0s, {_ROUTE}"),
+        http(f"retries: {{attempts: 0}}, {_ROUTE}"),
+        http(f"retries: {{attempts: 3, perTryTimeout: 250ms, retryOn: 'gateway-error, 503,reset'}}, {_ROUTE}"),
+        http(f"fault: {{delay: {{fixedDelay: 5s, percentage: {{value: 0.1}}}}, abort: {{httpStatus: 500}}}}, {_ROUTE}"),
+        http(f"mirror: {{host: b}}, mirrorPercentage: {{value: 50}}, {_ROUTE}"),
+        http("headers: {request: {set: {host: b, x-a: c}, remove: [x-b]}, response: {add: {x-d: e}}}, " + _ROUTE),
+        "{hosts: [db], exportTo: [., other], tcp: [{match: [{port: 5432}], route: [{destination: {host: db}}]}]}",
+    ],
+)
+def test_what_istio_takes_is_taken(spec: str, refuse: Refuse) -> None:
+    assert refuse("vs", spec) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "violations"),
+    [
+        ("{}", ["hosts: must have at least one host", "spec: must have at least one of http, tcp and tls"]),
+        (routed("hosts: ['*']"), ["hosts[0]: '*' is only for gateways, not for the mesh"]),
+        (routed("hosts: [a, a]"), ["hosts: host 'a' occurs twice"]),
+        (routed("hosts: [a_b]"), ["hosts[0]: must be a DNS name, not 'a_b'"]),
+        (routed("hosts: ['a.*.b']"), ["hosts[0]: must be a DNS name, not 'a.*.b'"]),
+        (routed("hosts: [a.1]"), ["hosts[0]: 'a.1' has a numeric top-level domain"]),
+        (routed("hosts: [a], gateways: [a/b/c]"), ["gateways[0]: 'a/b' is not a namespace"]),
+        (routed("hosts: [a], exportTo: ['*', b]"), ["exportTo: '*' must stand alone"]),
+        (routed("hosts: [a], exportTo: [., ns]"), ["exportTo: namespace 'ns' occurs twice"]),
+        (http(""), ["http[0]: must have one of route, redirect and directResponse"]),
+        (http(f"{_ROUTE}, redirect: {{uri: /}}"), ["http[0]: must have only one of route and redirect"]),
+        (
+            http("redirect: {uri: /}, fault: {abort: {httpStatus: 500}}"),
+            ["http[0].fault: cannot stand beside redirect"],
+        ),
+        (http("redirect: {}"), ["http[0].redirect: must have at least one field"]),
+        (http("redirect: {scheme: ftp}"), ["http[0].redirect.scheme: must be http or https, not 'ftp'"]),
+        (
+            http("redirect: {redirectCode: 200}"),
+            ["http[0].redirect.redirectCode: must be one of 301, 302, 303, 307, 308"],
+        ),
+        (http("directResponse: {status: 99}"), ["http[0].directResponse.status: must be 200..599, not 99"]),
+        (
+            http("route: [{destination: {host: a}, weight: -1}]"),
+            ["http[0].route[0].weight: must be 0..2147483647, not -1"],
+        ),
+        (
+            http("route: [{destination: {host: a}, weight: 0}, {destination: {host: b}}]"),
+            ["http[0].route: the weights of several destinations must not all be 0"],
+        ),
+        (http("route: [{}]"), ["http[0].route[0].destination: is required"]),
+        (http("route: [{destination: {host: '*'}}]"), ["http[0].route[0].destination.host: must be a host, not '*'"]),
+        (
+            http("route: [{destination: {host: a, subset: V_1, port: {number: 0}}}]"),
+            [
+                "http[0].route[0].destination.subset: must be a name of letters, digits and '-', at most 63, not 'V_1'",
+                "http[0].route[0].destination.port.number: must be a port, 1..65535, not 0",
+            ],
+        ),
+        (
+            http("match: [{uri: {}}], " + _ROUTE),
+            ["http[0].match[0].uri: must have one of exact, prefix and regex"],
+        ),
+        (
+            http("match: [{uri: {exact: /a, prefix: /b}}], " + _ROUTE),
+            ["http[0].match[0].uri: must have only one of exact, prefix and regex, not exact and prefix"],
+        ),
+        (http("match: [{uri: {prefix: ''}}], " + _ROUTE), ["http[0].match[0].uri.prefix: must not be empty"]),
+        (
+            http("match: [{uri: {regex: '('}}], " + _ROUTE),
+            ["http[0].match[0].uri.regex: must be an RE2 regex: missing ): ("],
+        ),
+        (
+            http("match: [{uri: {regex: '(?=a)'}}], " + _ROUTE),
+            ["http[0].match[0].uri.regex: must be an RE2 regex: invalid perl operator: (?="],
+        ),
+        (
+            http("match: [{headers: {'x y': {exact: a}}}], " + _ROUTE),
+            ["http[0].match[0].headers[\"x y\"]: 'x y' is not a header name"],
+        ),
+        (http("match: [{port: 70000}], " + _ROUTE), ["http[0].match[0].port: must be a port, 1..65535, not 70000"]),
+        (
+            http("match: [{sourceLabels: {app: 'a b'}}], " + _ROUTE),
+            [
+                "http[0].match[0].sourceLabels.app: 'a b' is not a label value "
+                "(letters, digits, '-', '_', '.', at most 63)"
+            ],
+        ),
+        (http("timeout: 5, " + _ROUTE), ["http[0].timeout: must be a string, not a number"]),
+        (http("timeout: 1us, " + _ROUTE), ["http[0].timeout: must be whole milliseconds, >= 1ms"]),
+        (
+            http("retries: {attempts: 0, retryOn: 5xx}, " + _ROUTE),
+            ["http[0].retries.attempts: 0 turns retries off; nothing else may be set"],
+        ),
+        (
+            http("retries: {attempts: -1, retryOn: '5xx,often,999'}, " + _ROUTE),
+            [
+                "http[0].retries.attempts: must be 0..2147483647, not -1",
+                "http[0].retries.retryOn: unknown condition 'often'",
+                "http[0].retries.retryOn: unknown condition '999'",
+            ],
+        ),
+        (http("fault: {}, " + _ROUTE), ["http[0].fault: must have at least one of delay and abort"]),
+        (
+            http("fault: {delay: {percentage: {value: 101}}, abort: {}}, " + _ROUTE),
+            [
+                "http[0].fault.delay.percentage.value: must be 0 or 0.0001..100, not 101.0",
+                "http[0].fault.delay.fixedDelay: is required",
+                "http[0].fault.abort: must have exactly one of httpStatus and grpcStatus",
+            ],
+        ),
+        (http("rewrite: {}, " + _ROUTE), ["http[0].rewrite: must have one of uri, authority and uriRegexRewrite"]),
+        (
+            http("rewrite: {authority: b}, headers: {request: {set: {':authority': c}}}, " + _ROUTE),
+            ["http[0].headers.request: the authority must be set only once"],
+        ),
+        (
+            http("headers: {response: {set: {host: c, ':path': d}}, request: {remove: [Host]}}, " + _ROUTE),
+            [
+                "http[0].headers.request.remove[0]: 'Host' cannot be changed here",
+                "http[0].headers.response.set.host: 'host' cannot be changed here",
+                "http[0].headers.response.set[\":path\"]: ':path' cannot be changed here",
+            ],
+        ),
+        (
+            http('headers: {request: {add: {x-a: "b\\r\\nx-evil: 1"}}}, ' + _ROUTE),
+            ["http[0].headers.request.add.x-a: must not contain control characters"],
+        ),
+        (
+            http("mirror: {host: b}, mirrors: [{destination: {host: c}}], " + _ROUTE),
+            ["http[0].mirror: cannot stand beside mirrors"],
+        ),
+        (http("mirrorPercent: 200, " + _ROUTE), ["http[0].mirrorPercent: must be 0..100, not 200"]),
+        ("{hosts: [a], tcp: [{}]}", ["tcp[0].route: is required"]),
+    ],
+)
+def test_what_istio_refuses_is_refused_with_the_path(spec: str, violations: list[str], refuse: Refuse) -> None:
+    assert refuse("vs", spec) == violations
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        (http("corsPolicy: {allowOrigins: [{exact: a}]}, " + _ROUTE), "http[0].corsPolicy"),
+        (http("delegate: {name: b}, " + _ROUTE), "http[0].delegate"),
+        (http("fault: {abort: {grpcStatus: UNAVAILABLE}}, " + _ROUTE), "http[0].fault.abort.grpcStatus"),
+        ("{hosts: [a], tls: [{match: [{sniHosts: [a]}], route: [{destination: {host: a}}]}]}", "tls"),
+    ],
+)
+def test_what_is_not_implemented_is_refused_by_name(spec: str, path: str, refuse: Refuse) -> None:
+    assert refuse("vs", spec) == [f"{path}: pymesh does not implement spec.{path}"]
+
+
+def test_a_mistake_does_not_hide_the_others(refuse: Refuse) -> None:
+    route = "route: [{destination: {host: a}, weigth: 80}, {destination: {host: b}, weight: x}], timeout: never"
+    assert refuse("vs", http(route)) == [
+        "http[0].route[0].weigth: unknown field; did you mean weight?",
+        "http[0].route[1].weight: must be an integer, not a string",
+        "http[0].route: the weights of several destinations must not all be 0",
+        "http[0].timeout: must be a duration such as 1h, 30s or 250ms, not 'never'",
+    ]
+
+
+def test_the_spec_is_typed(accept: Callable[[str, str], Any]) -> None:
+    spec = accept("vs", http("retries: {attempts: 3, perTryTimeout: 2s}, match: [{ignoreUriCase: true}], " + _ROUTE))
+    (route,) = spec.http
+    assert (route.retries.attempts, route.retries.per_try_timeout) == (3, "2s")
+    assert route.match[0].ignore_uri_case is True
+    assert route.route[0].destination.host == "a"
