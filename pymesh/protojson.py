@@ -209,7 +209,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _snake_case(key: str) -> str:
-    return key if key.islower() or key.startswith("@") else re.sub(r"(?<!^)([A-Z])", r"_\1", key).lower()
+    # What is no identifier is no field name but the key of a map: "@type", an extension's or a filter's name.
+    return key if key.islower() or not key.isidentifier() else re.sub(r"(?<!^)([A-Z])", r"_\1", key).lower()
 
 
 def _type_name(value: Any) -> str:

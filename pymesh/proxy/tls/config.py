@@ -26,6 +26,7 @@ UPSTREAM_TLS_CONTEXT = _PACKAGE + "UpstreamTlsContext"
 DOWNSTREAM_TLS_CONTEXT = _PACKAGE + "DownstreamTlsContext"
 
 _SAN_TYPES = ("URI", "DNS", "EMAIL", "IP_ADDRESS")
+_OLD_VERSIONS = ("TLSv1_0", "TLSv1_1")
 _DATA_SOURCES = ("filename", "inline_bytes", "inline_string", "environment_variable")
 
 
@@ -117,15 +118,15 @@ def _with_parameters(config: CommonTlsConfig, reader: Reader) -> CommonTlsConfig
     # TlsParameters: TLS_AUTO is TLSv1_2 for a client's and a server's minimum, and TLSv1_3 for the maximum of a server
     # (TLSv1_2 of Envoy's client, whose reason, old servers, has passed).
     reader.ignore("ecdh_curves", "signature_algorithms")  # narrower than OpenSSL's own safe list; nothing is opened
-    allowed = ("TLS_AUTO", "TLSv1_0", "TLSv1_1", *TLS_VERSIONS)
+    allowed = ("TLS_AUTO", *_OLD_VERSIONS, *TLS_VERSIONS)
     lowest = reader.enum("tls_minimum_protocol_version", allowed)
     highest = reader.enum("tls_maximum_protocol_version", allowed)
-    for key, version in (("tls_minimum_protocol_version", lowest), ("tls_maximum_protocol_version", highest)):
-        if version in ("TLSv1_0", "TLSv1_1"):
-            reader.fail(key, "TLS 1.2 is the oldest that this proxy speaks")
+    if highest in _OLD_VERSIONS:
+        reader.fail("tls_maximum_protocol_version", "TLS 1.2 is the oldest that this proxy speaks")
     return replace(
         config,
-        min_version="TLSv1_2" if lowest == "TLS_AUTO" else lowest,
+        # Who allows older versions still gets 1.2 at least.
+        min_version=lowest if lowest in TLS_VERSIONS else "TLSv1_2",
         max_version="TLSv1_3" if highest == "TLS_AUTO" else highest,
         cipher_suites=_decode_cipher_suites(reader),
     )

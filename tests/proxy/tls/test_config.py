@@ -69,6 +69,11 @@ def test_an_inline_certificate_is_read_and_checked(ca):
     assert config.common.certificates == (certificate,)
 
 
+def test_a_minimum_below_tls_1_2_is_raised_to_it():
+    value = {"common_tls_context": {"tls_params": {"tls_minimum_protocol_version": "TLSv1_0"}}}
+    assert decode(decode_upstream_tls, value).common.min_version == "TLSv1_2"
+
+
 def test_groups_of_cipher_suites_are_listed_in_turn():
     value = {"common_tls_context": {"tls_params": {"cipher_suites": ["[ECDHE-RSA-AES128-GCM-SHA256|AES128-SHA]"]}}}
     assert decode(decode_upstream_tls, value).common.cipher_suites == ("ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA")
@@ -81,8 +86,8 @@ def test_groups_of_cipher_suites_are_listed_in_turn():
         (decode_upstream_tls, {"common_tls_context": {}, "allow_renegotiation": True}, "allow_renegotiation"),
         (
             decode_upstream_tls,
-            {"common_tls_context": {"tls_params": {"tls_minimum_protocol_version": "TLSv1_0"}}},
-            "common_tls_context.tls_params.tls_minimum_protocol_version",
+            {"common_tls_context": {"tls_params": {"tls_maximum_protocol_version": "TLSv1_1"}}},
+            "common_tls_context.tls_params.tls_maximum_protocol_version",
         ),
         (
             decode_upstream_tls,

@@ -1,0 +1,92 @@
+"""ClusterLoadAssignment -> the endpoints of a cluster. Pure.
+
+https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/endpoint/v3/endpoint.proto
+https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/endpoint/v3/endpoint_components.proto
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymesh.names import ISTIO_METADATA, TRANSPORT_SOCKET_MATCH
+from pymesh.protojson import Reader
+from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, parse_workload
+from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig, Locality
+from pymesh.proxy.upstream.priority_set import OVERPROVISIONING
+
+# core.v3.HealthStatus. DEGRADED endpoints serve like healthy ones here; Envoy prefers the healthy.
+_HEALTH = ("UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED")
+_UNHEALTHY = ("UNHEALTHY", "DRAINING", "TIMEOUT")
+_HIGHEST_PRIORITY = 128
+_HIGHEST_WEIGHT = 2**32 - 1
+
+
+def decode_cluster_load_assignment(reader: Reader) -> ClusterLoadAssignment:
+    """Raises DecodeError."""
+    reader.ignore("@type")
+    overprovisioning = OVERPROVISIONING
+    policy = reader.object("policy")
+    if policy is not None:
+        overprovisioning = policy.integer("overprovisioning_factor", OVERPROVISIONING)
+        # ClusterLoadAssignment.Policy: "validate.rules: uint32 {gt: 0}"
+        if overprovisioning <= 0:
+            policy.fail("overprovisioning_factor", "must be above 0")
+    return ClusterLoadAssignment(
+        cluster_name=reader.required_string("cluster_name"),
+        endpoints=tuple(endpoint for group in reader.objects("endpoints") for endpoint in _decode_locality(group)),
+        overprovisioning_factor=overprovisioning,
+    )
+
+
+def _decode_locality(reader: Reader) -> list[EndpointConfig]:
+    # The weight of a locality counts only in clusters with locality_weighted_lb_config, which the CDS decoder refuses.
+    reader.ignore("load_balancing_weight", "metadata")
+    priority = reader.integer("priority")
+    if not 0 <= priority <= _HIGHEST_PRIORITY:
+        reader.fail("priority", f"must be 0..{_HIGHEST_PRIORITY}")
+    found = reader.object("locality")
+    fields = Locality._fields
+    locality = Locality() if found is None else Locality(*(found.string(field) for field in fields))
+    return [_decode_endpoint(item, priority, locality) for item in reader.objects("lb_endpoints")]
+
+
+def _decode_endpoint(reader: Reader, priority: int, locality: Locality) -> EndpointConfig:
+    endpoint = reader.required_object("endpoint")
+    # Active health checks are the control plane's; the config only says where a check would go.
+    endpoint.ignore("health_check_config")
+    address = endpoint.required_object("address").required_object("socket_address")
+    metadata = _filter_metadata(reader)
+    workload = metadata.get(ISTIO_METADATA, {}).get("workload")
+    return EndpointConfig(
+        host=address.required_string("address"),
+        port=_decode_port(address),
+        hostname=endpoint.string("hostname"),
+        workload=UNKNOWN_WORKLOAD if workload is None else parse_workload(str(workload)),
+        weight=_decode_weight(reader),
+        priority=priority,
+        locality=locality,
+        is_healthy=reader.enum("health_status", _HEALTH) not in _UNHEALTHY,
+        transport_socket_match=metadata.get(TRANSPORT_SOCKET_MATCH, {}),
+    )
+
+
+def _decode_port(address: Reader) -> int:
+    if address.enum("protocol", ("TCP", "UDP")) != "TCP":
+        address.fail("protocol", "must be TCP")
+    port = address.integer("port_value")
+    return port if 0 < port < 65536 else address.fail("port_value", "must be 1..65535")
+
+
+def _decode_weight(reader: Reader) -> int:
+    # LbEndpoint.load_balancing_weight: "the load balancing weight of the upstream host must be at least 1".
+    weight = reader.integer("load_balancing_weight", 1)
+    return weight if 1 <= weight <= _HIGHEST_WEIGHT else reader.fail("load_balancing_weight", "must be at least 1")
+
+
+def _filter_metadata(reader: Reader) -> dict[str, dict[str, Any]]:
+    """By filter; what is not an object is not metadata. Metadata is anybody's, so that unknown keys are no error."""
+    metadata = reader.object("metadata")
+    if metadata is None:
+        return {}
+    metadata.ignore("typed_filter_metadata")
+    found = metadata.map("filter_metadata")
+    return {key: dict(value) for key, value in found.items() if isinstance(value, Mapping)}
