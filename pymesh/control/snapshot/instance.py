@@ -36,6 +36,8 @@ def parse_locality(text: str) -> Locality:
 class Instance:
     """`workload` is `name;namespace;canonical service;canonical revision;cluster`, as Istio's metrics name a peer.
 
+    Parts of it that nobody told are empty.
+
     `inbound_port` is where its sidecar listens, `app_port` where the application does; 0 where no sidecar registered
     it.
     """
@@ -81,18 +83,23 @@ def build_instance(resource: Resource[WorkloadEntry]) -> Instance:
     )
 
 
-def build_inline_instance(endpoint: WorkloadEntry, name: str, namespace: str, address: str = "") -> Instance:
-    """The instance of an endpoint that stands in a ServiceEntry called `name`."""
+def build_inline_instance(endpoint: WorkloadEntry, namespace: str, default_address: str) -> Instance:
+    """The instance of an endpoint that stands in a ServiceEntry; its workload has no name of its own."""
     return Instance(
-        address=endpoint.address or address,
+        address=endpoint.address or default_address,
         namespace=namespace,
         labels=endpoint.labels,
         ports=endpoint.ports,
         service_account=endpoint.service_account,
         locality=parse_locality(endpoint.locality),
         weight=endpoint.weight,
-        workload=_workload(name, namespace, endpoint.labels),
+        workload=_workload("", namespace, endpoint.labels),
     )
+
+
+def build_stand_in(address: str, namespace: str) -> Instance:
+    """The instance behind an address of which nothing else is known: no labels, no workload."""
+    return Instance(address, namespace, {}, {}, "", Locality(), 0, "")
 
 
 def _workload(name: str, namespace: str, labels: dict[str, str]) -> str:

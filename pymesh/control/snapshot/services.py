@@ -8,7 +8,7 @@ from pymesh.control.model.resource import Resource
 from pymesh.control.model.service import Service
 from pymesh.control.model.service_entry import ServiceEntry
 from pymesh.control.snapshot.creation_order import creation_order
-from pymesh.control.snapshot.instance import Instance, Locality, build_inline_instance
+from pymesh.control.snapshot.instance import Instance, build_inline_instance, build_stand_in
 from pymesh.control.snapshot.instances import Instances
 from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService, Resolution, is_ip
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
@@ -27,7 +27,6 @@ class Mesh(NamedTuple):
 
 
 _RESOLUTIONS = {"STATIC": Resolution.STATIC, "NONE": Resolution.NONE}  # all others ask DNS
-_NOWHERE = Locality()
 _KUBERNETES_TRANSPORTS = {"UDP": "UDP"}
 
 
@@ -35,7 +34,7 @@ def build_service(resource: Resource[Service], mesh: Mesh) -> MeshService:
     """A Service: its selector's workloads; without a selector, those that registered under its name."""
     spec, namespace = resource.spec, resource.namespace
     host = service_fqdn(resource.name, namespace).lower()
-    instances = _service_instances(resource, mesh, host)
+    instances = _service_instances(resource, mesh)
     ports = tuple(_service_ports(spec, instances))
     reachable = [item for item in instances if item.is_healthy or spec.publish_not_ready_addresses]
     return MeshService(
@@ -82,10 +81,10 @@ def build_service_entry(resource: Resource[ServiceEntry], mesh: Mesh) -> Iterato
         )
 
 
-def _service_instances(resource: Resource[Service], mesh: Mesh, host: str) -> list[Instance]:
+def _service_instances(resource: Resource[Service], mesh: Mesh) -> list[Instance]:
     spec, namespace = resource.spec, resource.namespace
     if spec.external_name:
-        return [_stand_in(host, namespace, spec.external_name)]
+        return [build_stand_in(spec.external_name, namespace)]
     if spec.selector:
         return mesh.instances.select(namespace, spec.selector)
     return mesh.instances.registered_as(namespace, resource.name)
@@ -96,14 +95,9 @@ def _entry_instances(resource: Resource[ServiceEntry], mesh: Mesh, host: str) ->
     if spec.workload_selector is not None:
         return mesh.instances.select(namespace, spec.workload_selector.labels)
     if spec.endpoints:
-        return [build_inline_instance(endpoint, resource.name, namespace, host) for endpoint in spec.endpoints]
+        return [build_inline_instance(endpoint, namespace, host) for endpoint in spec.endpoints]
     # DNS without endpoints asks for the host itself; so does NONE, as there is no original destination to keep.
-    return [] if spec.resolution == "STATIC" or host.startswith("*") else [_stand_in(host, namespace, host)]
-
-
-def _stand_in(name: str, namespace: str, address: str) -> Instance:
-    from_nobody = ";".join((name, namespace, name, "latest", "unknown"))
-    return Instance(address, namespace, {}, {}, "", _NOWHERE, 0, from_nobody)
+    return [] if spec.resolution == "STATIC" or host.startswith("*") else [build_stand_in(host, namespace)]
 
 
 def _service_ports(spec: Service, instances: list[Instance]) -> Iterator[MeshPort]:

@@ -120,6 +120,9 @@ def _add_external_tls(resource: Resource, cluster: OutboundCluster, view: ProxyV
     resource["transport_socket"] = tls_socket(context)
     if not settings.sni:
         _add_auto_sni(resource, verifies=not (settings.subject_alt_names or sans or settings.insecure_skip_verify))
+    if cluster.service.resolution is Resolution.NONE:
+        # Envoy: without this, such a cluster must verify the name of every host that it is asked for.
+        resource["cluster_type"]["typed_config"]["allow_insecure_cluster_options"] = True
 
 
 def _add_auto_sni(resource: Resource, verifies: bool) -> None:

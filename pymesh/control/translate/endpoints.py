@@ -39,11 +39,13 @@ def _locality(locality: Locality, members: list[dict[str, Any]]) -> dict[str, An
 
 
 def _endpoint(endpoint: Endpoint, is_mtls: bool) -> dict[str, Any]:
-    metadata: dict[str, Any] = {ISTIO_METADATA: {"workload": endpoint.instance.workload}}
+    built: dict[str, Any] = {"endpoint": {"address": socket_address(endpoint.address, endpoint.port)}}
+    metadata: dict[str, Any] = {}
+    if endpoint.instance.workload:
+        metadata[ISTIO_METADATA] = {"workload": endpoint.instance.workload}
     if is_mtls:
         metadata[TRANSPORT_SOCKET_MATCH] = {TLS_MODE: "istio"}
-    return {
-        "endpoint": {"address": socket_address(endpoint.address, endpoint.port)},
-        "metadata": {"filter_metadata": metadata},
-        "load_balancing_weight": endpoint.instance.weight or 1,
-    }
+    if metadata:
+        built["metadata"] = {"filter_metadata": metadata}
+    built["load_balancing_weight"] = endpoint.instance.weight or 1
+    return built

@@ -49,9 +49,9 @@ class GatewayServer:
 
     @property
     def route_name(self) -> str:
-        """Plaintext servers of a port share one route configuration; each HTTPS server has its own."""
+        """Plaintext servers of an address and port share one route configuration; each HTTPS server has its own."""
         if self.family is Family.HTTP:
-            return f"http.{self.port}"
+            return f"http.{self.port}.{self.server.bind}" if self.server.bind else f"http.{self.port}"
         name = self.server.port.name if self.server.port is not None else ""
         return f"https.{self.port}.{name}.{self.name}.{self.namespace}"
 

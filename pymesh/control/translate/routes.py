@@ -20,6 +20,7 @@ VirtualHost = dict[str, Any]
 Route = dict[str, Any]
 
 _CONNECT_UPGRADE = [{"upgrade_type": "CONNECT", "connect_config": {}}]
+_TUNNEL_IDLE = "3600s"  # as long as an idle TCP connection; a request's stream has less
 _UNKNOWN_HOST_PORT = 80  # where, and only where, a VirtualService may route a host that no service declares
 
 
@@ -104,7 +105,7 @@ def _tunnel(target: dict[str, Any]) -> Route:
 
 def _connect_route(action: Route) -> Route:
     if "route" in action:
-        action = {"route": {**action["route"], "upgrade_configs": _CONNECT_UPGRADE}}
+        action = {"route": {**action["route"], "idle_timeout": _TUNNEL_IDLE, "upgrade_configs": _CONNECT_UPGRADE}}
     return {"name": "connect", "match": CONNECT, **action}
 
 
