@@ -27,6 +27,7 @@ class HashPolicy:
     terminal: bool = False
     ttl: float | None = None
     path: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()  # further ones of the cookie
 
     def value(self, request: Request) -> bytes | None:
         return _VALUES[self.kind](request, self.name) or (self._generated(request) if self.ttl is not None else None)
@@ -35,9 +36,10 @@ class HashPolicy:
         """The Set-Cookie header of the response, where the request came without the cookie."""
         if self.ttl is None or _cookie(request, self.name):
             return None
-        attributes = f"; Max-Age={self.ttl:.0f}" if self.ttl else ""
-        attributes += f"; Path={self.path}" if self.path else ""
-        return b'%s="%s"%s; HttpOnly' % (self.name, self._generated(request), attributes.encode())
+        attributes = [f"; Max-Age={self.ttl:.0f}"] if self.ttl else []
+        attributes += [f"; Path={self.path}"] if self.path else []
+        attributes += [f"; {name}={value}" if value else f"; {name}" for name, value in self.attributes]
+        return b'%s="%s"%s; HttpOnly' % (self.name, self._generated(request), "".join(attributes).encode())
 
     def _generated(self, request: Request) -> bytes:
         """Of the connection's two ends, as Envoy does, so that a client's first requests stay together."""
@@ -72,13 +74,23 @@ def decode_hash_policy(reader: Reader) -> HashPolicy:
     if kind == "header":
         return HashPolicy(kind, specifier.required_string("header_name").lower().encode(), terminal)
     if kind == "cookie":
-        name = specifier.required_string("name").encode()
-        return HashPolicy(kind, name, terminal, specifier.duration("ttl"), specifier.string("path"))
+        return _decode_cookie(specifier, terminal)
     if kind == "query_parameter":
         return HashPolicy(kind, specifier.required_string("name").encode(), terminal)
     if not specifier.boolean("source_ip"):
         specifier.fail("source_ip", "must be true")
     return HashPolicy(kind, b"", terminal)
+
+
+def _decode_cookie(reader: Reader, terminal: bool) -> HashPolicy:
+    return HashPolicy(
+        kind="cookie",
+        name=reader.required_string("name").encode(),
+        terminal=terminal,
+        ttl=reader.duration("ttl"),
+        path=reader.string("path"),
+        attributes=tuple((item.required_string("name"), item.string("value")) for item in reader.objects("attributes")),
+    )
 
 
 def _header(request: Request, name: bytes) -> bytes | None:

@@ -42,10 +42,10 @@ class RouteIndex:
 
     __slots__ = (
         "_connect",
+        "_cuts",
         "_exact",
         "_is_built",
         "_others",
-        "_prefix_lengths",
         "_prefixes",
         "_tls_redirect",
         "_virtual_host",
@@ -56,7 +56,7 @@ class RouteIndex:
         self._is_built = False
         self._exact: dict[bytes, _Bucket] = {}
         self._prefixes: dict[bytes, _Bucket] = {}
-        self._prefix_lengths: tuple[int, ...] = ()  # longest first
+        self._cuts: tuple[slice, ...] = ()  # of each length that a prefix has, longest first
         self._others = _Bucket()
         self._connect = _Bucket()
         self._tls_redirect: RouteMatch | None = None
@@ -84,17 +84,17 @@ class RouteIndex:
         if bucket is not None:
             return bucket
         prefixes = self._prefixes
-        for length in self._prefix_lengths:
-            bucket = prefixes.get(path[:length])
-            if bucket is not None:
-                return bucket
+        for cut in self._cuts:
+            prefix = path[cut]
+            if prefix in prefixes:  # faster than get() where it is not
+                return prefixes[prefix]
         return self._others
 
     def _merge(self, bucket: _Bucket, path: bytes) -> tuple[_Candidate, ...]:
         """Every path that ends up in the bucket has the same candidates: a longer prefix would have its own bucket."""
         buckets = [bucket]
         if bucket is not self._connect:
-            shorter = (self._prefixes.get(path[:length]) for length in self._prefix_lengths if length <= len(path))
+            shorter = (self._prefixes.get(path[cut]) for cut in self._cuts if cut.stop <= len(path))
             buckets += [other for other in (*shorter, self._others) if other is not None and other is not bucket]
         candidates = sorted(candidate for other in buckets for candidate in other.own)
         bucket.merged = tuple(_until_unconditional(candidates))
@@ -105,7 +105,7 @@ class RouteIndex:
             path = route.match.path
             candidate = _Candidate(order, RouteMatch(route, self._virtual_host), _compile_condition(route.match))
             self._bucket_of(path).own.append(candidate)
-        self._prefix_lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}, reverse=True))
+        self._cuts = tuple(map(slice, sorted({len(prefix) for prefix in self._prefixes}, reverse=True)))
         if self._virtual_host.require_tls:
             redirect = Route("", RouteMatcher(PathMatcher("prefix", "/")), HTTPS_REDIRECT)
             self._tls_redirect = RouteMatch(redirect, self._virtual_host)
