@@ -39,12 +39,9 @@ class FilterChains:
 
     def update(self, config: ListenerConfig) -> None:
         """Chains that stay the same stay alive; those that go are drained and their connections go on."""
-        present = {chain.config.name: chain for chain in self._current}
-        chains = [self._build(item, present.get(item.name), config.is_inbound) for item in config.filter_chains]
-        default = None
-        if config.default_filter_chain is not None:
-            item = config.default_filter_chain
-            default = self._build(item, present.get(item.name), config.is_inbound)
+        chains = [self._find_or_build(item, config.is_inbound) for item in config.filter_chains]
+        item = config.default_filter_chain
+        default = self._find_or_build(item, config.is_inbound) if item is not None else None
         self._table = FilterChainTable([(chain.config.match, chain) for chain in chains], default)
         replaced, self._current = self._current, [*chains, *([] if default is None else [default])]
         for chain in replaced:
@@ -73,8 +70,9 @@ class FilterChains:
         self.close()
         await self._tasks.aclose()
 
-    def _build(self, config: FilterChainConfig, present: FilterChain | None, is_inbound: bool) -> FilterChain:
-        return present if present and present.config == config else FilterChain(config, self._context, is_inbound)
+    def _find_or_build(self, config: FilterChainConfig, is_inbound: bool) -> FilterChain:
+        same = (chain for chain in self._current if chain.config.name == config.name and chain.config == config)
+        return next(same, None) or FilterChain(config, self._context, is_inbound)
 
     def _retire(self, chain: FilterChain) -> None:
         self._retired.append(chain)

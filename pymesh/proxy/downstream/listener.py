@@ -59,6 +59,7 @@ class Listener:
         return {
             "name": self.config.name,
             "address": str(self.address),
+            "port": self.address.port,
             "filter_chains": self.chains.names(),
             "stats": self.stats.as_dict(),
         }

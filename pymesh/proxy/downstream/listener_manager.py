@@ -63,7 +63,7 @@ class ListenerManager:
         return {name: listener.address for name, listener in self._listeners.items()}
 
     def describe(self) -> list[dict[str, Any]]:
-        """For the admin: name, address (with the port that was chosen), filter chains, counters."""
+        """For the admin: name, address and port (the one that was chosen), filter chains, counters."""
         return [listener.describe() for listener in self._listeners.values()]
 
     # the end
@@ -82,16 +82,22 @@ class ListenerManager:
         for listener in self._all():
             await listener.chains.wait_drained()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close everything now, sockets that no listener has taken among it."""
+        for listener in self._all():
+            listener.close()
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets.clear()
+
+    async def aclose(self) -> None:
+        """`close`, and wait until nothing runs in the background."""
+        self.close()
         await self._tasks.aclose()
         for listener in self._all():
             await listener.aclose()
-        for sock in self._sockets.values():
-            sock.close()
         self._listeners.clear()
         self._draining.clear()
-        self._sockets.clear()
 
     def _all(self) -> tuple[Listener, ...]:
         return (*self._listeners.values(), *self._draining)

@@ -14,15 +14,21 @@ from pymesh.proxy.downstream.filter_chain_match import (
 )
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.network_filters import DecodeRouteConfig, NetworkFilterConfig, decode_network_filter
+from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.tls.config import DOWNSTREAM_TLS_CONTEXT, DownstreamTlsConfig, decode_downstream_tls
+from pymesh.proxy.xds.rds import PerFilterDecoders, decode_route_configuration
 from pymesh.xds import Address
 
 _RAW_BUFFER = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 _DEFAULT_TIMEOUT = 15.0  # of Envoy's listener filters, and of its transport sockets for want of another
 
 
-def decode_listener(reader: Reader, decode_route_config: DecodeRouteConfig) -> ListenerConfig:
-    """`decode_route_config` decodes an inline RouteConfiguration. Raises DecodeError."""
+def decode_listener(reader: Reader, per_filter_decoders: PerFilterDecoders) -> ListenerConfig:
+    """`per_filter_decoders` are for the routes of an inline RouteConfiguration. Raises DecodeError."""
+
+    def decode_route_config(inline: Reader) -> RouteConfiguration:
+        return decode_route_configuration(inline, per_filter_decoders)
+
     reader.ignore(
         "@type",
         "access_log",  # StreamInfo feeds the proxy's own access log
