@@ -41,16 +41,23 @@ class RequestSink(Protocol):
 class RequestParser(MessageParser):
     """One per downstream connection. `accept_http_10` as in Envoy's http_protocol_options; 426 otherwise."""
 
-    __slots__ = ("_accept_http_10", "_known_host", "_replay", "_sink", "_target", "on_body")
+    __slots__ = ("_accept_http_10", "_default_host", "_known_host", "_replay", "_sink", "_target")
 
-    def __init__(self, sink: RequestSink, accept_http_10: bool = True) -> None:
+    def __init__(self, sink: RequestSink, accept_http_10: bool = True, default_host: str = "") -> None:
+        """`default_host` is for requests of HTTP/1.0 without a Host."""
         super().__init__()
         self._sink: Any = sink
         self._accept_http_10 = accept_http_10
+        self._default_host = default_host.encode()
         self._target = b""
         self._known_host = b""  # the last one that was valid: clients repeat it
         self._replay: bytes | None = None
         self._parser = HttpRequestParser(self)
+
+    @property
+    def is_in_head(self) -> bool:
+        """A head has begun and is not complete."""
+        return not self._in_body and self._unaccounted > 0
 
     # llhttp's callbacks
 
@@ -71,7 +78,7 @@ class RequestParser(MessageParser):
             self._check_target(head)
         host = fields.get(b"host")
         if host is None or host != self._known_host or fields.repeated:
-            self._check_host(head, host)
+            self._check_host(head)
         self._read_framing(head)
         if parser.should_upgrade():
             self._check_upgrade(head)
@@ -127,8 +134,10 @@ class RequestParser(MessageParser):
         head.headers.set(b"host", authority)
         head.path = path
 
-    def _check_host(self, head: RequestHead, host: bytes | None) -> None:
+    def _check_host(self, head: RequestHead) -> None:
         host = head.headers.get(b"host")
+        if host is None and head.version is HTTP_10 and self._default_host:
+            host = head.headers[b"host"] = self._default_host
         if host is None:
             self._reject(MISSING_HOST)
         if head.headers.repeated and b"host" in head.headers.repeated:

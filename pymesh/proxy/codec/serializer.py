@@ -14,6 +14,7 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     422: "Unprocessable Entity",
 }
 STATUS_LINES = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n".encode() for status in range(1000)]
+STATUS_LINES_10 = [line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) for line in STATUS_LINES]
 
 _join_pair = b": ".join
 _join_lines = b"\r\n".join

@@ -32,3 +32,7 @@ class ProxyContext:
     principal: str = ""
     tasks: TaskGroup = field(default_factory=TaskGroup)
     random: Callable[[], float] = random.random
+    peer_metadata: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.peer_metadata = str(self.workload).encode()

@@ -8,9 +8,54 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymesh.protojson import Reader
+from pymesh.proxy.http_filters import router
+from pymesh.proxy.http_filters.factories import FACTORY_BY_TYPE_URL
 from pymesh.proxy.http_filters.filter import HttpFilterFactory
+from pymesh.proxy.routing.route import RouteConfiguration
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+OVERWRITE, APPEND_IF_ABSENT, PASS_THROUGH = SERVER_HEADER_TRANSFORMATIONS = (
+    "OVERWRITE",
+    "APPEND_IF_ABSENT",
+    "PASS_THROUGH",
+)
+SANITIZE, FORWARD_ONLY, APPEND_FORWARD, SANITIZE_SET, ALWAYS_FORWARD_ONLY = FORWARD_CLIENT_CERT_DETAILS = (
+    "SANITIZE",
+    "FORWARD_ONLY",
+    "APPEND_FORWARD",
+    "SANITIZE_SET",
+    "ALWAYS_FORWARD_ONLY",
+)
+KEEP_ESCAPED_SLASHES, REJECT_ESCAPED_SLASHES, UNESCAPE_AND_FORWARD = (
+    "KEEP_UNCHANGED",
+    "REJECT_REQUEST",
+    "UNESCAPE_AND_FORWARD",
+)
+_ESCAPED_SLASHES = (
+    "IMPLEMENTATION_SPECIFIC_DEFAULT",
+    KEEP_ESCAPED_SLASHES,
+    REJECT_ESCAPED_SLASHES,
+    "UNESCAPE_AND_REDIRECT",
+    UNESCAPE_AND_FORWARD,
+)
+
+# What this proxy does elsewhere (access log, tracing and statistics are the proxy's, not the listener's) or what makes
+# no difference to HTTP/1.1.
+_IGNORED = (
+    "@type",
+    "access_log",
+    "access_log_options",
+    "codec_type",
+    "http2_protocol_options",
+    "local_reply_config",
+    "proxy_status_config",
+    "request_id_extension",
+    "stream_error_on_invalid_http_message",
+    "tracing",
+    "add_user_agent",
+    "generate_request_id_mode",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +68,146 @@ class HttpFilterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertDetails:
+    """Which parts of the peer's certificate x-forwarded-client-cert carries besides By and Hash."""
+
+    subject: bool = False
+    uri: bool = False
+    dns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HttpConnectionManagerConfig:
-    """Times are seconds; 0 disables a timeout. Either `route_config_name` (RDS) or `route_config` is set."""
+    """Times are seconds; 0 disables a timeout. Either `route_config_name` (RDS) or `route_config` is set.
+
+    `upgrades` are lower-case types; the router is the last of `http_filters`.
+    """
 
     stat_prefix: str = ""
     route_config_name: str = ""
-    route_config: Any = None  # routing.RouteConfiguration
+    route_config: RouteConfiguration | None = None
     http_filters: tuple[HttpFilterConfig, ...] = ()
+    # heads
+    server_name: str = "envoy"
+    server_header_transformation: str = OVERWRITE
+    use_remote_address: bool = False
+    xff_num_trusted_hops: int = 0
+    skip_xff_append: bool = False
+    generate_request_id: bool = True
+    preserve_external_request_id: bool = False
+    always_set_request_id_in_response: bool = False
+    forward_client_cert_details: str = SANITIZE
+    set_current_client_cert_details: ClientCertDetails = ClientCertDetails()
+    normalize_path: bool = False
+    merge_slashes: bool = False
+    path_with_escaped_slashes_action: str = KEEP_ESCAPED_SLASHES
+    strip_any_host_port: bool = False
+    accept_http_10: bool = False
+    default_host_for_http_10: str = ""
+    upgrades: frozenset[str] = frozenset()
+    # limits
+    idle_timeout: float = 3600.0
+    stream_idle_timeout: float = 300.0
+    request_timeout: float = 0.0
+    request_headers_timeout: float = 0.0
+    max_connection_duration: float = 0.0
+    max_requests_per_connection: int = 0
+    delayed_close_timeout: float = 1.0
 
 
 def decode_http_connection_manager(
-    reader: Reader, decode_route_config: Callable[[Reader], Any]
+    reader: Reader, decode_route_config: Callable[[Reader], RouteConfiguration]
 ) -> HttpConnectionManagerConfig:
     """`decode_route_config` decodes an inline RouteConfiguration. Raises DecodeError."""
-    raise NotImplementedError
+    reader.ignore(*_IGNORED)
+    name, inline = _decode_routes(reader, decode_route_config)
+    common = reader.object("common_http_protocol_options") or Reader({})
+    http_1 = reader.object("http_protocol_options") or Reader({})
+    http_1.ignore("header_key_format", "enable_trailers", "allow_absolute_url")
+    return HttpConnectionManagerConfig(
+        stat_prefix=reader.string("stat_prefix"),
+        route_config_name=name,
+        route_config=inline,
+        http_filters=_decode_http_filters(reader),
+        server_name=reader.string("server_name") or "envoy",
+        server_header_transformation=reader.enum("server_header_transformation", SERVER_HEADER_TRANSFORMATIONS),
+        use_remote_address=reader.boolean("use_remote_address"),
+        xff_num_trusted_hops=reader.integer("xff_num_trusted_hops"),
+        skip_xff_append=reader.boolean("skip_xff_append"),
+        generate_request_id=reader.boolean("generate_request_id", True),
+        preserve_external_request_id=reader.boolean("preserve_external_request_id"),
+        always_set_request_id_in_response=reader.boolean("always_set_request_id_in_response"),
+        forward_client_cert_details=reader.enum("forward_client_cert_details", FORWARD_CLIENT_CERT_DETAILS),
+        set_current_client_cert_details=_decode_client_cert_details(reader),
+        normalize_path=reader.boolean("normalize_path"),
+        merge_slashes=reader.boolean("merge_slashes"),
+        path_with_escaped_slashes_action=_decode_escaped_slashes(reader),
+        strip_any_host_port=reader.boolean("strip_any_host_port") or reader.boolean("strip_matching_host_port"),
+        accept_http_10=http_1.boolean("accept_http_10"),
+        default_host_for_http_10=http_1.string("default_host_for_http_10"),
+        upgrades=_decode_upgrades(reader),
+        idle_timeout=_seconds(common, "idle_timeout", 3600.0),
+        stream_idle_timeout=_seconds(reader, "stream_idle_timeout", 300.0),
+        request_timeout=_seconds(reader, "request_timeout", 0.0),
+        request_headers_timeout=_seconds(reader, "request_headers_timeout", 0.0),
+        max_connection_duration=_seconds(common, "max_connection_duration", 0.0),
+        max_requests_per_connection=common.integer("max_requests_per_connection"),
+        delayed_close_timeout=_seconds(reader, "delayed_close_timeout", 1.0),
+    )
+
+
+def _decode_routes(
+    reader: Reader, decode_route_config: Callable[[Reader], RouteConfiguration]
+) -> tuple[str, RouteConfiguration | None]:
+    if reader.oneof("rds", "route_config") is None:
+        reader.fail("route_specifier", "rds or route_config is required")
+    rds = reader.object("rds")
+    if rds is not None:
+        rds.map("config_source")  # everything comes through our own poll
+        return rds.required_string("route_config_name"), None
+    return "", decode_route_config(reader.required_object("route_config"))
+
+
+def _decode_http_filters(reader: Reader) -> tuple[HttpFilterConfig, ...]:
+    filters = tuple(_decode_http_filter(item) for item in reader.objects("http_filters"))
+    if not filters or filters[-1].factory is not router.FACTORY:
+        reader.fail("http_filters", "the last filter must be the router")
+    return filters
+
+
+def _decode_http_filter(reader: Reader) -> HttpFilterConfig:
+    name = reader.required_string("name")
+    typed_config = reader.any("typed_config")
+    if typed_config is None:
+        reader.fail("typed_config", "is required")
+    type_url, config = typed_config
+    factory = FACTORY_BY_TYPE_URL.get(type_url) or config.fail("@type", f"{type_url} is not a filter of this proxy")
+    return HttpFilterConfig(name, factory, factory.decode(config))
+
+
+def _decode_client_cert_details(reader: Reader) -> ClientCertDetails:
+    details = reader.object("set_current_client_cert_details")
+    if details is None:
+        return ClientCertDetails()
+    return ClientCertDetails(details.boolean("subject"), details.boolean("uri"), details.boolean("dns"))
+
+
+def _decode_escaped_slashes(reader: Reader) -> str:
+    action = reader.enum("path_with_escaped_slashes_action", _ESCAPED_SLASHES)
+    if action == "UNESCAPE_AND_REDIRECT":
+        reader.fail("path_with_escaped_slashes_action", "UNESCAPE_AND_REDIRECT is not supported")
+    return KEEP_ESCAPED_SLASHES if action == _ESCAPED_SLASHES[0] else action
+
+
+def _decode_upgrades(reader: Reader) -> frozenset[str]:
+    upgrades = set()
+    for upgrade in reader.objects("upgrade_configs"):
+        name = upgrade.required_string("upgrade_type").lower()
+        if upgrade.boolean("enabled", True):
+            upgrades.add(name)
+    return frozenset(upgrades)
+
+
+def _seconds(reader: Reader, key: str, default: float) -> float:
+    value = reader.duration(key)
+    return default if value is None else value

@@ -1,32 +1,99 @@
 """The HTTP connection manager: what all HTTP connections of one filter chain share, compiled from its configuration."""
 
 import asyncio
+import logging
+from typing import Any
 
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
+from pymesh.proxy.downstream.http_connection import HttpConnection
+from pymesh.proxy.downstream.http_date import DateCache
+from pymesh.proxy.downstream.path_normalization import PathNormalizer
+from pymesh.proxy.downstream.request_headers import RequestHeaderPolicy
+from pymesh.proxy.downstream.response_headers import ResponseHeaderPolicy
+from pymesh.proxy.downstream.stream import Stream
+from pymesh.proxy.routing.route_table import RouteTable
+from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
+from pymesh.proxy.timers import TimerQueue
+
+log = logging.getLogger(__name__)
 
 
 class HttpConnectionManager:
-    """The terminal network filter of an HTTP filter chain. `is_inbound`: the listener's traffic direction."""
+    """The terminal network filter of an HTTP filter chain. `is_inbound`: the listener's traffic direction.
+
+    `bugs` counts exceptions that no code expected and that the catch points of streams and connections stopped.
+    """
 
     def __init__(self, config: HttpConnectionManagerConfig, context: ProxyContext, is_inbound: bool) -> None:
         self.config = config
         self.context = context
         self.is_inbound = is_inbound
+        self.direction = INBOUND if is_inbound else OUTBOUND
+        self.filters: tuple[Any, ...] = tuple(item.factory.build(item.config, context) for item in config.http_filters)
+        self.request_headers = RequestHeaderPolicy(config)
+        self.response_headers = ResponseHeaderPolicy(config, DateCache())
+        self.path_normalizer = PathNormalizer(config)
+        self.on_request_complete = context.telemetry.on_request
+        self.start_trace = context.tracer.start
+        self.is_draining = False
+        self.bugs = 0
+        self._inline_routes = None if config.route_config is None else RouteTable(config.route_config)
+        self._connections: set[HttpConnection] = set()
+        self._drained = asyncio.Event()
+        # timeouts; None where disabled
+        self.idle_timeouts = self._timeouts(config.idle_timeout, HttpConnection.on_idle_timeout)
+        self.head_timeouts = self._timeouts(
+            config.request_headers_timeout or config.stream_idle_timeout, HttpConnection.on_head_timeout
+        )
+        self.stream_idle_timeouts = self._timeouts(config.stream_idle_timeout, Stream.on_idle_timeout)
+        self.request_timeouts = self._timeouts(config.request_timeout, Stream.on_request_timeout)
+        self.duration_timeouts = self._timeouts(config.max_connection_duration, HttpConnection.drain)
+        self.delayed_closes = self._timeouts(config.delayed_close_timeout, HttpConnection.abort)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
-        """The protocol for one accepted connection. With TLS, it fills `info.peer` at `connection_made`."""
-        raise NotImplementedError
+        """The protocol for one accepted connection."""
+        return HttpConnection(self, info)
 
     def drain(self) -> None:
         """Answer with `connection: close` from now on, and close connections as they become idle."""
-        raise NotImplementedError
+        self.is_draining = True
+        for connection in tuple(self._connections):
+            connection.drain()
 
     async def wait_drained(self) -> None:
         """Returns when the last connection is gone."""
-        raise NotImplementedError
+        while self._connections:
+            self._drained.clear()
+            await self._drained.wait()
 
     def close(self) -> None:
         """Close all connections now."""
-        raise NotImplementedError
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    # for connections and streams
+
+    def route_table(self) -> RouteTable | None:
+        """The one in force now: RDS may change it at any time."""
+        if self._inline_routes is not None:
+            return self._inline_routes
+        table: RouteTable | None = self.context.routes.get(self.config.route_config_name)
+        return table
+
+    def on_connection_made(self, connection: HttpConnection) -> None:
+        self._connections.add(connection)
+
+    def on_connection_lost(self, connection: HttpConnection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._drained.set()
+
+    def on_bug(self, where: str) -> None:
+        """Called in an `except`."""
+        self.bugs += 1
+        log.exception("bug while handling %s", where)
+
+    def _timeouts(self, duration: float, fire: Any) -> TimerQueue | None:
+        return self.context.timers.queue(duration, fire) if duration else None

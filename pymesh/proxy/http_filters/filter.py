@@ -14,7 +14,6 @@ from pymesh.protojson import Reader
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
-from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.tasks import TaskGroup
 
@@ -46,12 +45,14 @@ class FilterContext(Protocol):
     clusters: Any
     telemetry: Any
     tracer: Any
-    workload: Workload
+    peer_metadata: bytes  # of the own workload, as x-envoy-peer-metadata carries it
     node_type: str
     timers: Timers
     loop: asyncio.AbstractEventLoop
     tasks: TaskGroup
-    random: Callable[[], float]
+
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
 
 
 class FilterStream(Protocol):

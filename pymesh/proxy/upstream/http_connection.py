@@ -104,7 +104,7 @@ class HttpConnection(asyncio.Protocol):
     # for the exchange
 
     def start(self, exchange: Exchange, head: bytes, method: bytes, wants_upgrade: bool, is_complete: bool) -> None:
-        """Send a request's head. `is_complete`: no body follows; otherwise it waits for `flush`, to go with the body."""
+        """Send a request's head. `is_complete`: no body follows; else it waits for `flush`, to go with the body."""
         self.exchange = exchange
         self.requests += 1
         self.request_sent = is_complete

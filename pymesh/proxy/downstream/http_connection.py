@@ -1,0 +1,323 @@
+"""One HTTP/1.1 connection of a client: requests one after the other, and when it is over."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.message import HTTP_11, CodecError, RequestHead
+from pymesh.proxy.codec.request_parser import FRAGMENT, MISSING_HOST, RequestParser
+from pymesh.proxy.codec.serializer import reason_phrase
+from pymesh.proxy.downstream.connection_info import ConnectionInfo
+from pymesh.proxy.downstream.forwarded_client_cert import ForwardedClientCert
+from pymesh.proxy.downstream.stream import Stream
+from pymesh.proxy.http_filters.filter import LocalReply
+from pymesh.proxy.http_filters.local_replies import REQUEST_HEADER_TIMEOUT
+
+# What a pipelined client sent before its turn: a head, a piece of a body, an end with its trailers, or nonsense.
+_Event = RequestHead | bytes | tuple[HeaderMap | None] | CodecError
+
+# The head was read, and only then refused: Envoy answers without a body, and does not call it a protocol error.
+_REFUSED_HEADS = (MISSING_HOST, FRAGMENT)
+
+
+class HttpConnection(asyncio.Protocol):
+    """At most one Stream at a time: responses leave in the order of the requests because a request that comes early
+    waits, and the client is not read meanwhile."""
+
+    __slots__ = (
+        "_holds",
+        "_is_closing",
+        "_is_head_timed",
+        "_is_replaying",
+        "_is_tunnel",
+        "_parser",
+        "_queue",
+        "_requests",
+        "_transport",
+        "client_cert",
+        "info",
+        "is_last_request",
+        "is_write_paused",
+        "manager",
+        "principal",
+        "remote_ip",
+        "scheme",
+        "stream",
+        "write",
+        "writelines",
+    )
+
+    def __init__(self, manager: Any, info: ConnectionInfo) -> None:
+        self.manager = manager
+        self.info = info
+        self._transport: Any = None
+        self.write: Any = None
+        self.writelines: Any = None
+        self._parser = RequestParser(self, manager.config.accept_http_10, manager.config.default_host_for_http_10)
+        # what all its requests share
+        self.remote_ip = info.remote_address.rpartition(":")[0].strip("[]").encode()
+        self.scheme = b"http"
+        self.principal = ""
+        self.client_cert: Any = None
+        # state
+        self.stream: Stream | None = None
+        self.is_last_request = False  # answer with `connection: close`
+        self.is_write_paused = False
+        self._requests = 0
+        self._queue: deque[_Event] | None = None
+        self._holds: set[object] = set()  # who does not want the client to be read
+        self._is_head_timed = False
+        self._is_replaying = False
+        self._is_tunnel = False
+        self._is_closing = False
+
+    def __repr__(self) -> str:
+        state = "closing" if self._is_closing else "busy" if self.stream is not None else "idle"
+        return f"<HttpConnection {self.info.remote_address} {state} requests={self._requests}>"
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self.write = transport.write
+        self.writelines = transport.writelines
+        manager, info = self.manager, self.info
+        self.scheme = b"https" if info.is_tls else b"http"
+        self.principal = "" if info.peer is None else info.peer.principal
+        self.client_cert = ForwardedClientCert(manager.config, info.peer, manager.context.principal)
+        self.is_last_request = manager.is_draining
+        manager.on_connection_made(self)
+        if manager.idle_timeouts is not None:
+            manager.idle_timeouts.start(self)
+        if manager.duration_timeouts is not None:
+            manager.duration_timeouts.start(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            if self._is_tunnel and self.stream is not None:
+                self.stream.on_raw_data(data)
+            elif not self._is_closing:
+                self._feed(data)
+        except Exception:  # the one place where a bug on the way of a request is caught
+            self._on_bug()
+
+    def eof_received(self) -> None:
+        """An HTTP client that closes its sending side is gone: Envoy has no half-open HTTP connections either."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_closing = True
+        self._parser.close()
+        self._queue = None
+        self._stop_timers()
+        self.manager.on_connection_lost(self)
+        self.info.on_close()
+        if self.stream is not None:
+            self.stream.on_client_gone()
+
+    def pause_writing(self) -> None:
+        self.is_write_paused = True
+        if self.stream is not None and self.stream.upstream is not None:
+            self.stream.upstream.pause_response()
+
+    def resume_writing(self) -> None:
+        self.is_write_paused = False
+        if self.stream is not None and self.stream.upstream is not None:
+            self.stream.upstream.resume_response()
+
+    def _feed(self, data: bytes) -> None:
+        error = self._parser.feed(data)
+        stream = self.stream
+        if error is not None:
+            self._on_codec_error(error)
+        elif stream is None:
+            self._time_head()
+        elif stream.has_request_body:
+            stream.on_read_end()
+
+    def _time_head(self) -> None:
+        """A head has begun and is not there yet: it has a time of its own, so that slow ones do not stay for ever."""
+        if self._parser.is_in_head and not self._is_head_timed and self.manager.head_timeouts is not None:
+            self._is_head_timed = True
+            self.manager.head_timeouts.start(self)
+
+    # the parser's callbacks
+
+    def on_request_head(self, head: RequestHead) -> None:
+        if self._queue is not None or self.stream is not None:
+            self._enqueue(head)
+        elif not self._is_closing:
+            self._begin(head)
+
+    def on_request_body(self, data: bytes) -> None:
+        if self._queue is not None:
+            self._queue.append(data)
+        elif self.stream is not None:
+            self.stream.on_request_body(data)
+
+    def on_request_end(self, trailers: HeaderMap | None) -> None:
+        if self._queue is not None:
+            self._queue.append((trailers,))
+        elif self.stream is not None:
+            self.stream.on_request_end(trailers)
+
+    def on_raw_data(self, data: bytes) -> None:
+        if self._queue is not None:
+            self._queue.append(data)
+        elif self.stream is not None:
+            self.stream.on_raw_data(data)
+
+    def _begin(self, head: RequestHead) -> None:
+        self._requests += 1
+        if self._is_head_timed:
+            self._is_head_timed = False
+            self.manager.head_timeouts.stop(self)
+        limit = self.manager.config.max_requests_per_connection
+        if limit and self._requests >= limit:
+            self.is_last_request = True
+        stream = self.stream = Stream(self, head)
+        stream.start()
+
+    def _on_codec_error(self, error: CodecError) -> None:
+        stream = self.stream
+        if self._queue is not None or (stream is not None and stream.is_request_complete):
+            self._enqueue(error)  # what was asked properly is answered first
+            return
+        if stream is None:
+            stream = self.stream = Stream(self, RequestHead(b"", b"", HTTP_11, HeaderMap(), keep_alive=False))
+        stream.is_request_complete = False
+        stream.send_local_reply(_codec_reply(error))
+
+    # pipelining
+
+    def _enqueue(self, event: _Event) -> None:
+        """Bounded by one read: nothing more is read until it is its turn."""
+        if self._queue is None:
+            self._queue = deque()
+            self.hold_reading(self)
+        self._queue.append(event)
+
+    def _replay(self) -> None:
+        """The stream before has ended: let the next request have its events, up to the head of the one after it."""
+        queue = self._queue
+        if queue is None or self._is_replaying:
+            return
+        self._is_replaying = True
+        while queue and not self._is_closing and (self.stream is None or not isinstance(queue[0], RequestHead)):
+            self._replay_one(queue.popleft())
+        self._is_replaying = False
+        if not queue and not self._is_closing:
+            self._queue = None
+            self.release_reading(self)
+        if self.stream is not None:
+            self.stream.on_read_end()
+
+    def _replay_one(self, event: _Event) -> None:
+        stream = self.stream
+        if isinstance(event, RequestHead):
+            self._begin(event)
+        elif isinstance(event, CodecError):
+            self._queue = None
+            self._on_codec_error(event)
+        elif stream is None:
+            pass  # it was answered before its body was complete
+        elif isinstance(event, bytes):
+            (stream.on_raw_data if stream.upgrade else stream.on_request_body)(event)
+        else:
+            stream.on_request_end(event[0])
+
+    # for the stream
+
+    def hold_reading(self, owner: object) -> None:
+        """Do not read from the client until `owner` releases it."""
+        if not self._holds:
+            self._transport.pause_reading()
+        self._holds.add(owner)
+
+    def release_reading(self, owner: object) -> None:
+        if owner in self._holds:
+            self._holds.discard(owner)
+            if not self._holds:
+                self._transport.resume_reading()
+
+    def begin_tunnel(self) -> None:
+        self._is_tunnel = True
+
+    def on_stream_end(self, stream: Stream) -> None:
+        """The response is written, as far as it will be."""
+        if self.stream is not stream:
+            return
+        self.stream = None
+        self.release_reading(stream)
+        if not stream.keep_alive:
+            self._close(is_unread=not stream.is_request_complete)
+        elif not stream.is_request_complete:
+            self._close(is_unread=True)
+        else:
+            if self.manager.idle_timeouts is not None:
+                self.manager.idle_timeouts.start(self)
+            if self._queue is not None:
+                self._replay()
+
+    # closing
+
+    def drain(self) -> None:
+        """This request is the last one; without one, close."""
+        self.is_last_request = True
+        if self.stream is None and not self._parser.is_in_head:
+            self._close(is_unread=False)
+
+    def abort(self) -> None:
+        """At once, whatever is written or not."""
+        self._is_closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def on_idle_timeout(self) -> None:
+        if self.stream is None:
+            self._close(is_unread=False)
+
+    def on_head_timeout(self) -> None:
+        self._is_head_timed = False
+        if self.stream is None and not self._is_closing:
+            self.stream = stream = Stream(self, RequestHead(b"", b"", HTTP_11, HeaderMap(), keep_alive=False))
+            stream.is_request_complete = False
+            stream.send_local_reply(REQUEST_HEADER_TIMEOUT)
+
+    def _close(self, is_unread: bool) -> None:
+        """`is_unread`: the client may still be sending. To close at once would reset the connection, and the client
+        could lose the response that it has not read yet; so our side ends first, and what comes is thrown away."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        delayed = self.manager.delayed_closes
+        if is_unread and delayed is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+            delayed.start(self)
+        else:
+            self._transport.close()
+
+    def _stop_timers(self) -> None:
+        manager = self.manager
+        for timeouts in (
+            manager.idle_timeouts,
+            manager.head_timeouts,
+            manager.duration_timeouts,
+            manager.delayed_closes,
+        ):
+            if timeouts is not None:
+                timeouts.stop(self)
+
+    def _on_bug(self) -> None:
+        if self.stream is not None:
+            self.stream.on_bug()
+        else:
+            self.manager.on_bug(repr(self))
+        self._is_closing = True
+        self._transport.close()
+
+
+def _codec_reply(error: CodecError) -> LocalReply:
+    if error in _REFUSED_HEADS:
+        return LocalReply(error.status, b"", error.details)
+    return LocalReply(error.status, reason_phrase(error.status), error.details, "DPE")

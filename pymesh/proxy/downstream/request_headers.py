@@ -1,0 +1,135 @@
+"""What happens to a request's fields before its route is looked up: hop-by-hop fields go, what only a trusted hop may
+say goes at the edge, what every hop says comes. Envoy: ConnectionManagerUtility::mutateRequestHeaders.
+
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers
+"""
+
+import ipaddress
+
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.message import RequestHead
+from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
+from pymesh.proxy.downstream.request_id import new_request_id
+
+CONNECTION = b"connection"
+XFF = b"x-forwarded-for"
+XFP = b"x-forwarded-proto"
+REQUEST_ID = b"x-request-id"
+EXTERNAL_ADDRESS = b"x-envoy-external-address"
+
+# RFC 9110 7.6.1. Transfer-Encoding comes back with the framing of the next hop.
+_HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"transfer-encoding", b"http2-settings")
+
+# What an Envoy believes only of an internal request, and then obeys; no request is internal for us, because no
+# configuration of ours names internal addresses (internal_address_config).
+_INTERNAL_ONLY = (
+    b"x-envoy-internal",
+    b"x-envoy-retriable-status-codes",
+    b"x-envoy-retriable-header-names",
+    b"x-envoy-retry-on",
+    b"x-envoy-retry-grpc-on",
+    b"x-envoy-max-retries",
+    b"x-envoy-upstream-alt-stat-name",
+    b"x-envoy-upstream-rq-timeout-ms",
+    b"x-envoy-upstream-rq-per-try-timeout-ms",
+    b"x-envoy-upstream-rq-timeout-alt-response",
+    b"x-envoy-expected-rq-timeout-ms",
+    b"x-envoy-force-trace",
+    b"x-envoy-ip-tags",
+    b"x-envoy-original-url",
+    b"x-envoy-hedge-on-per-try-timeout",
+)
+_EDGE_ONLY = (
+    b"x-envoy-decorator-operation",
+    b"x-envoy-downstream-service-cluster",
+    b"x-envoy-downstream-service-node",
+)
+# One look tells whether anything of all that is there at all.
+_SPECIAL = frozenset((CONNECTION, b"te", b"upgrade", b"expect", *_HOP_BY_HOP, *_INTERNAL_ONLY, *_EDGE_ONLY))
+_NOTHING_SPECIAL = _SPECIAL.isdisjoint
+
+
+class RequestHeaderPolicy:
+    """Compiled from the configuration."""
+
+    __slots__ = ("_appends_xff", "_generates_id", "_hops", "_is_edge", "_keeps_id", "_removed", "is_edge")
+
+    def __init__(self, config: HttpConnectionManagerConfig) -> None:
+        self.is_edge = config.use_remote_address
+        self._hops = config.xff_num_trusted_hops
+        self._appends_xff = config.use_remote_address and not config.skip_xff_append
+        self._generates_id = config.generate_request_id
+        self._keeps_id = not self.is_edge or config.preserve_external_request_id
+        self._removed = (*_HOP_BY_HOP, *_INTERNAL_ONLY, *(_EDGE_ONLY if self.is_edge else ()))
+
+    def apply(self, head: RequestHead, remote_ip: bytes, scheme: bytes) -> None:
+        """`scheme` is https on a TLS connection, else http."""
+        headers = head.headers
+        if not _NOTHING_SPECIAL(headers):
+            self._remove(head, headers)
+        if self.is_edge:
+            self._set_edge(headers, remote_ip, scheme)
+        elif XFP not in headers:
+            headers[XFP] = scheme
+        if self._generates_id and not (self._keeps_id and REQUEST_ID in headers):
+            headers.set(REQUEST_ID, new_request_id())
+
+    def client_address(self, headers: HeaderMap) -> str | None:
+        """`ip:0` of the client, where trusted hops vouch for it in x-forwarded-for; ask before `apply`."""
+        hops = self._hops - 1 if self.is_edge else self._hops
+        value = headers.get_joined(XFF)
+        if value is None or hops < 0:
+            return None
+        addresses = value.split(b",")
+        if len(addresses) <= hops:
+            return None
+        return _ip_text(addresses[-1 - hops].strip())
+
+    def _set_edge(self, headers: HeaderMap, remote_ip: bytes, scheme: bytes) -> None:
+        trusted = self.client_address(headers) if self._hops else None
+        if self._appends_xff:
+            headers.append(XFF, remote_ip)
+        if self._hops == 0 or XFP not in headers:
+            headers.set(XFP, scheme)
+        headers.set(EXTERNAL_ADDRESS, trusted.rpartition(":")[0].strip("[]").encode() if trusted else remote_ip)
+
+    def _remove(self, head: RequestHead, headers: HeaderMap) -> None:
+        nominated = headers.get_joined(CONNECTION)
+        if nominated is not None:
+            remove_connection_options(headers, nominated)
+        for name in self._removed:
+            if name in headers:
+                headers.remove(name)
+        if b"te" in headers:
+            _keep_trailers_only(headers)
+        if b"expect" in headers:
+            headers.remove(b"expect")
+        if head.upgrade and head.upgrade != b"connect":
+            headers.set(CONNECTION, b"Upgrade")
+        elif b"upgrade" in headers:
+            headers.remove(b"upgrade")
+
+
+def remove_connection_options(headers: HeaderMap, nominated: bytes) -> None:
+    """RFC 9110 7.6.1: Connection goes, and the fields that it names. Not `host`, nor what frames the message."""
+    headers.remove(CONNECTION)
+    for option in nominated.lower().split(b","):
+        name = option.strip()
+        if name not in (b"close", b"keep-alive", b"upgrade", b"te", b"host", b"content-length"):
+            headers.remove(name)
+
+
+def _keep_trailers_only(headers: HeaderMap) -> None:
+    value = headers.get_joined(b"te") or b""
+    if b"trailers" in [option.strip().lower() for option in value.split(b",")]:
+        headers.set(b"te", b"trailers")
+    else:
+        headers.remove(b"te")
+
+
+def _ip_text(text: bytes) -> str | None:
+    try:
+        address = ipaddress.ip_address(text.decode("ascii", "replace"))
+    except ValueError:
+        return None
+    return f"[{address}]:0" if address.version == 6 else f"{address}:0"

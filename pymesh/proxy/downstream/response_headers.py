@@ -1,0 +1,51 @@
+"""What happens to a response's fields on their way to the client: hop-by-hop fields go, Date and Server come."""
+
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.downstream.hcm_config import OVERWRITE, PASS_THROUGH, HttpConnectionManagerConfig
+from pymesh.proxy.downstream.http_date import DateCache
+from pymesh.proxy.downstream.request_headers import CONNECTION, REQUEST_ID, remove_connection_options
+
+SERVER = b"server"
+DATE = b"date"
+
+_HOP_BY_HOP = frozenset((CONNECTION, b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
+_NOTHING_HOP_BY_HOP = _HOP_BY_HOP.isdisjoint
+
+
+class ResponseHeaderPolicy:
+    """Compiled from the configuration."""
+
+    __slots__ = ("_dates", "_is_overwriting", "_server", "_sets_request_id", "_sets_server")
+
+    def __init__(self, config: HttpConnectionManagerConfig, dates: DateCache) -> None:
+        self._server = config.server_name.encode()
+        self._is_overwriting = config.server_header_transformation == OVERWRITE
+        self._sets_server = config.server_header_transformation != PASS_THROUGH
+        self._sets_request_id = config.always_set_request_id_in_response
+        self._dates = dates
+
+    def apply(self, headers: HeaderMap, request_headers: HeaderMap, now: float, is_upgrade: bool) -> None:
+        """Framing and Connection are added later. `now` in seconds since the epoch."""
+        if not _NOTHING_HOP_BY_HOP(headers):
+            _remove_hop_by_hop(headers, is_upgrade)
+        if self._sets_request_id and REQUEST_ID in request_headers:
+            headers.set(REQUEST_ID, request_headers[REQUEST_ID])
+        if DATE not in headers:
+            headers[DATE] = self._dates.at(now)
+        if self._is_overwriting:
+            headers.set(SERVER, self._server)
+        elif self._sets_server and SERVER not in headers:
+            headers[SERVER] = self._server
+
+
+def _remove_hop_by_hop(headers: HeaderMap, is_upgrade: bool) -> None:
+    nominated = headers.get_joined(CONNECTION)
+    if nominated is not None:
+        remove_connection_options(headers, nominated)
+    for name in (b"keep-alive", b"proxy-connection", b"transfer-encoding"):
+        if name in headers:
+            headers.remove(name)
+    if is_upgrade:
+        headers.set(CONNECTION, b"Upgrade")
+    elif b"upgrade" in headers:
+        headers.remove(b"upgrade")

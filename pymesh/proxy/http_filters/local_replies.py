@@ -1,0 +1,42 @@
+"""The answers that the router gives itself, word for word as Envoy's."""
+
+from pymesh.proxy.http_filters.filter import LocalReply
+from pymesh.proxy.upstream.failure import UpstreamFailure
+
+ROUTE_NOT_FOUND = LocalReply(404, b"", "route_not_found", "NR")
+NO_HEALTHY_UPSTREAM = LocalReply(503, b"no healthy upstream", "no_healthy_upstream", "UH")
+RESPONSE_TIMEOUT = LocalReply(504, b"upstream request timeout", "response_timeout", "UT")
+PER_TRY_TIMEOUT = LocalReply(504, b"upstream request timeout", "upstream_per_try_timeout", "UT")
+UPGRADE_FAILED = LocalReply(403, b"", "upgrade_failed")
+INTERNAL_ERROR = LocalReply(500, b"Internal Server Error", "internal_error")
+STREAM_IDLE_TIMEOUT_REQUEST = LocalReply(408, b"stream timeout", "stream_idle_timeout", "SI")
+STREAM_IDLE_TIMEOUT_RESPONSE = LocalReply(504, b"stream timeout", "stream_idle_timeout", "SI")
+
+REQUEST_TIMEOUT = LocalReply(408, b"request timeout", "request_overall_timeout")
+REQUEST_HEADER_TIMEOUT = LocalReply(408, b"", "request_header_timeout")
+PATH_REJECTED = LocalReply(400, b"", "path_normalization_failed")
+ABSOLUTE_PATH_REJECTED = LocalReply(404, b"", "absolute_path_rejected")
+
+_OVERLOADED = ((b"x-envoy-overloaded", b"true"),)
+
+
+def cluster_not_found(status: int) -> LocalReply:
+    return LocalReply(status, b"", "cluster_not_found", "NC")
+
+
+def upstream_failed(failure: UpstreamFailure, was_retried: bool) -> LocalReply:
+    """Before any response head has gone downstream."""
+    if failure.status == 504:
+        return PER_TRY_TIMEOUT
+    if failure.status == 500:
+        return INTERNAL_ERROR
+    reason = failure.reason.encode()
+    what = b"retried and the latest reset reason: " if was_retried else b"reset reason: "
+    body = b"upstream connect error or disconnect/reset before headers. %b%b" % (what, reason)
+    detail = failure.reason.replace(" ", "_")
+    if failure.transport_failure:
+        detail = f"{detail}|{failure.transport_failure.replace(' ', '_')}"
+    headers = _OVERLOADED if failure.flag == "UO" else ()
+    return LocalReply(
+        failure.status, body, f"upstream_reset_before_response_started{{{detail}}}", failure.flag, headers
+    )

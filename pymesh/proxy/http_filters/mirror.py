@@ -1,0 +1,185 @@
+"""Copies of a request to other clusters, whose answers nobody reads (Envoy: request mirror policies, shadowing)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.message import ResponseHead
+from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
+from pymesh.proxy.http_filters.discarded_response import discard_response
+from pymesh.proxy.http_filters.filter import FilterContext
+from pymesh.proxy.routing.domain_table import strip_port
+from pymesh.proxy.routing.route import Mirror
+from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.connection_pool import ConnectionPool
+from pymesh.proxy.upstream.endpoint import Endpoint
+from pymesh.proxy.upstream.failure import UpstreamFailure
+from pymesh.proxy.upstream.http_connection import HttpConnection
+from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
+
+# A mirror that falls further behind than this is given up: it must never slow the request that it copies.
+MAX_PENDING_BYTES = 1 << 20
+
+
+class MirrorRequest:
+    """Fire and forget. An Exchange of its connection and a Waiter of the pool."""
+
+    __slots__ = (
+        "_cluster",
+        "_connection",
+        "_endpoint",
+        "_head",
+        "_is_chunked",
+        "_is_complete",
+        "_is_waiting",
+        "_method",
+        "_pending",
+        "_pending_size",
+        "_pool",
+    )
+
+    def __init__(self, stream: Any, cluster: Cluster, endpoint: Endpoint, head: bytes) -> None:
+        self._cluster = cluster
+        self._endpoint: Endpoint | None = endpoint
+        self._method: bytes = stream.method
+        self._head = head
+        self._is_chunked: bool = stream.is_request_chunked
+        self._is_complete: bool = stream.is_request_complete
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._pool: Any = None
+        self._is_waiting = False
+        self._connection: HttpConnection | None = None
+
+    @staticmethod
+    def start_all(mirrors: Iterable[Mirror], stream: Any, context: FilterContext) -> "list[MirrorRequest] | None":
+        started = [_start(mirror, stream, context) for mirror in mirrors if mirror.is_chosen(context.random())]
+        return [mirror for mirror in started if mirror is not None] or None
+
+    def acquire(self, pool: ConnectionPool) -> None:
+        """Holds one of the cluster's requests, which is given back when the copy is done."""
+        self._pool = pool
+        got = pool.acquire(self)
+        if isinstance(got, HttpConnection):
+            self.on_connection(got)
+        elif got is None:
+            self._is_waiting = True
+        else:
+            self.on_upstream_failure(got)
+
+    # the request
+
+    def on_request_body(self, data: bytes) -> None:
+        if self._endpoint is None:
+            return
+        piece = write_chunk(data) if self._is_chunked else data
+        self._pending.append(piece)
+        self._pending_size += len(piece)
+        if self._pending_size > MAX_PENDING_BYTES:
+            self.close()
+        else:
+            self._flush()
+
+    def on_request_end(self) -> None:
+        self._is_complete = True
+        if self._is_chunked:
+            self._pending.append(write_last_chunk(None))
+        self._flush()
+
+    def close(self) -> None:
+        connection = self._connection
+        self._end()
+        if connection is not None and connection.exchange is self:
+            connection.abandon()
+
+    def _flush(self) -> None:
+        connection = self._connection
+        if connection is None or connection.is_closed or connection.exchange is not self:
+            return
+        connection.out += self._pending
+        connection.flush()
+        self._pending = []
+        self._pending_size = connection.transport.get_write_buffer_size()
+        connection.request_sent = self._is_complete
+
+    def _end(self) -> None:
+        endpoint = self._endpoint
+        if endpoint is None:
+            return
+        self._endpoint = None
+        self._connection = None
+        self._pending = []
+        endpoint.active_requests -= 1
+        self._cluster.circuit_breakers.requests.release()
+        if self._is_waiting:
+            self._is_waiting = False
+            self._pool.cancel(self)
+
+    # the connection's callbacks
+
+    def on_connection(self, connection: HttpConnection) -> None:
+        self._is_waiting = False
+        self._connection = connection
+        connection.start(self, self._head, self._method, False, False)
+        self._flush()
+
+    def on_upstream_failure(self, failure: UpstreamFailure) -> None:
+        self._end()
+
+    def on_interim_head(self, head: ResponseHead) -> None:
+        pass
+
+    def on_response_head(self, head: ResponseHead) -> None:
+        connection = self._connection
+        if connection is not None:
+            discard_response(connection, head)
+        self._end()
+
+    def on_response_body(self, data: bytes) -> None:
+        pass
+
+    def on_response_end(self, trailers: HeaderMap | None) -> None:
+        self._end()
+
+    def on_raw_data(self, data: bytes) -> None:
+        self.close()
+
+    def on_read_end(self) -> None:
+        pass
+
+    def on_upstream_paused(self) -> None:
+        pass
+
+    def on_upstream_resumed(self) -> None:
+        pass
+
+
+def _start(mirror: Mirror, stream: Any, context: FilterContext) -> MirrorRequest | None:
+    """None where the cluster cannot take it: a mirror fails silently, as in Envoy."""
+    cluster: Cluster | None = context.clusters.get(mirror.cluster)
+    if cluster is None or stream.upgrade:
+        return None
+    endpoint = cluster.choose_endpoint(LoadBalancerContext(authority=stream.headers[b"host"]))
+    if endpoint is None or not cluster.circuit_breakers.requests.try_acquire():
+        return None
+    endpoint.active_requests += 1
+    pool: Any = endpoint.pool
+    if pool is None:
+        pool = endpoint.pool = ConnectionPool(cluster, endpoint, context.timers, context.tasks)
+    request = MirrorRequest(stream, cluster, endpoint, _head(mirror, stream, endpoint, context))
+    request.acquire(pool)
+    return request
+
+
+def _head(mirror: Mirror, stream: Any, endpoint: Endpoint, context: FilterContext) -> bytes:
+    headers: HeaderMap = stream.headers.copy()
+    if mirror.append_shadow_suffix:
+        headers.set(b"host", _shadow(headers[b"host"]))
+    if endpoint.is_mtls:
+        headers.set(b"x-envoy-peer-metadata", context.peer_metadata)
+    return write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), headers)
+
+
+def _shadow(host: bytes) -> bytes:
+    name = strip_port(host)
+    return name + b"-shadow" + host[len(name) :]

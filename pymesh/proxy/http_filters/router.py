@@ -1,0 +1,104 @@
+"""The router, the last filter of every chain: does what the stream's route says.
+
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pymesh.protojson import Reader
+from pymesh.proxy.http_filters.connect_tunnel import ConnectTunnel
+from pymesh.proxy.http_filters.filter import STOP, FilterContext, FilterStatus, HttpFilterFactory, LocalReply
+from pymesh.proxy.http_filters.local_replies import ROUTE_NOT_FOUND, cluster_not_found
+from pymesh.proxy.http_filters.upstream_request import UpstreamRequest
+from pymesh.proxy.routing.redirect import RedirectAction
+from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, RouteMatch, WeightedCluster
+from pymesh.proxy.upstream.cluster import Cluster
+
+EXPECTED_TIMEOUT = b"x-envoy-expected-rq-timeout-ms"
+ORIGINAL_PATH = b"x-envoy-original-path"
+
+# For these, "no Content-Length" already says "no body"; for others it would be a guess (RFC 9110 8.6).
+_WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
+
+
+@dataclass(frozen=True, slots=True)
+class RouterConfig:
+    """`suppress_envoy_headers`: no x-envoy-* header is added to requests and responses."""
+
+    suppress_envoy_headers: bool = False
+
+
+class Router:
+    def __init__(self, config: RouterConfig, context: FilterContext) -> None:
+        self._adds_envoy_headers = not config.suppress_envoy_headers
+        self._context = context
+        self._get_cluster = context.clusters.get
+
+    def on_request(self, stream: Any) -> FilterStatus | LocalReply:
+        match: RouteMatch | None = stream.match
+        if match is None:
+            return ROUTE_NOT_FOUND
+        action = match.route.action
+        if type(action) is not ClusterAction:
+            return _answer(action, stream)
+        weighted: WeightedCluster = stream.choose_cluster()
+        cluster: Cluster | None = self._get_cluster(weighted.name)
+        info = stream.info
+        info.upstream_cluster = weighted.name
+        if cluster is None:
+            return cluster_not_found(action.cluster_not_found_code)
+        info.service = cluster.service
+        self._finalize_head(stream, match, action, weighted)
+        upstream: UpstreamRequest | ConnectTunnel
+        if action.is_connect and stream.method == b"CONNECT":
+            upstream = ConnectTunnel(stream, cluster, self._context)
+        else:
+            upstream = UpstreamRequest(stream, cluster, action, self._context)
+        stream.upstream = upstream
+        upstream.start()
+        return STOP
+
+    def _finalize_head(self, stream: Any, match: RouteMatch, action: ClusterAction, weighted: WeightedCluster) -> None:
+        """Envoy: RouteEntryImplBase::finalizeRequestHeaders, in its order."""
+        headers = stream.headers
+        if action.timeout and self._adds_envoy_headers:
+            headers[EXPECTED_TIMEOUT] = b"%d" % (action.timeout * 1000)
+        if weighted.request_headers:
+            weighted.request_headers.apply(headers, stream.info)
+        if match.route.request_headers:
+            match.route.request_headers.apply(headers, stream.info)
+        host = weighted.host_rewrite or action.host_rewrite
+        if host:
+            headers.set(b"host", host)
+        if action.path_rewrite is not None:
+            path = action.rewrite_path(stream.path)
+            if path != stream.path:
+                headers.set(ORIGINAL_PATH, stream.path)
+                stream.path = path
+        if stream.is_request_chunked:
+            headers.set(b"transfer-encoding", b"chunked")
+        elif stream.method not in _WITHOUT_BODY and b"content-length" not in headers:
+            headers[b"content-length"] = b"0"
+
+
+def _answer(action: RedirectAction | DirectResponseAction | ClusterAction, stream: Any) -> LocalReply:
+    if isinstance(action, RedirectAction):
+        location = (b"location", action.location(stream))
+        return LocalReply(action.code, b"", "direct_response", headers=(location,))
+    assert isinstance(action, DirectResponseAction)
+    return LocalReply(action.status, action.body, "direct_response")
+
+
+def decode_router(reader: Reader) -> RouterConfig:
+    reader.ignore("@type", "start_child_span", "dynamic_stats", "suppress_grpc_request_failure_code_stats")
+    return RouterConfig(reader.boolean("suppress_envoy_headers"))
+
+
+FACTORY = HttpFilterFactory(
+    type_url="type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+    name="envoy.filters.http.router",
+    decode=decode_router,
+    decode_route=None,
+    build=Router,
+)
