@@ -29,7 +29,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("http[].match[].statPrefix"),
         Unsupported("http[].retries.retryRemoteLocalities"),
         Unsupported("http[].fault.delay.exponentialDelay"),
-        Unsupported("http[].fault.abort.grpcStatus"),
         Unsupported("http[].fault.abort.http2Error"),
         Unsupported("tcp[].match[].destinationSubnets"),
         Unsupported("tcp[].match[].sourceSubnet"),
@@ -38,20 +37,14 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("workloadSelector"),
         *_policies(
             Unsupported("loadBalancer.simple", ("PASSTHROUGH",)),
-            Unsupported("loadBalancer.consistentHash.httpCookie.attributes"),
             Unsupported("loadBalancer.localityLbSetting"),
             Unsupported("loadBalancer.zoneAwareLbSetting"),
             Unsupported("loadBalancer.warmup"),
             Unsupported("loadBalancer.warmupDurationSecs"),
-            Unsupported("connectionPool.tcp.tcpKeepalive"),
-            Unsupported("connectionPool.tcp.maxConnectionDuration"),
             Unsupported("connectionPool.http.h2UpgradePolicy", ("UPGRADE",)),
             Unsupported("connectionPool.http.useClientProtocol", (True,)),
             Unsupported("connectionPool.http.maxConcurrentStreams"),
             Unsupported("connectionPool.http.http2KeepAlive"),
-            Unsupported("outlierDetection.consecutiveErrors"),
-            Unsupported("outlierDetection.splitExternalLocalOriginErrors", (True,)),
-            Unsupported("outlierDetection.consecutiveLocalOriginFailures"),
             Unsupported("outlierDetection.outlierDetectionHttpErrorCodes"),
             Unsupported("tls.credentialName"),
             Unsupported("tls.caCrl"),
@@ -90,7 +83,13 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("publishNotReadyAddresses", (True,)),
         Unsupported("ports[].protocol", ("UDP", "SCTP")),
     ),
-    "Secret": (),
+    "Secret": (Unsupported("immutable", (True,)),),
+    "MeshConfig": (
+        Unsupported("accessLogFile"),
+        Unsupported("accessLogFormat"),
+        Unsupported("accessLogEncoding"),
+        Unsupported("defaultConfig"),
+    ),
 }
 
 

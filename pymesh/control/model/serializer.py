@@ -13,6 +13,7 @@ from pymesh.control.model.resource import Metadata, Resource, Written
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.secret import Secret
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.http_route import check_retries
 from pymesh.control.model.validation.resource import validate
 from pymesh.errors import PymeshError, ValidationError, Violation
 from pymesh.names import DEFAULT_NAMESPACE
@@ -110,8 +111,10 @@ def decode_mesh_config(fields: Any) -> MeshConfig:
     """Raises ValidationError; a field of Istio's MeshConfig that pymesh does not know is refused."""
     at = Scope()
     mesh = decode_message(MeshConfig, fields, at)
+    check_implemented("MeshConfig", fields, at)
     syntax.check_duration(mesh.connect_timeout, at["connectTimeout"])
-    syntax.check_range(mesh.default_config.tracing.sampling, 0, 100, at["defaultConfig"]["tracing"]["sampling"])
+    if mesh.default_http_retry_policy is not None:
+        check_retries(mesh.default_http_retry_policy, at["defaultHttpRetryPolicy"])
     syntax.check_dns_label(mesh.root_namespace, at["rootNamespace"])
     syntax.check_exact_host(mesh.trust_domain, at["trustDomain"])
     if at.violations:

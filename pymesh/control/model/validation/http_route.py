@@ -41,6 +41,25 @@ RETRY_ON = frozenset(
         "unavailable",
     )
 )
+GRPC_STATUSES = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
 REDIRECT_CODES = (301, 302, 303, 307, 308)
 _LARGEST_BODY = 1024 * 1024
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -58,7 +77,8 @@ def check_http_route(route: HTTPRoute, at: Scope) -> None:
     _check_direct_response(route.direct_response, at["directResponse"])
     _check_rewrite(route.rewrite, at["rewrite"])
     _check_single_authority(route, at["headers"]["request"])
-    _check_retries(route.retries, at["retries"])
+    if route.retries is not None:
+        check_retries(route.retries, at["retries"])
     _check_fault(route.fault, at["fault"])
     syntax.check_duration(route.timeout, at["timeout"], allow_zero=True)
 
@@ -148,9 +168,7 @@ def _check_rewrite(rewrite: HTTPRewrite | None, at: Scope) -> None:
         syntax.check_regex(regex.match, at["uriRegexRewrite"]["match"])
 
 
-def _check_retries(retries: HTTPRetry | None, at: Scope) -> None:
-    if retries is None:
-        return
+def check_retries(retries: HTTPRetry, at: Scope) -> None:
     syntax.check_not_negative(retries.attempts, at["attempts"])
     has_more = retries.per_try_timeout or retries.retry_on or retries.backoff
     at["attempts"].require(retries.attempts or not has_more, "0 turns retries off; nothing else may be set")
@@ -185,6 +203,9 @@ def _check_abort(abort: Abort, at: Scope) -> None:
     at.require(chosen == 1, "must have exactly one of httpStatus and grpcStatus")
     if abort.http_status is not None:
         syntax.check_range(abort.http_status, 200, 599, at["httpStatus"])
+    if abort.grpc_status is not None:
+        is_known = abort.grpc_status.upper() in GRPC_STATUSES
+        at["grpcStatus"].require(is_known, f"must be one of {', '.join(GRPC_STATUSES)}, not {abort.grpc_status!r}")
 
 
 def _check_headers(headers: Headers | None, at: Scope) -> None:

@@ -178,7 +178,7 @@ def test_what_istio_refuses_is_refused_with_the_path(spec: str, violations: list
     [
         (http("corsPolicy: {allowOrigins: [{exact: a}]}, " + _ROUTE), "http[0].corsPolicy"),
         (http("delegate: {name: b}, " + _ROUTE), "http[0].delegate"),
-        (http("fault: {abort: {grpcStatus: UNAVAILABLE}}, " + _ROUTE), "http[0].fault.abort.grpcStatus"),
+        (http("fault: {abort: {http2Error: NO_ERROR}}, " + _ROUTE), "http[0].fault.abort.http2Error"),
         ("{hosts: [a], tls: [{match: [{sniHosts: [a]}], route: [{destination: {host: a}}]}]}", "tls"),
     ],
 )
