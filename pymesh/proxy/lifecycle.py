@@ -1,10 +1,13 @@
 """How a proxy's process begins and ends: the event loop, the signals, the order of the last things."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
 
 SIGNALED = 128  # a shell's exit code of a process that a signal ended is this plus the signal's number
 
@@ -31,7 +34,17 @@ def run_event_loop(main: Coroutine[Any, Any, int]) -> int:
     import uvloop  # 12 MB; only what runs a loop pays for it
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(_on_loop_error)
         return runner.run(main)
+
+
+def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """uvloop's TLS answers what it read just before a cancelled request closed its transport, and calls that fatal."""
+    error = context.get("exception")
+    if isinstance(error, RuntimeError) and "the handler is closed" in str(error):
+        log.debug("%s: %s", context.get("message"), error)
+    else:
+        loop.default_exception_handler(context)
 
 
 class ShutdownSignals:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from pymesh.errors import PymeshError
 from pymesh.names import CANONICAL_NAME_LABEL, CANONICAL_REVISION_LABEL, OWN_CERTIFICATE
@@ -161,13 +161,18 @@ class ProxyServer:
         await self.configured.wait()
         await self.identity.ready.wait()
 
-    async def drain(self) -> None:
-        """Close connections as they become idle; returns when all are gone, or after the drain time."""
+    async def drain(self, unawaited: Collection[Address] = ()) -> None:
+        """Close connections as they become idle; returns when all are gone, or after the drain time.
+
+        Nobody waits for the connections of the listeners at `unawaited`.
+        """
         self.is_draining = True
         self.listeners.drain()
+        awaited = [name for name, address in self.listeners.addresses().items() if address not in unawaited]
         try:
             async with asyncio.timeout(self._options.drain_time):
-                await self.listeners.wait_drained()
+                for listener in filter(None, map(self.listeners.get, awaited)):
+                    await listener.chains.wait_drained()
         except TimeoutError:
             log.warning("connections were still open after %g s", self._options.drain_time)
         self.listeners.stop_accepting()

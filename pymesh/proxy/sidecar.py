@@ -21,7 +21,7 @@ from pymesh.proxy.registration import Lease
 from pymesh.proxy.server import ProxyServer
 from pymesh.proxy.sidecar_ports import APP_HOST, SidecarPorts
 from pymesh.proxy.sockets import advertised_host
-from pymesh.xds import SIDECAR, Node, NodeMetadata, Registration
+from pymesh.xds import SIDECAR, Address, Node, NodeMetadata, Registration
 
 
 class Sidecar:
@@ -83,8 +83,9 @@ class Sidecar:
         await self.lease.leave()
 
     async def drain(self) -> None:
+        """The connections that the application holds to its TCP upstreams are its own to close."""
         await self.leave()
-        await self.server.drain()
+        await self.server.drain({Address(APP_HOST, upstream.local_port) for upstream in self.ports.upstreams})
 
     async def aclose(self) -> None:
         await self.server.aclose()
