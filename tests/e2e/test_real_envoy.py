@@ -15,7 +15,12 @@ import pytest
 NODE = {
     "id": "sidecar~127.0.0.1~envoy-1.default~cluster.local",
     "cluster": "envoy",
-    "metadata": {"NAME": "envoy-1", "NAMESPACE": "default", "OUTBOUND": {"host": "127.0.0.1", "port": 0}},
+    "metadata": {
+        "NAME": "envoy-1",
+        "NAMESPACE": "default",
+        "OUTBOUND": {"host": "127.0.0.1", "port": 0},
+        "PORT_MAP": {"80": 8080},
+    },
 }
 
 ECHO = """
