@@ -7,7 +7,7 @@ from pymesh.control.snapshot.host_index import intersect
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.gateway_servers import Family, GatewayServer, PortServers
-from pymesh.control.translate.http_routes import Route, build_http_routes
+from pymesh.control.translate.http_routes import MAX_DIRECT_RESPONSE_BYTES, Route, build_http_routes
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import is_catch_all
 from pymesh.xds import ROUTE, Resource
@@ -36,6 +36,7 @@ def _route_configuration(view: ProxyView, servers: list[GatewayServer]) -> Resou
         "name": servers[0].route_name,
         "virtual_hosts": hosts.build(),
         "ignore_port_in_host_matching": True,
+        "max_direct_response_body_size_bytes": MAX_DIRECT_RESPONSE_BYTES,
     }
 
 

@@ -17,6 +17,9 @@ from pymesh.names import ISTIO_METADATA, parse_cluster
 
 Route = dict[str, Any]
 
+# Istio's limit, far above Envoy's 4 KiB, of the body of a direct response.
+MAX_DIRECT_RESPONSE_BYTES = 1 << 20
+
 
 def build_http_routes(context: RouteContext) -> list[Route]:
     """Shared by all virtual hosts of the rule at this port, so nobody may change them."""

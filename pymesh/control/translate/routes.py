@@ -7,7 +7,7 @@ from pymesh.control.snapshot.mesh_service import MeshPort, MeshService
 from pymesh.control.snapshot.protocol import Protocol
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.domains import bare_domains, host_names, portless_port, service_names, with_port
-from pymesh.control.translate.http_routes import build_http_routes
+from pymesh.control.translate.http_routes import MAX_DIRECT_RESPONSE_BYTES, build_http_routes
 from pymesh.control.translate.retry import INBOUND_RETRY_POLICY
 from pymesh.control.translate.route_action import NO_TIMEOUT, build_default_action
 from pymesh.control.translate.route_context import RouteContext
@@ -27,7 +27,12 @@ _UNKNOWN_HOST_PORT = 80  # where, and only where, a VirtualService may route a h
 def build_http_proxy_routes(view: ProxyView) -> Resource:
     """Depends on the view's scope only."""
     hosts = _unique([*_service_hosts(view), *_unknown_hosts(view), _catch_all(view)])
-    return {"@type": ROUTE, "name": HTTP_PROXY, "virtual_hosts": hosts}
+    return {
+        "@type": ROUTE,
+        "name": HTTP_PROXY,
+        "virtual_hosts": hosts,
+        "max_direct_response_body_size_bytes": MAX_DIRECT_RESPONSE_BYTES,
+    }
 
 
 def build_inbound_routes(app_port: int, port: int) -> dict[str, Any]:

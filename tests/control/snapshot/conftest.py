@@ -1,0 +1,31 @@
+"""A snapshot, or a proxy's view of it, from YAML."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pymesh import xds
+from pymesh.control.model.serializer import decode_mesh_config, decode_yaml
+from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
+from pymesh.control.snapshot.proxy_view import ProxyView
+
+MTLS = {"security.istio.io/tlsMode": "istio"}
+
+
+@pytest.fixture
+def snapshot_of() -> Callable[..., MeshSnapshot]:
+    def make(yaml: str, **mesh: object) -> MeshSnapshot:
+        return MeshSnapshot.build(decode_yaml(yaml, "test"), decode_mesh_config(mesh), 1)
+
+    return make
+
+
+@pytest.fixture
+def view_of(snapshot_of) -> Callable[..., ProxyView]:
+    """Of a sidecar in `namespace` with `labels`."""
+
+    def make(yaml: str, namespace: str = "default", labels: dict[str, str] | None = None, **mesh: object) -> ProxyView:
+        metadata = xds.NodeMetadata(namespace=namespace, labels={**MTLS, **(labels or {})})
+        return ProxyView(snapshot_of(yaml, **mesh), xds.Node(id=f"sidecar~1.2.3.4~x.{namespace}~d", metadata=metadata))
+
+    return make
