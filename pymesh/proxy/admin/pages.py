@@ -20,7 +20,6 @@ LIVE = "LIVE"
 class Administered(Protocol):
     """What the pages show: pymesh.proxy.server.ProxyServer."""
 
-    state: str
     started_at: float  # time.monotonic()
     node: Any  # xds.Node
     runtime: Any  # proxy.xds.Runtime
@@ -30,6 +29,9 @@ class Administered(Protocol):
     telemetry: Any  # telemetry.Telemetry
     xds: Any  # proxy.xds.XdsClient
     quit: Any  # asyncio.Event
+
+    @property
+    def state(self) -> str: ...
 
     def describe_ports(self) -> dict[str, object]: ...
 

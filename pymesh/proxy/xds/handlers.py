@@ -1,9 +1,9 @@
 """Who decodes and who obeys each type of resource: the wiring between the runtime and the data plane."""
 
-from pymesh.protojson import Reader
+from functools import partial
+
 from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.http_filters.factories import per_filter_decoders
-from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
@@ -15,20 +15,15 @@ from pymesh.proxy.xds.runtime import Handler
 from pymesh.proxy.xds.sds import decode_secret
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
 
-_ROUTE_DECODERS = per_filter_decoders()
-
 
 def build_handlers(
     secrets: SecretStore, clusters: ClusterManager, routes: RouteTables, listeners: ListenerManager
 ) -> dict[str, Handler]:
+    decoders = per_filter_decoders()
     return {
         SECRET: Handler(decode_secret, secrets.apply, secrets.remove),
         CLUSTER: Handler(decode_cluster, clusters.apply_cluster, clusters.remove_cluster),
         ENDPOINT: Handler(decode_cluster_load_assignment, clusters.apply_endpoints, clusters.remove_endpoints),
-        ROUTE: Handler(_decode_routes, routes.apply, routes.remove),
-        LISTENER: Handler(lambda reader: decode_listener(reader, _decode_routes), listeners.apply, listeners.remove),
+        ROUTE: Handler(partial(decode_route_configuration, per_filter_decoders=decoders), routes.apply, routes.remove),
+        LISTENER: Handler(partial(decode_listener, per_filter_decoders=decoders), listeners.apply, listeners.remove),
     }
-
-
-def _decode_routes(reader: Reader) -> RouteConfiguration:
-    return decode_route_configuration(reader, _ROUTE_DECODERS)
