@@ -32,8 +32,10 @@ class _Peer(NamedTuple):
 
     def labels(self) -> tuple[str, ...]:
         """workload, canonical service, revision, namespace, principal, app, version, cluster."""
-        name, _, service, revision, cluster = self.workload
-        return name, service, revision, self.namespace, self.principal, service, revision, cluster
+        name, _, service, version, cluster = self.workload
+        # Istio's canonical revision of a workload that has none.
+        revision = "latest" if version == UNKNOWN else version
+        return name, service, revision, self.namespace, self.principal, service, version, cluster
 
 
 def http_labels(info: StreamInfo, direction: Direction, local: LocalPeer) -> tuple[str, ...]:
@@ -94,8 +96,6 @@ def _local_peer(local: LocalPeer, is_mtls: bool) -> _Peer:
 def _remote_peer(workload: Workload | None, principal: str) -> _Peer:
     """The namespace that the certificate proves comes before the one that the peer tells."""
     workload = workload or UNKNOWN_WORKLOAD
-    if workload.revision == UNKNOWN:
-        workload = workload._replace(revision="latest")  # Istio's canonical revision of a peer that has none
     return _Peer(workload, principal or UNKNOWN, _namespace_of(principal) or workload.namespace)
 
 

@@ -79,7 +79,8 @@ def test_an_inbound_plaintext_request_comes_from_somebody_unknown(
     stats = Stats(LocalPeer(payment, payment_principal, is_gateway=False))
     labels = count(stats, make_info(is_mtls=False, service=None), INBOUND)
     assert labels["connection_security_policy"] == "none"
-    assert (labels["source_workload"], labels["source_canonical_revision"]) == ("unknown", "latest")
+    assert (labels["source_workload"], labels["source_version"]) == ("unknown", "unknown")
+    assert labels["source_canonical_revision"] == "latest"
     assert (labels["source_principal"], labels["destination_principal"]) == ("unknown", "unknown")
     assert labels["destination_service"] == "payment"
 
