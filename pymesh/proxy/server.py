@@ -101,13 +101,12 @@ class ProxyServer:
         self.identity = WorkloadIdentity(directory, str(spiffe_id), self.control.sign, self.secrets)
 
     def _build_telemetry(self) -> None:
-        metadata = self.node.metadata
         self.workload = workload_of(self.node)
         self.spans = SpanExporter(self.workload, self.node.id, self.control.export)
         self.access_log = AccessLog(self._options.access_log) if self._options.access_log else None
         self.telemetry = Telemetry(
             self.workload,
-            principal=str(SpiffeId(metadata.namespace, metadata.service_account)),
+            principal=self.identity.spiffe_id,
             is_gateway=self.node.type == ROUTER,
             access_log=self.access_log,
             spans=self.spans,
@@ -128,6 +127,7 @@ class ProxyServer:
             timers=Timers(loop),
             loop=loop,
             node_type=self.node.type,
+            principal=self.identity.spiffe_id,
         )
         self.listeners = ListenerManager(self.context, sockets)
 

@@ -58,11 +58,14 @@ def test_a_tcp_upstream_is_carried_to_the_service(mesh) -> None:
     mesh.proxy("db", mesh.tcp_app(b"db:").port, "--app-protocol", "tcp")
     port = mesh.tcp_app().port  # what the registry declares for a tcp workload is its application's port
     db_port = json.loads(mesh.run("get", "service", "db", "-o", "json").stdout)["spec"]["ports"][0]["port"]
-    web = mesh.proxy("web", port, "--upstream", f"0=db:{db_port}", "--drain-time", "0")
+    web = mesh.proxy("web", port, "--upstream", f"0=db:{db_port}")
     host, _, local_port = web.ports["upstreams"][0]["listen"].partition(":")
     with socket.create_connection((host, int(local_port)), timeout=10) as connection:
         connection.sendall(b"hello")
         assert connection.recv(100) == b"db:hello"
+        began = time.monotonic()
+        assert web.stop() == 0  # nobody waits for the application to hang up
+        assert time.monotonic() - began < 10
 
 
 def test_a_pushed_rule_reaches_a_running_sidecar_and_loses_no_request(mesh) -> None:
@@ -116,6 +119,58 @@ def test_a_sidecar_that_stops_lets_the_request_in_flight_finish(mesh) -> None:
     assert time.monotonic() - began < 10
     caller.join()
     assert [answer.status for answer in answers] == [200]
+
+
+def test_a_second_signal_does_not_wait_for_the_request_in_flight(mesh) -> None:
+    mesh.control()
+    app = mesh.http_app("payment")
+    payment = mesh.proxy("payment", app.port)
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(web.get("http://payment/slow/8")))
+    caller.start()
+    mesh.wait_until(lambda: app.requests, "the request to be in flight")
+    payment.send_signal(signal.SIGTERM)
+    mesh.wait_until(lambda: payment.read_admin("/ready").body == b"DRAINING\n", "the drain")
+    began = time.monotonic()
+    assert payment.stop(signal.SIGINT) == 128 + signal.SIGINT
+    assert time.monotonic() - began < 2
+    caller.join()
+
+
+def test_a_rolling_restart_of_every_instance_loses_no_request(mesh) -> None:
+    mesh.control()
+    apps = [mesh.http_app("payment"), mesh.http_app("payment")]
+    sidecars = [mesh.proxy("payment", app.port) for app in apps]
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    statuses, stop = [], threading.Event()
+
+    def call() -> None:
+        while not stop.is_set():
+            statuses.append(web.get("http://payment/").status)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for app, sidecar in zip(apps, sidecars, strict=True):
+        assert sidecar.stop() == 0
+        before = len(statuses)
+        mesh.proxy("payment", app.port)
+        mesh.wait_until(lambda before=before: len(statuses) > before + 20, "requests to go on")
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert set(statuses) == {200}
+
+
+def test_a_request_is_counted_and_logged(mesh) -> None:
+    mesh.control()
+    mesh.proxy("payment", mesh.http_app("payment").port)
+    web = mesh.proxy("web", mesh.http_app("web").port, "--access-log", "-")
+    web.get("http://payment/pay")
+    web.wait_line(r'"GET /pay HTTP/1\.1" 200 .*outbound\|80\|\|payment\.default\.svc\.cluster\.local')
+    metrics = web.read_admin("/stats/prometheus").body.decode()
+    assert 'destination_service="payment.default.svc.cluster.local"' in metrics
 
 
 def test_a_sidecar_that_stops_leaves_the_registry(mesh) -> None:
