@@ -5,7 +5,7 @@ https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from math import sqrt
 
 from pymesh.proxy.upstream.endpoint import Endpoint
 
@@ -224,8 +224,9 @@ class OutlierDetector:
         rates = self._rates(endpoints, self.config.success_rate_request_volume)
         if not rates or len(rates) < self.config.success_rate_minimum_hosts:
             return []
-        values = list(rates.values())
-        threshold = fmean(values) - pstdev(values) * self.config.success_rate_stdev_factor / 1000
+        mean = sum(rates.values()) / len(rates)
+        deviation = sqrt(sum((rate - mean) ** 2 for rate in rates.values()) / len(rates))
+        threshold = mean - deviation * self.config.success_rate_stdev_factor / 1000
         return [endpoint for endpoint, rate in rates.items() if rate < threshold]
 
     def _failing_percentages(self, endpoints: list[Endpoint]) -> list[Endpoint]:

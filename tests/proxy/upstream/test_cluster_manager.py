@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import pytest
+
+from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.proxy.upstream.cluster import ClusterConfig
+from pymesh.proxy.upstream.cluster_manager import ClusterManager
+from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
+from pymesh.proxy.upstream.load_balancer import NO_CONTEXT
+from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
+
+A = EndpointConfig("10.0.0.1", 80)
+ONE = ClusterLoadAssignment("payment", (A,))
+EDS = ClusterConfig("payment")
+
+
+@pytest.fixture
+def manager(clock, resolver):
+    return ClusterManager(SecretStore(), clock=clock, resolver=resolver)
+
+
+def test_a_cluster_is_found_by_its_name(manager):
+    manager.apply_cluster(EDS)
+    assert manager.get("payment").name == "payment"
+    assert manager.get("other") is None
+    assert [cluster.name for cluster in manager] == ["payment"]
+
+
+def test_endpoints_that_come_first_wait_for_their_cluster(manager):
+    manager.apply_endpoints(ONE)
+    manager.apply_cluster(EDS)
+    assert manager.get("payment").choose_endpoint(NO_CONTEXT).host == A.host
+
+
+def test_a_changed_cluster_is_the_same_object(manager):
+    manager.apply_cluster(EDS)
+    manager.apply_endpoints(ONE)
+    cluster, endpoint = manager.get("payment"), manager.get("payment").endpoints[0]
+    manager.apply_cluster(replace(EDS, connect_timeout=1))
+    assert manager.get("payment") is cluster
+    assert cluster.endpoints == [endpoint]
+    assert cluster.connect_timeout == 1
+
+
+def test_a_cluster_of_another_type_replaces_the_old_one(manager, make_pool):
+    manager.apply_cluster(EDS)
+    manager.apply_endpoints(ONE)
+    endpoint = manager.get("payment").endpoints[0]
+    endpoint.pool = make_pool()
+    manager.apply_cluster(ClusterConfig("payment", type="STATIC", load_assignment=ONE))
+    assert endpoint.pool.is_drained
+    assert manager.get("payment").endpoints[0] is not endpoint
+
+
+def test_a_removed_cluster_is_gone_and_drained(manager, make_pool):
+    manager.apply_cluster(EDS)
+    manager.apply_endpoints(ONE)
+    endpoint = manager.get("payment").endpoints[0]
+    endpoint.pool = make_pool()
+    manager.remove_cluster("payment")
+    manager.remove_cluster("payment")
+    assert manager.get("payment") is None
+    assert endpoint.pool.is_drained
+
+
+def test_a_cluster_that_comes_back_finds_its_endpoints(manager):
+    manager.apply_cluster(EDS)
+    manager.apply_endpoints(ONE)
+    manager.remove_cluster("payment")
+    manager.apply_cluster(EDS)
+    assert manager.get("payment").choose_endpoint(NO_CONTEXT).host == A.host
+
+
+def test_clusters_may_share_an_assignment_by_their_service_name(manager):
+    for name in ("first", "second"):
+        manager.apply_cluster(ClusterConfig(name, eds_service_name="payment"))
+    manager.apply_endpoints(ONE)
+    assert [cluster.choose_endpoint(NO_CONTEXT).host for cluster in manager] == [A.host, A.host]
+
+
+def test_a_removed_assignment_leaves_the_cluster_its_endpoints(manager):
+    manager.apply_cluster(EDS)
+    manager.apply_endpoints(ONE)
+    manager.remove_endpoints("payment")
+    assert manager.get("payment").choose_endpoint(NO_CONTEXT).host == A.host
+
+
+def test_closing_stops_every_timer(manager, clock):
+    manager.apply_cluster(replace(EDS, outlier_detection=OutlierDetectionConfig()))
+    assert clock.pending == 1
+    manager.close()
+    assert clock.pending == 0
+    assert list(manager) == []

@@ -1,0 +1,239 @@
+import pytest
+
+from pymesh.errors import DecodeError
+from pymesh.protojson import Reader
+from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds, RetryBudget
+from pymesh.proxy.upstream.cluster import ClusterConfig, Service, TcpKeepalive
+from pymesh.proxy.upstream.dns import DnsConfig
+from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
+from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
+from pymesh.proxy.upstream.load_balancer import LoadBalancerConfig
+from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
+from pymesh.proxy.xds.cds import decode_cluster
+
+NAME = "outbound|80|v1|payment.default.svc.cluster.local"
+UNLIMITED = 2**32 - 1
+EXTENSIONS = "type.googleapis.com/envoy.extensions."
+TLS = {
+    "name": "envoy.transport_sockets.tls",
+    "typed_config": {
+        "@type": EXTENSIONS + "transport_sockets.tls.v3.UpstreamTlsContext",
+        "sni": "outbound_.80_.v1_.payment.default.svc.cluster.local",
+        "common_tls_context": {
+            "tls_certificate_sds_secret_configs": [{"name": "default", "sds_config": {}}],
+            "validation_context_sds_secret_config": {"name": "ROOTCA", "sds_config": {}},
+        },
+    },
+}
+EXTERNAL_TLS = {
+    "typed_config": {
+        "@type": EXTENSIONS + "transport_sockets.tls.v3.UpstreamTlsContext",
+        "common_tls_context": {"validation_context": {"system_root_certs": {}}},
+    }
+}
+RAW = {"name": "raw", "typed_config": {"@type": EXTENSIONS + "transport_sockets.raw_buffer.v3.RawBuffer"}}
+SOURCE = {"resource_api_version": "V3", "api_config_source": {"api_type": "REST", "cluster_names": ["pymesh-control"]}}
+
+
+def decode(**fields) -> ClusterConfig:
+    reader = Reader({"@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name": NAME, **fields})
+    config = decode_cluster(reader)
+    reader.reject_unread()
+    return config
+
+
+def assignment(host: str, port: int = 80) -> dict:
+    address = {"socket_address": {"address": host, "port_value": port}}
+    return {"cluster_name": NAME, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
+
+
+def http_options(**fields) -> dict:
+    options = {"@type": EXTENSIONS + "upstreams.http.v3.HttpProtocolOptions"} | fields
+    return {"typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}}
+
+
+def forward_proxy(**cache) -> dict:
+    typed = {
+        "@type": EXTENSIONS + "clusters.dynamic_forward_proxy.v3.ClusterConfig",
+        "dns_cache_config": {"name": "cache", "dns_lookup_family": "V4_PREFERRED", **cache},
+    }
+    cluster_type = {"name": "envoy.clusters.dynamic_forward_proxy", "typed_config": typed}
+    return {"lb_policy": "CLUSTER_PROVIDED", "cluster_type": cluster_type}
+
+
+def test_an_outbound_cluster_is_understood_whole():
+    services = [{"host": "payment.default.svc.cluster.local", "name": "payment", "namespace": "default"}]
+    config = decode(
+        type="EDS",
+        eds_cluster_config={"eds_config": SOURCE, "service_name": NAME},
+        connect_timeout="10s",
+        lb_policy="LEAST_REQUEST",
+        circuit_breakers={"thresholds": [{"max_connections": UNLIMITED, "max_retries": 7, "track_remaining": True}]},
+        metadata={"filter_metadata": {"istio": {"services": services, "subset": "v1"}}},
+        common_lb_config={"healthy_panic_threshold": {"value": 0}},
+        upstream_connection_options={"tcp_keepalive": {"keepalive_time": 300, "keepalive_probes": 3}},
+    )
+    assert config == ClusterConfig(
+        NAME,
+        type="EDS",
+        service=Service("payment", "default", "payment.default.svc.cluster.local"),
+        eds_service_name=NAME,
+        connect_timeout=10.0,
+        load_balancer=LoadBalancerConfig("LEAST_REQUEST"),
+        circuit_breakers=CircuitBreakerThresholds(max_connections=UNLIMITED, max_retries=7),
+        panic_threshold=0.0,
+        tcp_keepalive=TcpKeepalive(3, 300, 0),
+    )
+
+
+def test_an_inbound_cluster_is_static():
+    config = decode(type="STATIC", load_assignment=assignment("127.0.0.1", 8080))
+    assert config.load_assignment == ClusterLoadAssignment(NAME, (EndpointConfig("127.0.0.1", 8080),))
+    assert config.connect_timeout == 5.0
+
+
+def test_a_cluster_without_a_type_is_static_as_in_envoy():
+    assert decode() == ClusterConfig(NAME, type="STATIC")
+
+
+def test_a_dns_cluster_says_how_often_it_resolves():
+    config = decode(
+        type="STRICT_DNS",
+        dns_refresh_rate="60s",
+        dns_lookup_family="V4_ONLY",
+        respect_dns_ttl=True,
+        load_assignment=assignment("db.example.com"),
+    )
+    assert config.dns == DnsConfig(60.0, "V4_ONLY")
+    assert config.load_assignment.endpoints[0].host == "db.example.com"
+
+
+def test_the_passthrough_cluster_is_a_dynamic_forward_proxy():
+    config = decode(**forward_proxy(host_ttl="60s", max_hosts=10))
+    assert config.type == "DYNAMIC_FORWARD_PROXY"
+    assert config.dns_cache == DnsCacheConfig(DnsConfig(60.0, "V4_PREFERRED"), 60.0, 10)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, LoadBalancerConfig("ROUND_ROBIN")),
+        ({"lb_policy": "RANDOM"}, LoadBalancerConfig("RANDOM")),
+        (
+            {
+                "lb_policy": "LEAST_REQUEST",
+                "least_request_lb_config": {"choice_count": 4, "active_request_bias": {"default_value": 0.5}},
+            },
+            LoadBalancerConfig("LEAST_REQUEST", choice_count=4, active_request_bias=0.5),
+        ),
+        (
+            {"lb_policy": "RING_HASH", "ring_hash_lb_config": {"minimum_ring_size": "2048"}},
+            LoadBalancerConfig("RING_HASH", minimum_ring_size=2048),
+        ),
+        (
+            {"lb_policy": "MAGLEV", "maglev_lb_config": {"table_size": 257}},
+            LoadBalancerConfig("MAGLEV", table_size=257),
+        ),
+    ],
+)
+def test_load_balancers_are_read_with_their_settings(fields, expected):
+    assert decode(**fields).load_balancer == expected
+
+
+def test_outlier_detection_has_envoys_defaults():
+    assert decode().outlier_detection is None
+    assert decode(outlier_detection={}).outlier_detection == OutlierDetectionConfig()
+
+
+def test_outlier_detection_is_read():
+    fields = {
+        "consecutive_5xx": 7,
+        "enforcing_consecutive_gateway_failure": 100,
+        "interval": "1s",
+        "base_ejection_time": "180s",
+        "max_ejection_percent": 100,
+        "enforcing_success_rate": 0,
+        "split_external_local_origin_errors": True,
+    }
+    expected = OutlierDetectionConfig(
+        consecutive_5xx=7,
+        enforcing_consecutive_gateway_failure=100,
+        interval=1.0,
+        base_ejection_time=180.0,
+        max_ejection_percent=100,
+        enforcing_success_rate=0,
+        split_external_local_origin_errors=True,
+    )
+    assert decode(outlier_detection=fields).outlier_detection == expected
+
+
+def test_a_retry_budget_is_read():
+    thresholds = [{"retry_budget": {"budget_percent": {"value": 25}}}]
+    config = decode(circuit_breakers={"thresholds": thresholds})
+    assert config.circuit_breakers.retry_budget == RetryBudget(25.0, 3)
+
+
+def test_http_options_say_how_long_connections_last():
+    options = {"idle_timeout": "30s", "max_requests_per_connection": 100, "max_connection_duration": "600s"}
+    config = decode(
+        **http_options(common_http_protocol_options=options, explicit_http_config={"http_protocol_options": {}})
+    )
+    assert (config.idle_timeout, config.max_requests_per_connection, config.max_connection_duration) == (30, 100, 600)
+
+
+def test_auto_mtls_has_tls_for_endpoints_in_the_mesh():
+    matches = [
+        {"name": "tlsMode-istio", "match": {"tlsMode": "istio"}, "transport_socket": TLS},
+        {"name": "tlsMode-disabled", "match": {}, "transport_socket": RAW},
+    ]
+    sockets = decode(transport_socket_matches=matches).transport_sockets
+    assert [match.match for match in sockets.matches] == [{"tlsMode": "istio"}, {}]
+    assert sockets.matches[0].transport_socket.common.is_mesh
+    assert sockets.matches[1].transport_socket is None
+    assert sockets.default is None
+
+
+def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
+    options = {"auto_sni": True, "auto_san_validation": True}
+    config = decode(transport_socket=EXTERNAL_TLS, **http_options(upstream_http_protocol_options=options))
+    assert config.transport_sockets.auto_sni
+    assert config.transport_sockets.default.auto_sni_san_validation
+    assert config.transport_sockets.default.common.validation.system_roots
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"name": ""}, "name"),
+        ({"type": "ORIGINAL_DST"}, "type"),
+        ({"type": "EDS", "load_assignment": assignment("10.0.0.1")}, "load_assignment"),
+        ({"type": "STATIC", "load_assignment": assignment("db.example.com")}, "load_assignment.endpoints"),
+        ({"type": "LOGICAL_DNS", "load_assignment": {"cluster_name": NAME}}, "load_assignment.endpoints"),
+        ({"type": "STATIC", **forward_proxy()}, "cluster_type"),
+        ({"cluster_type": {"typed_config": {"@type": "other"}}}, "cluster_type.typed_config"),
+        (forward_proxy(max_hosts=0), "cluster_type.typed_config.dns_cache_config.max_hosts"),
+        ({"connect_timeout": "-1s"}, "connect_timeout"),
+        ({"lb_policy": "OTHER"}, "lb_policy"),
+        ({"least_request_lb_config": {"choice_count": 1}}, "least_request_lb_config.choice_count"),
+        ({"least_request_lb_config": {"slow_start_config": {}}}, "least_request_lb_config.slow_start_config"),
+        ({"ring_hash_lb_config": {"minimum_ring_size": 2**24}}, "ring_hash_lb_config.minimum_ring_size"),
+        ({"maglev_lb_config": {"table_size": 65536}}, "maglev_lb_config.table_size"),
+        ({"common_lb_config": {"locality_weighted_lb_config": {}}}, "common_lb_config.locality_weighted_lb_config"),
+        ({"common_lb_config": {"healthy_panic_threshold": {"value": 101}}}, "common_lb_config.healthy_panic_threshold"),
+        ({"outlier_detection": {"max_ejection_percent": 101}}, "outlier_detection.max_ejection_percent"),
+        ({"outlier_detection": {"interval": "0s"}}, "outlier_detection.interval"),
+        ({"circuit_breakers": {"thresholds": [{"priority": "HIGH"}]}}, "circuit_breakers.thresholds[0].priority"),
+        ({"health_checks": [{}]}, "health_checks"),
+        ({"transport_socket": {"name": "x"}}, "transport_socket.typed_config"),
+        ({"transport_socket": {"typed_config": {"@type": "x"}}}, "transport_socket.typed_config.@type"),
+        (
+            http_options(explicit_http_config={"http2_protocol_options": {}}),
+            "typed_extension_protocol_options.envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+            ".explicit_http_config.http2_protocol_options",
+        ),
+    ],
+)
+def test_what_cannot_be_obeyed_is_rejected_by_its_path(fields, path):
+    with pytest.raises(DecodeError) as error:
+        decode(**fields)
+    assert error.value.path == path
