@@ -11,6 +11,7 @@ is noisy for all. Envoy and pymesh run the same xDS resources. Metrics are on, t
 import argparse
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ def main() -> int:
     args = parse_arguments()
     if (os.cpu_count() or 1) < 2:
         print("compare.py: needs two cores, one for the proxies, one for wrk and the backend", file=sys.stderr)
+        return 2
+    if missing := [name for name in ("nginx", "taskset", "wrk") if shutil.which(name) is None]:
+        print(f"compare.py: needs {', '.join(missing)} on the PATH", file=sys.stderr)
         return 2
     clear_proxy_variables()
     with tempfile.TemporaryDirectory(prefix="pymesh-bench-") as directory:
