@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from pymesh.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER
 from pymesh.proxy.telemetry.direction import INBOUND, Direction
-from pymesh.proxy.telemetry.metric_names import HTTP_LABELS, TCP_LABELS
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, Workload
 from pymesh.spiffe import parse_spiffe
@@ -131,6 +130,3 @@ def _connection_security_policy(info: StreamInfo, direction: Direction) -> str:
     if direction is not INBOUND:
         return UNKNOWN  # only the destination can tell
     return "mutual_tls" if info.downstream_principal else "none"
-
-
-assert len(HTTP_LABELS) == len(TCP_LABELS) + 2
