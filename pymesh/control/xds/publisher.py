@@ -5,7 +5,6 @@ Knows neither snapshots nor translation nor HTTP: `build` makes a proxy's resour
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
@@ -13,7 +12,8 @@ from typing import Generic, TypeVar
 from pymesh.control.metrics import ControlMetrics
 from pymesh.control.xds.content import Content, Versions
 from pymesh.control.xds.rest_subscription import RestPoll, RestResponse
-from pymesh.control.xds.session import DeltaSession, Peer, RestSession, Session
+from pymesh.control.xds.session import Peer, Session
+from pymesh.control.xds.session_table import SessionTable
 from pymesh.control.xds.signal import Signal
 from pymesh.control.xds.status import ProxyStatus
 from pymesh.errors import PymeshError
@@ -21,27 +21,12 @@ from pymesh.xds import ROUTER, SECRET, SHORT_NAMES, DeltaAnswer, DeltaPoll, Node
 
 log = logging.getLogger(__name__)
 
-# A proxy that has not polled for this many seconds is forgotten; when it returns it says what it holds.
-FORGET_SECONDS = 600.0
-# An Envoy's subscription that is not held any more.
-FORGET_SUBSCRIPTION_SECONDS = 120.0
-MOST_SESSIONS = 10_000
-
 # The death of a proxy between two polls is no event, so who waits for all proxies looks this often.
 _LOOK_SECONDS = 0.5
 
 SnapshotT = TypeVar("SnapshotT")
 AnswerT = TypeVar("AnswerT")
-AnySession = TypeVar("AnySession", bound=Session)
 Build = Callable[[SnapshotT, Node], Mapping[str, Mapping[str, Resource]]]
-
-
-class UnknownNonceError(PymeshError):
-    """The nonces are of another control plane, or of before the proxy was forgotten."""
-
-
-class OverloadError(PymeshError):
-    """More proxies than the control plane can hold."""
 
 
 class ClosedError(PymeshError):
@@ -65,12 +50,12 @@ class Publisher(Generic[SnapshotT]):
         self._snapshot: SnapshotT | None = None
         self._versions = Versions()
         self._published_at = 0.0
-        self._sessions: dict[str, Session] = {}
+        self._sessions = SessionTable()
         self._changed = Signal()
         self._answered = Signal()
         self._building = asyncio.Lock()
         self._is_closed = False
-        metrics.proxies.set_function(lambda: sum(session.waiting > 0 for session in self._sessions.values()))
+        metrics.proxies.set_function(lambda: sum(session.waiting > 0 for session in self._sessions))
 
     # what the controller and the registry call
 
@@ -83,8 +68,10 @@ class Publisher(Generic[SnapshotT]):
 
     async def wait_converged(self, revision: int, timeout: float, leaving: str = "") -> bool:
         """True when every connected proxy, but the one named `leaving`, has answered to this revision; False after
-        `timeout` seconds."""
+        `timeout` seconds. The one that leaves is forgotten once it hangs up."""
         deadline = self._clock() + timeout
+        for session in self._sessions:
+            session.is_leaving |= session.name == leaving
         while not self._has_converged(revision, leaving):
             remaining = deadline - self._clock()
             if remaining <= 0:
@@ -94,14 +81,7 @@ class Publisher(Generic[SnapshotT]):
 
     def forget_idle(self) -> None:
         """Drop what is known of proxies that are gone. To be called now and then."""
-        now = self._clock()
-        connected = {session.peer for session in self._sessions.values() if session.is_connected(now)}
-        for key, session in list(self._sessions.items()):
-            if isinstance(session, RestSession):
-                session.forget_subscriptions(now - FORGET_SUBSCRIPTION_SECONDS)
-            was_replaced = session.peer in connected
-            if not session.is_connected(now) and (was_replaced or now - session.last_seen > FORGET_SECONDS):
-                del self._sessions[key]
+        self._sessions.forget_idle(self._clock())
 
     def close(self) -> None:
         """End all polls, those to come too, with ClosedError."""
@@ -119,11 +99,11 @@ class Publisher(Generic[SnapshotT]):
     def statuses(self) -> list[ProxyStatus]:
         self.forget_idle()
         now = self._clock()
-        return sorted((session.status(now) for session in self._sessions.values()), key=lambda status: status.proxy)
+        return sorted((session.status(now) for session in self._sessions), key=lambda status: status.proxy)
 
     def content_of(self, proxy: str) -> Content | None:
         """What the proxy of this name or node id is to have; None if it is not known."""
-        sessions = [s for s in self._sessions.values() if proxy in (s.name, s.node.id)]
+        sessions = [s for s in self._sessions if proxy in (s.name, s.node.id)]
         return max(sessions, key=lambda session: session.last_seen).content if sessions else None
 
     # what the endpoints call
@@ -135,7 +115,7 @@ class Publisher(Generic[SnapshotT]):
 
         `is_open` tells whether the connection of the poll is.
         """
-        session = self._delta_session(poll, peer)
+        session = self._sessions.of_delta(poll, peer, self._clock())
         session.is_open = is_open
         session.is_at(poll.node)
         for type_url in session.on_poll(poll.requests):
@@ -154,7 +134,7 @@ class Publisher(Generic[SnapshotT]):
 
     async def poll_rest(self, poll: RestPoll, peer: Peer, seconds: float) -> RestResponse | None:
         """As poll_delta, for one subscription of a real Envoy."""
-        session = self._rest_session(poll.node, peer)
+        session = self._sessions.of_rest(poll.node, peer, self._clock())
         session.is_at(poll.node)
         subscription = session.subscription(poll.type_url, frozenset(poll.resource_names))
         error = poll.error_detail.message if poll.error_detail else ""
@@ -221,42 +201,11 @@ class Publisher(Generic[SnapshotT]):
             return
         session.on_built(content if _may_have_secrets(session) else {**content, SECRET: {}})
 
-    # sessions
-
-    def _delta_session(self, poll: DeltaPoll, peer: Peer) -> DeltaSession:
-        nonces = [request.response_nonce for request in poll.requests if request.response_nonce]
-        if not nonces:
-            return self._new_delta_session(poll, peer)
-        session = self._sessions.get(nonces[0].partition("-")[0])
-        if not isinstance(session, DeltaSession) or session.peer != peer or not session.recognizes(poll.requests):
-            raise UnknownNonceError("a nonce is not known; poll anew with initial_resource_versions")
-        return session
-
-    def _new_delta_session(self, poll: DeltaPoll, peer: Peer) -> DeltaSession:
-        for key, session in list(self._sessions.items()):
-            if session.peer == peer and session.waiting == 0:
-                del self._sessions[key]  # the same proxy begins anew
-        identifier = secrets.token_hex(8)
-        return self._add(identifier, DeltaSession(peer, poll.node, identifier))
-
-    def _rest_session(self, node: Node, peer: Peer) -> RestSession:
-        key = f"rest {peer.identity} {peer.node_id}"
-        session = self._sessions.get(key)
-        return session if isinstance(session, RestSession) else self._add(key, RestSession(peer, node))
-
-    def _add(self, key: str, session: AnySession) -> AnySession:
-        if len(self._sessions) >= MOST_SESSIONS:
-            self.forget_idle()
-        if len(self._sessions) >= MOST_SESSIONS:
-            raise OverloadError(f"{MOST_SESSIONS} proxies are connected already")
-        self._sessions[key] = session
-        return session
-
     def _has_converged(self, revision: int, leaving: str) -> bool:
         now = self._clock()
         return self.revision >= revision and all(
             session.has_seen(revision, now)
-            for session in self._sessions.values()
+            for session in self._sessions
             if session.is_connected(now) and session.name != leaving
         )
 

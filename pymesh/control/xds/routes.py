@@ -7,9 +7,10 @@ import msgspec
 from aiohttp import web
 
 from pymesh.control.authentication import AuthenticationError, authorize_workload, caller_identity
-from pymesh.control.xds.publisher import ClosedError, OverloadError, Publisher, UnknownNonceError
+from pymesh.control.xds.publisher import ClosedError, Publisher
 from pymesh.control.xds.rest_subscription import RestPoll, RestResponse
 from pymesh.control.xds.session import Peer
+from pymesh.control.xds.session_table import OverloadError, UnknownNonceError
 from pymesh.control.xds.status import proxy_name
 from pymesh.xds import DELTA_PATH, POLL_SECONDS, REST_TYPES, TYPES, DeltaAnswer, DeltaPoll, Node
 

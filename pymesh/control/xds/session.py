@@ -24,7 +24,7 @@ class Peer(NamedTuple):
 class Session:
     """What both protocols share. `revision` is the last one that was tried to be built for it, `built_revision` that of
     `content`, `seen_revision` the last of which the proxy has all, accepted or rejected. `waiting` counts its polls
-    that are held."""
+    that are held. `is_leaving`: it has given its lease back and will not return."""
 
     protocol = ""
 
@@ -36,6 +36,7 @@ class Session:
         self.built_revision = -1
         self.seen_revision = -1
         self.waiting = 0
+        self.is_leaving = False
         self.last_seen = 0.0
         self.is_open: Callable[[], bool] = lambda: True
 

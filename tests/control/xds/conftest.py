@@ -93,7 +93,7 @@ def held(publisher):
         task = asyncio.create_task(coroutine)
         for _ in range(10):  # turns of the event loop, until it has come to its wait
             await asyncio.sleep(0)
-        assert any(session.waiting for session in publisher._sessions.values())
+        assert any(session.waiting for session in publisher._sessions)
         return task
 
     return start

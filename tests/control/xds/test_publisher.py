@@ -3,9 +3,10 @@ import logging
 
 import pytest
 
-from pymesh.control.xds.publisher import ClosedError, UnknownNonceError
+from pymesh.control.xds.publisher import ClosedError
 from pymesh.control.xds.rest_subscription import RestPoll
 from pymesh.control.xds.session import Peer
+from pymesh.control.xds.session_table import UnknownNonceError
 from pymesh.spiffe import SpiffeId
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, TYPES, Node
 
@@ -150,7 +151,7 @@ async def test_a_proxy_that_hangs_up_is_not_waited_for(publisher, proxy, web, he
     poll = await held(proxy.poll(30))
     converged = asyncio.create_task(publisher.wait_converged(2, 30))
     await asyncio.sleep(0)
-    publisher._sessions[next(iter(publisher._sessions))].is_open = lambda: False
+    next(iter(publisher._sessions)).is_open = lambda: False
     poll.cancel()
     publisher.publish({}, 2)
     assert await converged
@@ -190,10 +191,22 @@ async def test_status_tells_of_a_proxy_that_does_not_poll(publisher, proxy, web,
 async def test_a_proxy_is_forgotten_some_time_after_its_last_poll(publisher, proxy, web, clock):
     publisher.publish(web, 1)
     await proxy.poll()
-    clock.now += 601
+    clock.now += 301
     assert publisher.statuses() == []
     with pytest.raises(UnknownNonceError):
         await proxy.poll()
+
+
+async def test_a_proxy_that_has_left_is_forgotten_when_it_hangs_up(publisher, proxy, web, held):
+    publisher.publish(web, 1)
+    await proxy.poll()
+    poll = await held(proxy.poll(30))
+    await publisher.wait_converged(1, 0, leaving="web-v1-a.default")
+    assert [status.proxy for status in publisher.statuses()] == ["web-v1-a.default"]
+    next(iter(publisher._sessions)).is_open = lambda: False
+    poll.cancel()
+    await asyncio.gather(poll, return_exceptions=True)
+    assert publisher.statuses() == []
 
 
 async def test_closing_ends_the_polls(publisher, proxy, web, held):
