@@ -4,7 +4,6 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/network_filt
 """
 
 import asyncio
-import random
 import time
 
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
@@ -17,7 +16,6 @@ from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 from pymesh.proxy.upstream.transport import ConnectError, connect
-from pymesh.tasks import TaskGroup
 
 
 class TcpProxy:
@@ -27,7 +25,6 @@ class TcpProxy:
         self.config = config
         self.context = context
         self.direction = INBOUND if is_inbound else OUTBOUND
-        self.tasks = TaskGroup()
         self.connections: set[TcpConnection] = set()
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -75,7 +72,7 @@ class TcpConnection(asyncio.Protocol):
         """Choose the cluster, and connect in the background; what the client says meanwhile is kept."""
         transport.set_protocol(self.tunnel.downstream)
         self.tunnel.downstream.attach(transport)
-        name = self._proxy.config.choose_cluster(random.random())
+        name = self._proxy.config.choose_cluster(self._proxy.context.random())
         self.stream_info.upstream_cluster = name
         cluster = self._proxy.context.clusters.get(name)
         if cluster is None:
@@ -86,7 +83,7 @@ class TcpConnection(asyncio.Protocol):
             self._fail("UO", "upstream_connection_overflow")
             return
         self._breaker = cluster
-        self._connect = self._proxy.tasks.spawn("tcp_proxy connect", self._connect_upstream(cluster))
+        self._connect = self._proxy.context.tasks.spawn("tcp_proxy connect", self._connect_upstream(cluster))
 
     async def _connect_upstream(self, cluster: Cluster) -> None:
         tried: list[Endpoint] = []
