@@ -29,6 +29,8 @@ Sign = Callable[[str], Awaitable[tuple[str, ...]]]
 # Istio: SECRET_GRACE_PERIOD_RATIO and its jitter, pilot/cmd/pilot-agent/options.
 _RENEW_AT = 0.5
 _RENEW_JITTER = 0.01
+# Sleeps are cut, as the clock that they run by stands still while a machine is suspended.
+_LONGEST_SLEEP = 60.0
 _RETRY_BASE = 0.5
 _RETRY_MAXIMUM = 30.0
 
@@ -65,6 +67,7 @@ class WorkloadIdentity:
         self._sleep = sleep
         self._random = random_value
         self._facts: CertificateFacts | None = None
+        self._renew_at = 0.0
 
     @property
     def not_after(self) -> float | None:
@@ -101,7 +104,8 @@ class WorkloadIdentity:
         if self._facts is None:
             self.load()
         while True:
-            await self._sleep(self._until_renewal())
+            while (left := self._renew_at - self._clock()) > 0:
+                await self._sleep(min(left, _LONGEST_SLEEP))
             await self._renew_until_done()
 
     async def renew(self) -> None:
@@ -126,14 +130,6 @@ class WorkloadIdentity:
                 log.warning("no new certificate, next try in %.1f s: %s", delay, error)
                 await self._sleep(delay)
 
-    def _until_renewal(self) -> float:
-        """Seconds; half of the certificate's life, give or take 1 %, so that a fleet does not come all at once."""
-        if self._facts is None:
-            return 0.0
-        life = self._facts.not_after - self._facts.not_before
-        share = _RENEW_AT + _RENEW_JITTER * (2 * self._random() - 1)
-        return max(0.0, self._facts.not_before + life * share - self._clock())
-
     def _read(self) -> tuple[TlsCertificate, str]:
         """The key stands before the chain."""
         text = self.certificate_file.read_text(encoding="ascii")
@@ -155,6 +151,9 @@ class WorkloadIdentity:
     def _publish(self, certificate: TlsCertificate, root: str, facts: CertificateFacts) -> None:
         """The root first: whoever hears of the new certificate finds the root that it goes with."""
         self._facts = facts
+        # half of its life, give or take 1 %, so that a fleet does not come all at once
+        share = _RENEW_AT + _RENEW_JITTER * (2 * self._random() - 1)
+        self._renew_at = facts.not_before + (facts.not_after - facts.not_before) * share
         self._secrets.apply(SecretConfig(ROOT_CA, validation=CertificateValidation(trusted_ca=root)))
         self._secrets.apply(SecretConfig(OWN_CERTIFICATE, tls_certificate=certificate))
         self.ready.set()

@@ -29,27 +29,34 @@ class Signer:
 
 
 class Sleeper:
-    """Remembers how long it was asked to sleep; after `most` sleeps it never wakes."""
+    """Time that passes only in sleep; when `end` seconds have passed it never wakes."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, end: float = float("inf")) -> None:
         self.naps: list[float] = []
+        self.slept = 0.0
         self.done = asyncio.Event()
-        self._most = most
+        self._start = time.time()
+        self._end = end
+
+    def clock(self) -> float:
+        return self._start + self.slept
 
     async def __call__(self, seconds: float) -> None:
         self.naps.append(seconds)
-        if len(self.naps) >= self._most:
+        self.slept += seconds
+        if self.slept > self._end:
             self.done.set()
             await asyncio.Event().wait()
 
 
 def make_identity(tmp_path, sign, secrets=None, **options) -> WorkloadIdentity:
-    return WorkloadIdentity(tmp_path, PAYMENT, sign, secrets or SecretStore(), random_value=lambda: 0.5, **options)
+    options = {"random_value": lambda: 0.5} | options
+    return WorkloadIdentity(tmp_path, PAYMENT, sign, secrets or SecretStore(), **options)
 
 
-async def run_until(identity: WorkloadIdentity, sleeper: Sleeper) -> None:
+async def run_until(identity: WorkloadIdentity, done: asyncio.Event) -> None:
     task = asyncio.create_task(identity.run())
-    await asyncio.wait_for(sleeper.done.wait(), 20)
+    await asyncio.wait_for(done.wait(), 20)
     task.cancel()
 
 
@@ -88,30 +95,27 @@ async def test_each_renewal_makes_a_new_key(ca, tmp_path):
     assert identity.renewals == 2
 
 
-async def test_it_is_renewed_at_half_its_life(ca, tmp_path):
-    sleeper = Sleeper(2)
-    identity = make_identity(tmp_path, Signer(ca), sleep=sleeper)
-    await run_until(identity, sleeper)
-    assert sleeper.naps[0] == 0.0
-    assert sleeper.naps[1] == pytest.approx(LIFE / 2, abs=10)
-
-
-async def test_renewals_of_a_fleet_are_spread_by_one_percent(ca, tmp_path):
+@pytest.mark.parametrize(("random_value", "share"), [(0.0, 0.49), (0.5, 0.50), (0.999999, 0.51)])
+async def test_it_is_renewed_at_half_its_life_give_or_take_one_percent(ca, tmp_path, random_value, share):
     await make_identity(tmp_path, Signer(ca)).renew()
-    sleeper = Sleeper(1)
-    late = WorkloadIdentity(tmp_path, PAYMENT, Signer(ca), SecretStore(), sleep=sleeper, random_value=lambda: 0.999999)
-    await run_until(late, sleeper)
-    assert sleeper.naps[0] == pytest.approx(LIFE * 0.51, abs=10)
+    sleeper, renewed, slept = Sleeper(), asyncio.Event(), []
+
+    async def sign(csr: str) -> tuple[str, ...]:
+        slept.append(sleeper.slept)
+        renewed.set()
+        return await asyncio.Event().wait()
+
+    identity = make_identity(tmp_path, sign, sleep=sleeper, clock=sleeper.clock, random_value=lambda: random_value)
+    await run_until(identity, renewed)
+    assert slept == [pytest.approx(LIFE * share, abs=10)]
+    assert max(sleeper.naps) <= 60, "a suspended machine would oversleep"
 
 
 async def test_while_control_is_down_it_tries_again_ever_more_rarely(ca, tmp_path):
-    sleeper = Sleeper(6)
-    signer = Signer(ca, failures=4)
-    identity = make_identity(tmp_path, signer, sleep=sleeper)
-    await run_until(identity, sleeper)
-    waits = sleeper.naps[1:5]
-    assert waits == sorted(waits)
-    assert waits[0] < waits[-1]
+    sleeper = Sleeper(end=600)
+    identity = make_identity(tmp_path, Signer(ca, failures=4), sleep=sleeper, clock=sleeper.clock)
+    await run_until(identity, sleeper.done)
+    assert sleeper.naps[:4] == [0.25, 0.5, 1.0, 2.0]
     assert identity.failures == 4
     assert identity.ready.is_set()
 
