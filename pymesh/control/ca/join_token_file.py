@@ -4,13 +4,17 @@ That token is for any identity; its file is for the owner of the state dir, who 
 """
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 
 from pymesh.control.ca.authority import CertificateAuthority
 from pymesh.control.ca.join_token import ANY, TokenAuthority
 from pymesh.control.ca.keys import load_or_create_key
+from pymesh.errors import UsageError
 from pymesh.state_dir import write_private
+
+log = logging.getLogger(__name__)
 
 TTL = 24 * 3600.0
 _LOOK_SECONDS = 60.0
@@ -37,4 +41,10 @@ class JoinTokenFile:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if time.time() - self._written_at > TTL / 2:
-                self.write()
+                self._try_write()
+
+    def _try_write(self) -> None:
+        try:
+            self.write()
+        except UsageError as error:  # a full disk; the next look tries again
+            log.error("the join token could not be renewed: %s", error)

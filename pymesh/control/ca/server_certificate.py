@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pymesh.control.ca.authority import DEFAULT_TTL, CertificateAuthority
 from pymesh.control.metrics import ControlMetrics
+from pymesh.errors import UsageError
 from pymesh.state_dir import write_private
 
 log = logging.getLogger(__name__)
@@ -53,5 +54,12 @@ class ServerCertificate:
             # In short steps: a machine that slept through the half-life must not sleep on.
             await asyncio.sleep(min(60.0, self._ttl.total_seconds() / 4))
             if datetime.now(UTC) >= self.not_after - self._ttl / 2:
-                self.renew()
-                log.info("renewed the control plane's certificate until %s", self.not_after.isoformat())
+                self._try_renew()
+
+    def _try_renew(self) -> None:
+        try:
+            self.renew()
+        except UsageError as error:  # a full disk; the next look tries again
+            log.error("the control plane's certificate could not be renewed: %s", error)
+        else:
+            log.info("renewed the control plane's certificate until %s", self.not_after.isoformat())
