@@ -3,6 +3,7 @@ import socket
 import struct
 
 import pytest
+import trustme
 
 from pymesh.errors import DecodeError
 from pymesh.protojson import Reader
@@ -10,8 +11,11 @@ from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig, decode_tcp_proxy
 from pymesh.proxy.sockets import bind_address
+from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, TlsCertificate
+from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig, UpstreamTlsConfig
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
 from pymesh.proxy.upstream.cluster import Service
+from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketsConfig
 from pymesh.xds import Address
 
 DB = "outbound|5432||db"
@@ -24,8 +28,8 @@ async def proxy_to(context):
     """`proxy_to(config) -> port`: a listener whose only chain is that TCP proxy."""
     listeners = []
 
-    def start(config):
-        chain = FilterChainConfig("tcp", config)
+    def start(config, tls=None):
+        chain = FilterChainConfig("tcp", config, tls=tls)
         address = Address("127.0.0.1", 0)
         listener = Listener(ListenerConfig("tcp", address, (chain,)), context, bind_address(address))
         listeners.append(listener)
@@ -262,6 +266,46 @@ async def test_close_ends_all_connections(context, add_cluster, echo_port, proxy
     assert await reader.read() == b""
     await asyncio.wait_for(listener.chains.wait_drained(), 5)
     writer.close()
+
+
+@pytest.fixture
+def mesh_tls(context):
+    """Both ends of mTLS, with one certificate for both."""
+    ca = trustme.CA()
+    issued = ca.issue_cert("db.example")
+    chain = "".join(pem.bytes().decode() for pem in issued.cert_chain_pems)
+    certificate = TlsCertificate(chain, issued.private_key_pem.bytes().decode())
+    context.secrets.apply(SecretConfig("default", certificate))
+    context.secrets.apply(SecretConfig("ROOTCA", validation=CertificateValidation(ca.cert_pem.bytes().decode())))
+    common = CommonTlsConfig(certificate_secrets=("default",), validation_secret="ROOTCA")
+    return DownstreamTlsConfig(common, require_client_certificate=True), UpstreamTlsConfig(common, sni="db.example")
+
+
+async def test_two_proxies_speak_mtls_and_a_half_close_still_gets_its_answer(
+    context, add_cluster, start_server, proxy_to, mesh_tls, eventually
+):
+    async def count(reader, writer):
+        total = 0
+        while data := await reader.read(65536):
+            total += len(data)
+            if total == len(MEGABYTE):
+                writer.write(MEGABYTE)
+        writer.close()
+
+    downstream_tls, upstream_tls = mesh_tls
+    add_cluster("app", await start_server(count))
+    inbound = proxy_to(tcp("app"), downstream_tls)
+    add_cluster(DB, inbound.address.port, transport_sockets=TransportSocketsConfig(upstream_tls))
+    reader, writer = await connect(proxy_to(tcp()))
+    writer.write(MEGABYTE)
+    writer.write_eof()
+    assert await reader.read() == MEGABYTE
+    writer.close()
+    await eventually(lambda: len(context.telemetry.closed) == 2)
+    outbound, server_side = context.telemetry.opened
+    assert outbound.is_mtls
+    assert {info.bytes_received for info in (outbound, server_side)} == {len(MEGABYTE)}
+    assert {info.bytes_sent for info in (outbound, server_side)} == {len(MEGABYTE)}
 
 
 def test_weighted_clusters_are_chosen_by_weight():
