@@ -24,13 +24,15 @@ class Registry(Protocol):
 
 
 class Lease:
-    """One workload's lease. `is_registered` says whether the last renewal was accepted.
+    """One workload's lease. `is_registered` says whether the last renewal was accepted; `announced` is set once the
+    registry has been told that the workload is healthy, or could not be told: then the peers' requests may come.
 
     A control plane that was restarted needs nothing special: the next renewal registers the workload anew.
     """
 
     def __init__(self, registry: Registry, namespace: str, name: str, registration: Registration) -> None:
         self.is_registered = False
+        self.announced = asyncio.Event()
         self._registry = registry
         self._namespace = namespace
         self._name = name
@@ -64,8 +66,9 @@ class Lease:
             log.warning("left without the registry's word (%s); the lease will end by itself", error)
 
     async def _renew(self) -> None:
+        registration = self._registration
         try:
-            await self._registry.register(self._namespace, self._name, self._registration)
+            await self._registry.register(self._namespace, self._name, registration)
         except ControlUnreachableError as error:
             self.is_registered = False
             log.debug("lease not renewed: %s", error)  # the poll loop, which met the same, has said so
@@ -73,6 +76,8 @@ class Lease:
             self._on_refusal(str(error))
         else:
             self._on_accepted()
+        if registration.healthy:
+            self.announced.set()
 
     def _on_accepted(self) -> None:
         self._refusal = ""

@@ -42,7 +42,6 @@ class Sidecar:
         )
         self.probe = AppProbe(self.ports.app_port, self._on_health, APP_HOST)
         self.lease = Lease(self.server.control, options.namespace, self._instance.name, self._build_registration())
-        self._healthy = asyncio.Event()
         self._on_health()
         self._lease_task: asyncio.Task[None] | None = None
 
@@ -67,9 +66,11 @@ class Sidecar:
         await self.server.wait_serving()
 
     async def wait_ready(self) -> None:
-        """Until it serves and the application answers."""
+        """Until it serves, the application answers, and the registry knows: whoever waits for this before it stops
+        another instance leaves no moment without an endpoint."""
         await self.server.wait_serving()
-        await self._healthy.wait()
+        if self.ports.app_port:
+            await self.lease.announced.wait()
 
     async def wait_quit(self) -> None:
         await self.server.quit.wait()
@@ -98,8 +99,6 @@ class Sidecar:
     def _on_health(self) -> None:
         self.server.app_answers = self.probe.is_healthy
         self.lease.set_healthy(self.probe.is_healthy)
-        if self.probe.is_healthy:
-            self._healthy.set()
 
     # who it is
 

@@ -62,6 +62,26 @@ async def test_a_registry_that_was_away_is_registered_with_again(caplog: pytest.
     task.cancel()
 
 
+async def test_a_workload_is_announced_when_the_registry_knows_that_it_is_healthy() -> None:
+    registry = FakeRegistry()
+    lease = Lease(registry, "default", "payment-v1-x", REGISTRATION)
+    task = asyncio.create_task(lease.keep())
+    await registry.calls.get()
+    assert not lease.announced.is_set()
+    lease.set_healthy(True)
+    await lease.announced.wait()
+    assert lease.is_registered
+    task.cancel()
+
+
+async def test_a_registry_that_is_away_keeps_nobody_from_serving() -> None:
+    lease = Lease(FakeRegistry(ControlUnreachableError("refused")), "default", "payment-v1-x", REGISTRATION)
+    lease.set_healthy(True)
+    task = asyncio.create_task(lease.keep())
+    await lease.announced.wait()
+    task.cancel()
+
+
 async def test_the_same_refusal_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     registry = FakeRegistry(*[ControlRefusedError("403 no")] * 3)
     task = asyncio.create_task(Lease(registry, "default", "payment-v1-x", REGISTRATION).keep())
