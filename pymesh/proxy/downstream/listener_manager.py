@@ -4,11 +4,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_config import ListenerConfig
+from pymesh.proxy.downstream.listener_stats import METRICS, ListenerStats
 from pymesh.proxy.sockets import bind_address
 from pymesh.tasks import TaskGroup
 from pymesh.xds import Address
@@ -33,7 +35,10 @@ class ListenerManager:
         self._drain_seconds = drain_seconds
         self._listeners: dict[str, Listener] = {}
         self._draining: set[Listener] = set()
+        self._past = ListenerStats()  # of listeners that are gone: a counter never goes down
         self._tasks = TaskGroup()
+        for metric, name in METRICS.items():
+            context.telemetry.metrics.read(metric, partial(self._total, name))
 
     async def apply(self, config: ListenerConfig) -> None:
         """Open or change a listener; an unchanged one is left alone.
@@ -122,3 +127,7 @@ class ListenerManager:
             log.info("listener %s: closing what is left after %s s", listener.config.name, self._drain_seconds)
         await listener.aclose()
         self._draining.discard(listener)
+        self._past.add(listener.stats)
+
+    def _total(self, name: str) -> int:
+        return sum(getattr(stats, name) for stats in (self._past, *(listener.stats for listener in self._all())))

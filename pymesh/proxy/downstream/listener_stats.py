@@ -5,6 +5,14 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/stats
 
 from dataclasses import asdict, dataclass
 
+from pymesh.proxy.telemetry.metric_names import (
+    DOWNSTREAM_CX_ACTIVE,
+    DOWNSTREAM_CX_OVERFLOW,
+    DOWNSTREAM_CX_TOTAL,
+    LISTENER_SSL_ERROR,
+    NO_FILTER_CHAIN_MATCH,
+)
+
 
 @dataclass(slots=True)
 class ListenerStats:
@@ -25,3 +33,17 @@ class ListenerStats:
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
+
+    def add(self, other: "ListenerStats") -> None:
+        for name, value in other.as_dict().items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+# What is exposed, as the sum of all listeners.
+METRICS = {
+    DOWNSTREAM_CX_TOTAL: "downstream_cx_total",
+    DOWNSTREAM_CX_ACTIVE: "downstream_cx_active",
+    DOWNSTREAM_CX_OVERFLOW: "downstream_cx_overflow",
+    NO_FILTER_CHAIN_MATCH: "no_filter_chain_match",
+    LISTENER_SSL_ERROR: "ssl_connection_error",
+}

@@ -49,6 +49,13 @@ TCP_CLOSED = Metric("istio_tcp_connections_closed_total", COUNTER, "TCP connecti
 # Of the proxy itself. What a component registers, it finds here.
 DOWNSTREAM_CX_TOTAL = Metric("envoy_listener_downstream_cx_total", COUNTER, "Connections that listeners accepted.")
 DOWNSTREAM_CX_ACTIVE = Metric("envoy_listener_downstream_cx_active", GAUGE, "Open downstream connections.")
+DOWNSTREAM_CX_OVERFLOW = Metric(
+    "envoy_listener_downstream_cx_overflow", COUNTER, "Connections refused for a listener's limit."
+)
+NO_FILTER_CHAIN_MATCH = Metric(
+    "envoy_listener_no_filter_chain_match", COUNTER, "Connections closed because no filter chain takes them."
+)
+LISTENER_SSL_ERROR = Metric("envoy_listener_ssl_connection_error", COUNTER, "TLS handshakes with clients that failed.")
 DOWNSTREAM_RQ_ACTIVE = Metric("envoy_http_downstream_rq_active", GAUGE, "Requests in flight.")
 UPSTREAM_CX_TOTAL = Metric("envoy_cluster_upstream_cx_total", COUNTER, "Connections opened to endpoints.")
 UPSTREAM_CX_ACTIVE = Metric("envoy_cluster_upstream_cx_active", GAUGE, "Open connections to endpoints.")

@@ -423,6 +423,22 @@ async def test_accepting_pauses_while_there_is_no_file_descriptor(manager, say, 
     writer.close()
 
 
+async def test_metrics_are_of_all_listeners_and_do_not_forget_the_removed(context, manager, say, eventually):
+    await say("v1")
+    await manager.apply(listener(chain("v1")))
+    await greeting(manager)
+    await manager.remove("in")
+    await manager.apply(listener(chain("v1")))
+    await greeting(manager)
+
+    def metrics():
+        return {metric.name: value for metric, value in context.telemetry.metrics.samples()}
+
+    await eventually(lambda: metrics()["envoy_listener_downstream_cx_active"] == 0)
+    await manager.wait_drained()
+    assert metrics()["envoy_listener_downstream_cx_total"] == 2
+
+
 async def test_a_listener_describes_itself(manager, say):
     await say("v1")
     await manager.apply(listener(chain("v1")))
