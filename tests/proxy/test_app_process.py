@@ -48,11 +48,19 @@ async def test_the_end_by_a_signal_is_128_and_its_number() -> None:
     assert await app.wait() == 128 + signal.SIGKILL
 
 
+WAITS_FOR_USR1 = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+open(os.environ["FIFO"], "w").close()
+signal.sigwait({signal.SIGUSR1})
+os._exit(3)
+"""
+
+
 async def test_other_signals_are_passed_on(tmp_path: Path) -> None:
-    script = "import os, signal; signal.signal(signal.SIGUSR1, lambda *_: os._exit(3)); open(os.environ['FIFO'], 'w')"
     fifo = tmp_path / "started"
     os.mkfifo(fifo)
-    app = await start_app(["env", f"FIFO={fifo}", sys.executable, "-c", f"{script}; signal.pause()"], Ports())
+    app = await start_app(["env", f"FIFO={fifo}", sys.executable, "-c", WAITS_FOR_USR1], Ports())
     await asyncio.to_thread(fifo.read_text)  # ends when the script has opened it
     os.kill(os.getpid(), signal.SIGUSR1)
     assert await app.wait() == 3
