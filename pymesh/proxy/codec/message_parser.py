@@ -75,16 +75,12 @@ class MessageParser:
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
         raise NotImplementedError
 
-    def _take_fields(self) -> HeaderMap:
-        """The fields of a complete head; its limits are checked."""
-        fields = self._fields
-        self._fields = new_header_map(HeaderMap)
-        if fields.repeated or len(fields) > MAX_HEADERS:
-            self._check_count(fields)
-        if self._unaccounted > MAX_HEAD_BYTES:
-            self._check_size(fields)
-        self._unaccounted = 0
-        return fields
+    def _check_limits(self, fields: HeaderMap) -> None:
+        """Of a complete head, of which a cheap look has said that it may be too large."""
+        if fields.count() > MAX_HEADERS:
+            self._reject(TOO_MANY_HEADERS)
+        if sum(len(name) + len(value) + 4 for name, value in fields.pairs()) > MAX_HEAD_BYTES:
+            self._reject(HEAD_TOO_LARGE)
 
     def _take_trailers(self) -> HeaderMap | None:
         if not self._fields:
@@ -94,14 +90,6 @@ class MessageParser:
         if trailers.count() > MAX_HEADERS:
             self._reject(TRAILERS_TOO_LARGE)
         return trailers
-
-    def _check_count(self, fields: HeaderMap) -> None:
-        if fields.count() > MAX_HEADERS:
-            self._reject(TOO_MANY_HEADERS)
-
-    def _check_size(self, fields: HeaderMap) -> None:
-        if sum(len(name) + len(value) + 4 for name, value in fields.pairs()) > MAX_HEAD_BYTES:
-            self._reject(HEAD_TOO_LARGE)
 
     def _reject(self, error: CodecError) -> NoReturn:
         self._error = error

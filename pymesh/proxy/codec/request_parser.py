@@ -9,7 +9,15 @@ from typing import Any, Protocol
 from httptools import HttpRequestParser
 
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.codec.message import BAD_MESSAGE, HTTP_10, HTTP_11, CodecError, RequestHead
+from pymesh.proxy.codec.message import (
+    BAD_MESSAGE,
+    HTTP_10,
+    HTTP_11,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    CodecError,
+    RequestHead,
+)
 from pymesh.proxy.codec.message_parser import MessageParser, new_header_map
 
 LOW_VERSION = CodecError(426, "low_version")
@@ -68,9 +76,11 @@ class RequestParser(MessageParser):
         if self._replay is not None:
             return self._on_replayed()
         parser = self._parser
-        fields = self._take_fields()
-        target = self._target
-        self._target = b""
+        fields, target = self._fields, self._target
+        self._fields, self._target = new_header_map(HeaderMap), b""
+        if fields.repeated or len(fields) > MAX_HEADERS or self._unaccounted > MAX_HEAD_BYTES:
+            self._check_limits(fields)
+        self._unaccounted = 0
         head = RequestHead(parser.get_method(), target, HTTP_11, fields, parser.should_keep_alive())
         if (version := parser.get_http_version()) != "1.1":
             self._check_old_version(version, head)
@@ -79,7 +89,10 @@ class RequestParser(MessageParser):
         host = fields.get(b"host")
         if host is None or host != self._known_host or fields.repeated:
             self._check_host(head)
-        self._read_framing(head)
+        if b"transfer-encoding" in fields:
+            self._check_transfer_encoding(head)
+        elif (length := fields.get(b"content-length")) is not None:
+            head.content_length = int(length)
         if parser.should_upgrade():
             self._check_upgrade(head)
         self._in_body = True
@@ -146,19 +159,13 @@ class RequestParser(MessageParser):
             self._reject(BAD_HOST)
         self._known_host = host
 
-    def _read_framing(self, head: RequestHead) -> None:
-        """RFC 9112 6.3. llhttp has refused both together, and a Content-Length that is twice there or no number."""
+    def _check_transfer_encoding(self, head: RequestHead) -> None:
+        """RFC 9112 6.3. llhttp has refused it together with Content-Length, and a Content-Length that is no number or
+        there twice. A coding that we do not know would leave the end of the body to guesswork."""
         fields = head.headers
-        encoding = fields.get(b"transfer-encoding")
-        if encoding is not None:
-            # A coding that we do not know would leave the end of the body to guesswork.
-            if encoding.lower() != b"chunked" or (fields.repeated and b"transfer-encoding" in fields.repeated):
-                self._reject(BAD_TRANSFER_ENCODING)
-            head.is_chunked = True
-            return
-        length = fields.get(b"content-length")
-        if length is not None:
-            head.content_length = int(length)
+        if fields[b"transfer-encoding"].lower() != b"chunked" or len(fields.get_all(b"transfer-encoding")) > 1:
+            self._reject(BAD_TRANSFER_ENCODING)
+        head.is_chunked = True
 
     def _check_upgrade(self, head: RequestHead) -> None:
         """llhttp has stopped at the end of the head, for CONNECT and for `Connection: upgrade`.

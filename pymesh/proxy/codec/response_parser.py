@@ -5,8 +5,8 @@ from typing import Any, Protocol
 from httptools import HttpResponseParser
 
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.codec.message import BAD_MESSAGE, CodecError, ResponseHead
-from pymesh.proxy.codec.message_parser import MessageParser
+from pymesh.proxy.codec.message import BAD_MESSAGE, MAX_HEAD_BYTES, MAX_HEADERS, CodecError, ResponseHead
+from pymesh.proxy.codec.message_parser import MessageParser, new_header_map
 
 UNSOLICITED = CodecError(502, "http1.unsolicited_response")
 
@@ -60,8 +60,12 @@ class ResponseParser(MessageParser):
 
     def on_headers_complete(self) -> None:
         parser = self._parser
-        status = parser.get_status_code()
-        head = ResponseHead(status, self._take_fields(), parser.should_keep_alive())
+        fields, status = self._fields, parser.get_status_code()
+        self._fields = new_header_map(HeaderMap)
+        if fields.repeated or len(fields) > MAX_HEADERS or self._unaccounted > MAX_HEAD_BYTES:
+            self._check_limits(fields)
+        self._unaccounted = 0
+        head = ResponseHead(status, fields, parser.should_keep_alive())
         if not self._is_expected:
             self._reject(UNSOLICITED)
         if status < 200:

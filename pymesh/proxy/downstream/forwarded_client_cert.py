@@ -25,7 +25,7 @@ class ForwardedClientCert:
     def __init__(self, config: HttpConnectionManagerConfig, peer: PeerIdentity | None, principal: str) -> None:
         """`principal` is the proxy's own SPIFFE URI."""
         mode = config.forward_client_cert_details
-        self._mode = mode if peer is not None or mode == ALWAYS_FORWARD_ONLY else SANITIZE
+        self._mode = mode if peer is not None or mode == ALWAYS_FORWARD_ONLY else SANITIZE  # Envoy: only with mTLS
         details = config.set_current_client_cert_details
         self._element = b"" if peer is None else _element(peer, principal, details)
 

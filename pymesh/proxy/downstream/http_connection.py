@@ -9,7 +9,8 @@ from pymesh.proxy.codec.message import HTTP_11, CodecError, RequestHead
 from pymesh.proxy.codec.request_parser import FRAGMENT, MISSING_HOST, RequestParser
 from pymesh.proxy.codec.serializer import reason_phrase
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
-from pymesh.proxy.downstream.forwarded_client_cert import ForwardedClientCert
+from pymesh.proxy.downstream.forwarded_client_cert import XFCC, ForwardedClientCert
+from pymesh.proxy.downstream.hcm_config import ALWAYS_FORWARD_ONLY
 from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.http_filters.local_replies import REQUEST_HEADER_TIMEOUT
@@ -59,7 +60,7 @@ class HttpConnection(asyncio.Protocol):
         self.remote_ip = info.remote_address.rpartition(":")[0].strip("[]").encode()
         self.scheme = b"http"
         self.principal = ""
-        self.client_cert: Any = None
+        self.client_cert: ForwardedClientCert | None = None  # None: whatever a client says there, goes
         # state
         self.stream: Stream | None = None
         self.is_last_request = False  # answer with `connection: close`
@@ -85,7 +86,8 @@ class HttpConnection(asyncio.Protocol):
         manager, info = self.manager, self.info
         self.scheme = b"https" if info.is_tls else b"http"
         self.principal = "" if info.peer is None else info.peer.principal
-        self.client_cert = ForwardedClientCert(manager.config, info.peer, manager.context.principal)
+        if info.peer is not None or manager.config.forward_client_cert_details == ALWAYS_FORWARD_ONLY:
+            self.client_cert = ForwardedClientCert(manager.config, info.peer, manager.context.principal)
         self.is_last_request = manager.is_draining
         manager.on_connection_made(self)
         if manager.idle_timeouts is not None:
@@ -98,7 +100,14 @@ class HttpConnection(asyncio.Protocol):
             if self._is_tunnel and self.stream is not None:
                 self.stream.on_raw_data(data)
             elif not self._is_closing:
-                self._feed(data)
+                error = self._parser.feed(data)
+                stream = self.stream
+                if error is not None:
+                    self._on_codec_error(error)
+                elif stream is None:
+                    self._time_head()
+                elif stream.has_request_body:
+                    stream.on_read_end()
         except Exception:  # the one place where a bug on the way of a request is caught
             self._on_bug()
 
@@ -125,16 +134,6 @@ class HttpConnection(asyncio.Protocol):
         if self.stream is not None and self.stream.upstream is not None:
             self.stream.upstream.resume_response()
 
-    def _feed(self, data: bytes) -> None:
-        error = self._parser.feed(data)
-        stream = self.stream
-        if error is not None:
-            self._on_codec_error(error)
-        elif stream is None:
-            self._time_head()
-        elif stream.has_request_body:
-            stream.on_read_end()
-
     def _time_head(self) -> None:
         """A head has begun and is not there yet: it has a time of its own, so that slow ones do not stay for ever."""
         if self._parser.is_in_head and not self._is_head_timed and self.manager.head_timeouts is not None:
@@ -158,7 +157,7 @@ class HttpConnection(asyncio.Protocol):
     def on_request_end(self, trailers: HeaderMap | None) -> None:
         if self._queue is not None:
             self._queue.append((trailers,))
-        elif self.stream is not None:
+        elif self.stream is not None and self.stream.has_request_body:
             self.stream.on_request_end(trailers)
 
     def on_raw_data(self, data: bytes) -> None:
@@ -223,10 +222,16 @@ class HttpConnection(asyncio.Protocol):
             pass  # it was answered before its body was complete
         elif isinstance(event, bytes):
             (stream.on_raw_data if stream.upgrade else stream.on_request_body)(event)
-        else:
+        elif stream.has_request_body:
             stream.on_request_end(event[0])
 
     # for the stream
+
+    def apply_client_cert(self, headers: HeaderMap) -> None:
+        if self.client_cert is None:
+            headers.remove(XFCC)
+        else:
+            self.client_cert.apply(headers)
 
     def hold_reading(self, owner: object) -> None:
         """Do not read from the client until `owner` releases it."""

@@ -39,7 +39,8 @@ class HttpConnectionManager:
         self.start_trace = context.tracer.start
         self.is_draining = False
         self.bugs = 0
-        self._inline_routes = None if config.route_config is None else RouteTable(config.route_config)
+        self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
+        self.find_routes = context.routes.get  # RDS may change what it finds at any time
         self._connections: set[HttpConnection] = set()
         self._drained = asyncio.Event()
         # timeouts; None where disabled
@@ -74,13 +75,6 @@ class HttpConnectionManager:
             connection.abort()
 
     # for connections and streams
-
-    def route_table(self) -> RouteTable | None:
-        """The one in force now: RDS may change it at any time."""
-        if self._inline_routes is not None:
-            return self._inline_routes
-        table: RouteTable | None = self.context.routes.get(self.config.route_config_name)
-        return table
 
     def on_connection_made(self, connection: HttpConnection) -> None:
         self._connections.add(connection)

@@ -46,6 +46,7 @@ _EDGE_ONLY = (
 )
 # One look tells whether anything of all that is there at all.
 _SPECIAL = frozenset((CONNECTION, b"te", b"upgrade", b"expect", *_HOP_BY_HOP, *_INTERNAL_ONLY, *_EDGE_ONLY))
+_PLAIN_OPTIONS = (b"keep-alive", b"close")
 _NOTHING_SPECIAL = _SPECIAL.isdisjoint
 
 
@@ -113,6 +114,8 @@ class RequestHeaderPolicy:
 def remove_connection_options(headers: HeaderMap, nominated: bytes) -> None:
     """RFC 9110 7.6.1: Connection goes, and the fields that it names. Not `host`, nor what frames the message."""
     headers.remove(CONNECTION)
+    if nominated in _PLAIN_OPTIONS:
+        return
     for option in nominated.lower().split(b","):
         name = option.strip()
         if name not in (b"close", b"keep-alive", b"upgrade", b"te", b"host", b"content-length"):

@@ -1,5 +1,7 @@
 """What happens to a response's fields on their way to the client: hop-by-hop fields go, Date and Server come."""
 
+import time
+
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.downstream.hcm_config import OVERWRITE, PASS_THROUGH, HttpConnectionManagerConfig
 from pymesh.proxy.downstream.http_date import DateCache
@@ -24,14 +26,14 @@ class ResponseHeaderPolicy:
         self._sets_request_id = config.always_set_request_id_in_response
         self._dates = dates
 
-    def apply(self, headers: HeaderMap, request_headers: HeaderMap, now: float, is_upgrade: bool) -> None:
-        """Framing and Connection are added later. `now` in seconds since the epoch."""
+    def apply(self, headers: HeaderMap, request_headers: HeaderMap, is_upgrade: bool) -> None:
+        """Framing and Connection are added later."""
         if not _NOTHING_HOP_BY_HOP(headers):
             _remove_hop_by_hop(headers, is_upgrade)
         if self._sets_request_id and REQUEST_ID in request_headers:
             headers.set(REQUEST_ID, request_headers[REQUEST_ID])
         if DATE not in headers:
-            headers[DATE] = self._dates.at(now)
+            headers[DATE] = self._dates.at(time.time())
         if self._is_overwriting:
             headers.set(SERVER, self._server)
         elif self._sets_server and SERVER not in headers:
@@ -39,9 +41,9 @@ class ResponseHeaderPolicy:
 
 
 def _remove_hop_by_hop(headers: HeaderMap, is_upgrade: bool) -> None:
-    nominated = headers.get_joined(CONNECTION)
-    if nominated is not None:
-        remove_connection_options(headers, nominated)
+    connection = headers.get_joined(CONNECTION)
+    if connection is not None:
+        remove_connection_options(headers, connection)
     for name in (b"keep-alive", b"proxy-connection", b"transfer-encoding"):
         if name in headers:
             headers.remove(name)

@@ -11,6 +11,7 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import HTTP_10, HTTP_11, RequestHead, ResponseHead
 from pymesh.proxy.codec.serializer import CONTINUE as CONTINUE_RESPONSE
 from pymesh.proxy.codec.serializer import STATUS_LINES, STATUS_LINES_10, write_head, write_last_chunk
+from pymesh.proxy.downstream.forwarded_client_cert import XFCC
 from pymesh.proxy.downstream.request_headers import XFP
 from pymesh.proxy.http_filters.filter import CONTINUE, STOP, LocalReply
 from pymesh.proxy.http_filters.local_replies import (
@@ -23,6 +24,7 @@ from pymesh.proxy.http_filters.local_replies import (
     UPGRADE_FAILED,
 )
 from pymesh.proxy.routing.route import ClusterAction, RouteMatch, WeightedCluster
+from pymesh.proxy.routing.route_table import RouteTable
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.workload import parse_workload
 
@@ -45,7 +47,7 @@ class Stream:
         "_is_chunked",
         "_manager",
         "_out",
-        "_weighted_cluster",
+        "authority",
         "connection",
         "has_request_body",
         "head",
@@ -59,11 +61,11 @@ class Stream:
         "match",
         "method",
         "path",
-        "random_value",
         "response_started",
         "scheme",
         "upgrade",
         "upstream",
+        "weighted_cluster",
     )
 
     def __init__(self, connection: Any, head: RequestHead) -> None:
@@ -74,14 +76,14 @@ class Stream:
         self.method = head.method
         self.path = head.path
         self.headers = head.headers
+        self.authority = head.headers.get(b"host", b"")
         self.scheme = head.scheme
         self.upgrade = head.upgrade
         self.is_request_chunked = head.is_chunked
         self.has_request_body = head.is_chunked or bool(head.content_length)
         self.is_request_complete = not self.has_request_body
         self.match: RouteMatch | None = None
-        self.random_value = 0.0
-        self._weighted_cluster: WeightedCluster | None = None
+        self.weighted_cluster: WeightedCluster | None = None
         self._early_body: list[bytes] | None = None  # what came before the router was reached
         self._early_end: tuple[HeaderMap | None] | None = None
         # the response
@@ -95,28 +97,20 @@ class Stream:
         self.is_done = False
         self._filter_index = 0
         self._idle_timeouts = self._manager.stream_idle_timeouts
-        self.info = self._make_info(head)
-
-    def __repr__(self) -> str:
-        return f"<Stream {self.method!r} {self.path!r} {self.info.response_code} {self.upstream!r}>"
-
-    def _make_info(self, head: RequestHead) -> StreamInfo:
-        info = StreamInfo(time.monotonic(), time.time())
-        connection = self.connection.info
-        info.downstream_local_address = connection.local_address
-        info.downstream_remote_address = connection.remote_address
-        info.requested_server_name = connection.sni
+        info = self.info = StreamInfo(time.monotonic(), time.time())
+        client = connection.info
+        info.downstream_local_address = client.local_address
+        info.downstream_remote_address = client.remote_address
+        info.requested_server_name = client.sni
         info.method = head.method
         info.path = head.path
         info.protocol = head.version
         info.request_headers = head.headers
-        return info
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.method!r} {self.path!r} {self.info.response_code} {self.upstream!r}>"
 
     # what routes and filters look at
-
-    @property
-    def authority(self) -> bytes:
-        return self.headers.get(b"host", b"")
 
     @property
     def is_tls(self) -> bool:
@@ -130,14 +124,6 @@ class Stream:
     @property
     def local_address(self) -> str:
         return self.info.downstream_local_address
-
-    def choose_cluster(self) -> WeightedCluster | None:
-        """The one of the route's clusters that takes this stream; None where the route does not forward."""
-        if self._weighted_cluster is None and self.match is not None:
-            action = self.match.route.action
-            if isinstance(action, ClusterAction):
-                self._weighted_cluster = action.choose_cluster(self.random_value)
-        return self._weighted_cluster
 
     # the request
 
@@ -156,17 +142,21 @@ class Stream:
         if manager.path_normalizer.is_enabled and self.path and not self._normalize_path():
             self.send_local_reply(PATH_REJECTED)
             return
+        connection = self.connection
         self._set_client(headers)
-        manager.request_headers.apply(head, self.connection.remote_ip, self.connection.scheme)
-        self.connection.client_cert.apply(headers)
+        manager.request_headers.apply(head, connection.remote_ip, connection.scheme)
+        if connection.client_cert is not None or XFCC in headers:
+            connection.apply_client_cert(headers)
         if not self.scheme:
             self.scheme = headers[XFP]
         manager.start_trace(self.info, headers)
-        self._find_route()
+        table = manager.inline_routes or manager.find_routes(manager.config.route_config_name)
+        if table is not None:
+            self._find_route(table)
         if self.upgrade and not self._is_upgrade_allowed():
             self.send_local_reply(UPGRADE_FAILED)
-            return
-        self._run_filters(0)
+        else:
+            self._run_filters(0)
 
     def _continue_expected(self) -> None:
         """RFC 9110 10.1.1, as Envoy does: it is the proxy that wants the body."""
@@ -196,20 +186,18 @@ class Stream:
             if address is not None:
                 info.downstream_remote_address = address
 
-    def _find_route(self) -> None:
-        manager = self._manager
-        table = manager.route_table()
-        if table is None:
-            return
-        self.random_value = manager.context.random()
-        self.match = match = table.route(self, self.random_value)
+    def _find_route(self, table: RouteTable) -> None:
+        random_value = self._manager.context.random()
+        self.match = match = table.route(self, random_value)
         if match is None:
             return
         route = match.route
         self.info.route_name = route.name
         action = route.action
-        if type(action) is ClusterAction and action.idle_timeout is not None:
-            self._set_idle_timeout(action.idle_timeout)
+        if type(action) is ClusterAction:
+            self.weighted_cluster = action.choose_cluster(random_value)
+            if action.idle_timeout is not None:
+                self._set_idle_timeout(action.idle_timeout)
 
     def _set_idle_timeout(self, duration: float) -> None:
         """The route's own, instead of the connection manager's."""
@@ -277,8 +265,6 @@ class Stream:
             self.pause_request()
 
     def on_request_end(self, trailers: HeaderMap | None) -> None:
-        if self.is_request_complete:
-            return  # there was no body to wait for
         if self._manager.request_timeouts is not None:
             self._manager.request_timeouts.stop(self)
         if self.upstream is None:
@@ -329,10 +315,10 @@ class Stream:
     def send_response_head(self, head: ResponseHead) -> None:
         """Of the server. Framing is the connection's own, whatever the server's was."""
         status, headers, info = head.status, head.headers, self.info
-        weighted, match = self._weighted_cluster, self.match
-        if weighted is not None and weighted.response_headers:
+        weighted, match = self.weighted_cluster, self.match
+        if weighted is not None and weighted.response_headers.changes:
             weighted.response_headers.apply(headers, info)
-        if match is not None and match.route.response_headers:
+        if match is not None and match.route.response_headers.changes:
             match.route.response_headers.apply(headers, info)
         info.response_code = status
         info.response_code_details = "via_upstream"
@@ -340,17 +326,16 @@ class Stream:
         self.response_started = True
         if self.upgrade:
             self._begin_tunnel(status)
-        self._manager.response_headers.apply(headers, self.headers, time.time(), self.is_tunnel)
-        if not self.is_tunnel:
-            self._frame(head)
+        self._manager.response_headers.apply(headers, self.headers, self.is_tunnel)
+        if (head.content_length is None or status == 204) and not self.is_tunnel:
+            self._frame(status, headers)
         self._write_head(status, headers)
 
-    def _frame(self, head: ResponseHead) -> None:
-        """RFC 9112 6."""
-        status, headers = head.status, head.headers
+    def _frame(self, status: int, headers: HeaderMap) -> None:
+        """RFC 9112 6, where the server gave no length."""
         if status == 204:
             headers.remove(b"content-length")
-        elif head.content_length is None and status != 304 and self.method != b"HEAD":
+        elif status != 304 and self.method != b"HEAD":
             if self.head.version is HTTP_11:
                 self._is_chunked = True
                 headers[b"transfer-encoding"] = b"chunked"
@@ -360,19 +345,17 @@ class Stream:
     def _write_head(self, status: int, headers: HeaderMap) -> None:
         if self.connection.is_last_request:
             self.keep_alive = False
-        if self.is_tunnel:
-            pass
-        elif not self.keep_alive:
+        if not self.keep_alive and not self.is_tunnel:
             headers.set(b"connection", b"close")
-        elif self.head.version is HTTP_10:
-            headers.set(b"connection", b"keep-alive")
-        lines = STATUS_LINES if self.head.version is HTTP_11 else STATUS_LINES_10
+        lines = STATUS_LINES
+        if self.head.version is HTTP_10:
+            lines = STATUS_LINES_10
+            if self.keep_alive:
+                headers.set(b"connection", b"keep-alive")
         self._out.append(write_head(lines[status], headers))
 
     def send_response_body(self, data: bytes) -> None:
         self.info.bytes_sent += len(data)
-        if self._idle_timeouts is not None:
-            self._idle_timeouts.start(self)
         if not self._is_chunked:
             self._out.append(data)
         elif len(data) < _LARGE_CHUNK:
@@ -385,6 +368,12 @@ class Stream:
             self._out.append(write_last_chunk(trailers))
         self.flush()
         self._finish()
+
+    def on_response_read_end(self) -> None:
+        """There is more of the response to come, and time to write what is there."""
+        if self._idle_timeouts is not None:
+            self._idle_timeouts.start(self)
+        self.flush()
 
     def flush(self) -> None:
         """Write what has been collected, in one go."""
@@ -436,7 +425,7 @@ class Stream:
             headers.set(name, value)
         if reply.details == "direct_response" and self.match is not None:
             self.match.route.response_headers.apply(headers, self.info)
-        self._manager.response_headers.apply(headers, self.headers, time.time(), False)
+        self._manager.response_headers.apply(headers, self.headers, False)
         return headers
 
     def reset(self, details: str, flag: str) -> None:
@@ -513,7 +502,7 @@ class Stream:
             self._idle_timeouts.stop(self)
         if self._manager.request_timeouts is not None:
             self._manager.request_timeouts.stop(self)
-        upstream = self.upstream
+        upstream, self.upstream = self.upstream, None  # no cycle is left for the garbage collector
         if upstream is not None:
             info.is_mtls = info.is_mtls or self._is_upstream_mtls()
             upstream.close()

@@ -14,6 +14,7 @@ from pymesh.proxy.http_filters.filter import (
     HttpFilterFactory,
     LocalReply,
 )
+from pymesh.proxy.routing.route import WeightedCluster
 from pymesh.proxy.upstream.cluster import Cluster
 
 NAME = "envoy.filters.http.dynamic_forward_proxy"
@@ -24,7 +25,7 @@ class DynamicForwardProxy:
         self._get_cluster = context.clusters.get
 
     def on_request(self, stream: Any) -> FilterStatus | LocalReply:
-        weighted = stream.choose_cluster()
+        weighted: WeightedCluster | None = stream.weighted_cluster
         cluster: Cluster | None = None if weighted is None else self._get_cluster(weighted.name)
         if cluster is None or not cluster.is_dynamic_forward_proxy:
             return CONTINUE

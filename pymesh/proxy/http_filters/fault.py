@@ -34,13 +34,15 @@ class FaultConfig:
 class Fault:
     def __init__(self, config: FaultConfig, context: FilterContext) -> None:
         self._config = config
+        self._is_idle = config == FaultConfig()
         self._context = context
 
     def on_request(self, stream: Any) -> FilterStatus | LocalReply:
-        match = stream.match
-        config: FaultConfig = self._config
+        match, config = stream.match, self._config
         if match is not None and match.route.filter_configs:
             config = match.route.filter_configs.get(NAME, config)
+        elif self._is_idle:
+            return CONTINUE
         if config.delay and self._is_chosen(config.delay_percentage):
             stream.info.add_flag("DI")
             self._context.timers.call_later(config.delay, partial(self._on_delayed, stream, config))

@@ -56,8 +56,9 @@ class FilterContext(Protocol):
 
 
 class FilterStream(Protocol):
-    """A stream as its filters see it: downstream.Stream is one. `random_value` is in [0, 1), one for the stream.
+    """A stream as its filters see it: downstream.Stream is one.
 
+    `weighted_cluster` is the one of the route's clusters that takes the stream, None where the route does not forward.
     `path` is what goes upstream, so far; `info.path` is what came.
     """
 
@@ -66,13 +67,8 @@ class FilterStream(Protocol):
     headers: HeaderMap
     info: StreamInfo
     match: RouteMatch | None
-    random_value: float
-
-    @property
-    def authority(self) -> bytes: ...
-
-    def choose_cluster(self) -> WeightedCluster | None:
-        """The one of the route's clusters that takes this stream; None where the route does not forward."""
+    weighted_cluster: WeightedCluster | None
+    authority: bytes
 
     def continue_request(self) -> None:
         """Go on after STOP, with the next filter. No effect on a stream that is over."""

@@ -33,15 +33,18 @@ class RetryDecision(Enum):
 class RetryState:
     """Holds one of the cluster's retries from each RETRY until the next decision or `release`."""
 
-    __slots__ = ("_policy", "_remaining", "_retries", "_taken")
+    __slots__ = ("_policy", "_remaining", "_retries", "is_holding")
 
     def __init__(self, policy: RetryPolicy, retries: Resource) -> None:
         self._policy = policy
         self._retries = retries
         self._remaining = policy.num_retries
-        self._taken = False
+        self.is_holding = False
 
     def on_response(self, status: int, headers: HeaderMap) -> RetryDecision:
+        if status < 400 and b"grpc-status" not in headers and not self._policy.retriable_status_codes:
+            self.release()
+            return RetryDecision.NO  # what nearly all of them are
         return self._decide(wants_retry_of_response(self._policy, status, headers))
 
     def on_failure(self, failure: UpstreamFailure) -> RetryDecision:
@@ -53,8 +56,8 @@ class RetryState:
         return random_value * min(self._policy.base_interval * (1 << done), self._policy.max_interval)
 
     def release(self) -> None:
-        if self._taken:
-            self._taken = False
+        if self.is_holding:
+            self.is_holding = False
             self._retries.release()
 
     def _decide(self, is_wanted: bool) -> RetryDecision:
@@ -66,7 +69,7 @@ class RetryState:
         self._remaining -= 1
         if not self._retries.try_acquire():
             return RetryDecision.OVERFLOW
-        self._taken = True
+        self.is_holding = True
         return RetryDecision.RETRY
 
 

@@ -42,7 +42,7 @@ class Router:
         action = match.route.action
         if type(action) is not ClusterAction:
             return _answer(action, stream)
-        weighted: WeightedCluster = stream.choose_cluster()
+        weighted: WeightedCluster = stream.weighted_cluster
         cluster: Cluster | None = self._get_cluster(weighted.name)
         info = stream.info
         info.upstream_cluster = weighted.name
@@ -64,12 +64,13 @@ class Router:
         headers = stream.headers
         if action.timeout and self._adds_envoy_headers:
             headers[EXPECTED_TIMEOUT] = b"%d" % (action.timeout * 1000)
-        if weighted.request_headers:
+        if weighted.request_headers.changes:
             weighted.request_headers.apply(headers, stream.info)
-        if match.route.request_headers:
+        if match.route.request_headers.changes:
             match.route.request_headers.apply(headers, stream.info)
         host = weighted.host_rewrite or action.host_rewrite
         if host:
+            stream.authority = host
             headers.set(b"host", host)
         if action.path_rewrite is not None:
             path = action.rewrite_path(stream.path)

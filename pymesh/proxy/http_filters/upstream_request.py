@@ -44,12 +44,11 @@ class DownstreamHalf(Protocol):
     headers: HeaderMap
     info: StreamInfo
     match: RouteMatch
+    authority: bytes
+    has_request_body: bool
     is_request_chunked: bool
     is_request_complete: bool
     upgrade: bytes
-
-    @property
-    def authority(self) -> bytes: ...
 
     def send_interim_head(self, head: ResponseHead) -> None: ...
 
@@ -61,8 +60,8 @@ class DownstreamHalf(Protocol):
 
     def send_raw_data(self, data: bytes) -> None: ...
 
-    def flush(self) -> None:
-        """Write what `send_response_*` has collected."""
+    def on_response_read_end(self) -> None:
+        """Write what `send_response_*` has collected; more will come."""
 
     def send_local_reply(self, reply: LocalReply) -> None: ...
 
@@ -93,6 +92,7 @@ class UpstreamRequest(LoadBalancerContext):
         "_context",
         "_endpoint",
         "_has_request_slot",
+        "_has_timers",
         "_head_sent_at",
         "_is_done",
         "_is_paused",
@@ -114,7 +114,7 @@ class UpstreamRequest(LoadBalancerContext):
         self._action = action
         self._context = context
         # for the load balancer
-        self.authority = stream.headers[b"host"]
+        self.authority = stream.authority
         self.hash = action.hash(stream) if action.hash_policies else None
         self.tried = ()
         # the request's body: kept for another try, or until there is a connection
@@ -127,6 +127,7 @@ class UpstreamRequest(LoadBalancerContext):
         self._retry = None if policy is None else RetryState(policy, cluster.circuit_breakers.retries)
         self._is_replayable = policy is not None
         self._was_resent = False
+        self._has_timers = bool(action.timeout) or (policy is not None and bool(policy.per_try_timeout))
         self._timer: Any = None
         self._is_done = False
         self._is_paused = False
@@ -148,7 +149,7 @@ class UpstreamRequest(LoadBalancerContext):
         """The stream's head is final."""
         if self._action.mirrors:
             self._mirrors = MirrorRequest.start_all(self._action.mirrors, self._stream, self._context)
-        if self._stream.is_request_complete:
+        if self._has_timers and self._stream.is_request_complete:
             self._start_timeout()
         self._try()
 
@@ -201,11 +202,13 @@ class UpstreamRequest(LoadBalancerContext):
         if self._is_done:
             return
         self._is_done = True
-        self._stop_timers()
-        if self._retry is not None:
+        if self._has_timers:
+            self._stop_timers()
+        if self._retry is not None and self._retry.is_holding:
             self._retry.release()
         connection = self._connection
-        self._end_try()
+        if self._endpoint is not None:
+            self._end_try()
         if connection is not None and connection.exchange is self:
             connection.abandon()
         if self._mirrors is not None and not self._stream.is_request_complete:
@@ -239,7 +242,7 @@ class UpstreamRequest(LoadBalancerContext):
         self._has_request_slot = True
         pool: Any = endpoint.pool or self._new_pool(endpoint)
         self._pool = pool
-        if self._stream.is_request_complete:
+        if self._has_timers and self._stream.is_request_complete:
             self._start_per_try_timeout()
         got = pool.acquire(self, fresh)
         if type(got) is HttpConnection:
@@ -255,32 +258,28 @@ class UpstreamRequest(LoadBalancerContext):
         return pool
 
     def on_connection(self, connection: HttpConnection) -> None:
-        try:
-            self._send(connection)
-        except Exception:  # another stream's response may have freed the connection: the bug is this stream's
-            self._stream.on_bug()
-
-    def _send(self, connection: HttpConnection) -> None:
         stream = self._stream
-        self._connection = connection
-        self._is_waiting = False
-        info = stream.info
-        info.upstream_local_address = connection.local_address
+        try:
+            self._connection = connection
+            self._is_waiting = False
+            stream.info.upstream_local_address = connection.local_address
+            self._prepare_headers(stream, connection)
+            head = write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), stream.headers)
+            self._head_sent_at = time.monotonic()
+            if stream.has_request_body:
+                connection.start(self, head, stream.method, False, False)
+                self._write_buffered(connection)
+            else:
+                connection.start(self, head, stream.method, bool(stream.upgrade), True)
+        except Exception:  # another stream's response may have freed the connection: the bug is this stream's
+            stream.on_bug()
+
+    def _prepare_headers(self, stream: Any, connection: HttpConnection) -> None:
+        """What depends on the endpoint or on the number of the try."""
+        headers: HeaderMap = stream.headers
         endpoint = connection.endpoint
         if endpoint.is_mtls:
-            info.upstream_principal = connection.principal
-        head = self._build_head(endpoint)
-        self._head_sent_at = time.monotonic()
-        if stream.is_request_complete and not self._body and not stream.is_request_chunked:
-            connection.start(self, head, stream.method, bool(stream.upgrade), True)
-            return
-        connection.start(self, head, stream.method, bool(stream.upgrade), False)
-        self._write_buffered(connection)
-
-    def _build_head(self, endpoint: Endpoint) -> bytes:
-        stream = self._stream
-        headers: HeaderMap = stream.headers
-        if endpoint.is_mtls:
+            stream.info.upstream_principal = connection.principal
             headers[PEER_METADATA] = self._context.peer_metadata
         elif PEER_METADATA in headers:
             headers.remove(PEER_METADATA)
@@ -288,7 +287,6 @@ class UpstreamRequest(LoadBalancerContext):
             headers.set(b"host", endpoint.hostname.encode())
         if stream.match.virtual_host.include_request_attempt_count:
             headers[ATTEMPT_COUNT] = b"%d" % stream.info.attempt_count
-        return write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), headers)
 
     def _write_buffered(self, connection: HttpConnection) -> None:
         for data in self._body:
@@ -341,8 +339,8 @@ class UpstreamRequest(LoadBalancerContext):
             self._retry_later()
             return
         self._response_started = True
-        if self._action.retry_policy is not None and self._action.retry_policy.per_try_timeout:
-            self._per_try_timeouts().stop(self)
+        if self._has_timers and self._retry is not None:
+            self._stop_per_try_timeout()
         head.headers[b"x-envoy-upstream-service-time"] = b"%d" % (1000 * (time.monotonic() - self._head_sent_at))
         self._stream.send_response_head(head)
 
@@ -354,7 +352,7 @@ class UpstreamRequest(LoadBalancerContext):
         self._stream.send_response_end(trailers)
 
     def on_read_end(self) -> None:
-        self._stream.flush()
+        self._stream.on_response_read_end()
 
     def on_upstream_paused(self) -> None:
         self._stream.pause_request()
@@ -438,9 +436,9 @@ class UpstreamRequest(LoadBalancerContext):
         assert self._retry is not None
         if policy.avoid_previous_hosts and self._endpoint is not None:
             self.tried = (*self.tried, self._endpoint)
-        if policy.per_try_timeout:
-            self._per_try_timeouts().stop(self)
+        self._stop_per_try_timeout()
         self._end_try()
+        self._has_timers = True
         delay = self._retry.back_off(self._context.random())
         self._timer = self._context.timers.call_later(delay, self._retry_now)
 
@@ -474,6 +472,9 @@ class UpstreamRequest(LoadBalancerContext):
             self._timer.cancel()
         if self._action.timeout:
             self._context.timers.queue(self._action.timeout, UpstreamRequest.on_timeout).stop(self)
+        self._stop_per_try_timeout()
+
+    def _stop_per_try_timeout(self) -> None:
         if self._action.retry_policy is not None and self._action.retry_policy.per_try_timeout:
             self._per_try_timeouts().stop(self)
 

@@ -76,13 +76,15 @@ class ConnectionPool:
 
     def on_idle(self, connection: HttpConnection) -> None:
         """A response has ended and the connection may carry another request."""
-        if self._is_worn(connection):
+        cluster = self.cluster
+        has_limits = cluster.max_requests_per_connection or cluster.max_connection_duration or self._is_draining
+        if has_limits and self._is_worn(connection):
             connection.close()
         elif self._waiters:
             self._next_waiter().on_connection(connection)
         else:
             self._idle.append(connection)
-            if self.cluster.idle_timeout:
+            if cluster.idle_timeout:
                 self._idle_timeouts().start(connection)
 
     def on_closed(self, connection: HttpConnection) -> None:
