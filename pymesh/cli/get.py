@@ -3,17 +3,16 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pymesh.cli.client import ControlClient, add_client_arguments, open_client
 from pymesh.cli.objects import collection_path, expect_kind, object_path
+from pymesh.cli.table import format_table
 from pymesh.control.model.kinds import Kind
 from pymesh.errors import UsageError
 from pymesh.names import DEFAULT_NAMESPACE
 
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
-_GAP = "   "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,10 +93,3 @@ def _read_table(
     else:
         tables = [client.get(object_path(kind, args.namespace, name), accept=_TABLE) for name in args.names]
     return tables[0]["columnDefinitions"], [row for table in tables for row in table["rows"]]
-
-
-def format_table(lines: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Lines of left-aligned columns, the first line being the header, as kubectl pads them."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        yield _GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

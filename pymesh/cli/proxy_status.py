@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from pymesh.cli.client import add_client_arguments, open_client
+from pymesh.cli.table import format_table
 
 _TYPES = ("CDS", "LDS", "EDS", "RDS", "SDS")
 _HEADER = ("NAME", *_TYPES, "VERSION")
@@ -24,14 +25,8 @@ def run(args: argparse.Namespace) -> int:
     elif not proxies:
         print("no proxy is connected")
     else:
-        print("\n".join([*_table(proxies), *_reasons(proxies)]))
+        print("\n".join([*format_table([_HEADER, *map(_row, proxies)]), *_reasons(proxies)]))
     return 0
-
-
-def _table(proxies: list[dict[str, Any]]) -> list[str]:
-    rows = [_HEADER, *map(_row, proxies)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    return ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _row(proxy: dict[str, Any]) -> tuple[str, ...]:

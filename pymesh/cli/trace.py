@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pymesh.cli.client import add_client_arguments, open_client
-from pymesh.cli.get import format_table
+from pymesh.cli.table import format_table
 
 Span = Mapping[str, Any]  # as /debug/traces/<id> has it: times in microseconds
 

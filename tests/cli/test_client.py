@@ -65,3 +65,12 @@ def test_commands_start_without_what_is_slow_to_import(module: str) -> None:
     code = f"import sys, pymesh.cli.{module}; print([name for name in {slow} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", ["trace", "proxy_status"])
+def test_commands_that_show_tables_do_not_load_the_control_plane(module: str) -> None:
+    code = (
+        f"import sys, pymesh.cli.{module}; print([name for name in sys.modules if name.startswith('pymesh.control')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
