@@ -1,5 +1,6 @@
 """One listener: from an accepted socket to the filter chain whose protocol is put on it."""
 
+import asyncio
 import logging
 import socket
 import time
@@ -34,6 +35,7 @@ class Listener:
         self._context = context
         self._tasks = TaskGroup()
         self._inspector = TlsInspector(context.loop, context.timers)
+        self._is_empty = asyncio.Event()
         self._acceptor = Acceptor(context.loop, sock, self._on_socket, self._on_pause)
 
     def update(self, config: ListenerConfig) -> None:
@@ -42,12 +44,19 @@ class Listener:
         self.config = config
 
     def stop_accepting(self) -> None:
+        """Connections that have no filter chain yet still get one."""
         self._acceptor.close()
-        self._inspector.close()
+
+    async def wait_drained(self) -> None:
+        """Returns when the last connection is gone, those of former filter chains among them."""
+        while self.stats.downstream_cx_active:
+            self._is_empty.clear()
+            await self._is_empty.wait()
 
     def close(self) -> None:
         """Close the socket and all connections now."""
         self.stop_accepting()
+        self._inspector.close()
         self.chains.close()
 
     async def aclose(self) -> None:
@@ -141,6 +150,8 @@ class Listener:
 
     def _on_closed(self) -> None:
         self.stats.downstream_cx_active -= 1
+        if not self.stats.downstream_cx_active:
+            self._is_empty.set()
 
     def _on_pause(self) -> None:
         self.stats.accept_paused += 1

@@ -85,7 +85,7 @@ class ListenerManager:
     async def wait_drained(self) -> None:
         """Returns when the last connection is gone; the caller bounds the time."""
         for listener in self._all():
-            await listener.chains.wait_drained()
+            await listener.wait_drained()
 
     def close(self) -> None:
         """Close everything now, sockets that no listener has taken among it."""
@@ -122,7 +122,7 @@ class ListenerManager:
     async def _close_drained(self, listener: Listener) -> None:
         try:
             async with asyncio.timeout(self._drain_seconds):
-                await listener.chains.wait_drained()
+                await listener.wait_drained()
         except TimeoutError:
             log.info("listener %s: closing what is left after %s s", listener.config.name, self._drain_seconds)
         await listener.aclose()

@@ -222,6 +222,19 @@ async def test_no_connection_is_lost_to_a_removal(manager, say):
         writer.close()
 
 
+async def test_who_has_not_spoken_yet_when_its_listener_goes_is_still_served(manager, say, eventually):
+    await say("plaintext")
+    await manager.apply(permissive(chain("plaintext", match=IS_PLAINTEXT)))
+    reader, writer = await connect(manager)
+    stats = manager.get("in").stats
+    await eventually(lambda: stats.downstream_cx_active == 1)
+    await manager.remove("in")
+    writer.write(b"G")
+    assert await asyncio.wait_for(reader.readline(), 5) == b"plaintext\n"
+    writer.close()
+    await asyncio.wait_for(manager.wait_drained(), 5)
+
+
 # filter chains
 
 
