@@ -79,7 +79,10 @@ def find_control_tls(flag: str | None, state_dir: StateDir) -> str:
 def private_directory(path: Path) -> Path:
     """Make the directory and what is missing above it, for nobody else. Raises UsageError."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir's own parents=True would give those above the mode of the umask.
+        for missing in reversed([directory for directory in path.parents if not directory.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
         path.chmod(0o700)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error

@@ -68,6 +68,7 @@ def test_private_files_and_directories_are_for_the_owner_only(tmp_path):
     assert (directory / "key").read_bytes() == b"secret2"
     assert (directory / "key").stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == 0o700
+    assert directory.parent.stat().st_mode & 0o777 == 0o700
     assert [path.name for path in directory.iterdir()] == ["key"]
 
 
