@@ -1,15 +1,19 @@
 """The flags that every proxy has, sidecar or gateway, and the values that flags are made of."""
 
 import argparse
+import os
 import re
 from pathlib import Path
 
 from pymesh.errors import UsageError
+from pymesh.protojson import parse_go_duration
 from pymesh.proxy.options import ProxyOptions
 from pymesh.state_dir import open_state_dir
 from pymesh.xds import Address, Upstream
 
 DRAIN_SECONDS = 45.0  # Istio's drainDuration
+SECRET_TTL_VARIABLE = "SECRET_TTL"  # of Istio's agent
+MOST_SECRET_TTL = 90 * 86400  # what the CA gives at most, as Istio's
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
@@ -50,7 +54,22 @@ def proxy_options(args: argparse.Namespace) -> ProxyOptions:
         token=read_token(args),
         access_log=args.access_log,
         drain_time=args.drain_time,
+        secret_ttl=read_secret_ttl(),
     )
+
+
+def read_secret_ttl() -> int:
+    """Seconds that the workload's certificate is to live; 0, the CA's default, where the environment says nothing."""
+    text = os.environ.get(SECRET_TTL_VARIABLE)
+    if not text:
+        return 0
+    try:
+        ttl = parse_go_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{SECRET_TTL_VARIABLE}: {error}") from error
+    if not 1 <= ttl <= MOST_SECRET_TTL:
+        raise UsageError(f"{SECRET_TTL_VARIABLE}: {text} is not within 1s and {MOST_SECRET_TTL // 3600}h")
+    return int(ttl)
 
 
 def read_token(args: argparse.Namespace) -> str | None:

@@ -102,9 +102,13 @@ class ControlClient:
             return None
         return _decode(body, xds.DeltaAnswer)
 
-    async def sign(self, csr: str) -> tuple[str, ...]:
-        """Have a PEM CSR signed: the chain, leaf first, root last. Proof is the certificate, or else the join token."""
-        _, body = await self._call("POST", xds.CERTIFICATE_PATH, xds.CertificateRequest(csr), _CALL_SECONDS)
+    async def sign(self, csr: str, validity: int = 0) -> tuple[str, ...]:
+        """Have a PEM CSR signed: the chain, leaf first, root last. Proof is the certificate, or else the join token.
+
+        `validity` is the lifetime to ask for, in seconds; 0 leaves it to the CA.
+        """
+        request = xds.CertificateRequest(csr, validity)
+        _, body = await self._call("POST", xds.CERTIFICATE_PATH, request, _CALL_SECONDS)
         return _decode(body, xds.CertificateResponse).cert_chain
 
     async def register(self, namespace: str, name: str, registration: xds.Registration) -> None:

@@ -9,7 +9,11 @@ from pymesh.xds import Address, Upstream
 
 @dataclass(frozen=True, slots=True)
 class ProxyOptions:
-    """What sidecar and gateway are told alike. `drain_time` is in seconds; `control` None: as the state dir says."""
+    """What sidecar and gateway are told alike. `control` None: as the state dir says.
+
+    `drain_time` is in seconds, and so is `secret_ttl`, the lifetime that the workload's certificate is to have; 0
+    leaves it to the CA.
+    """
 
     state_dir: StateDir
     admin_listen: Address
@@ -17,6 +21,7 @@ class ProxyOptions:
     token: str | None = None
     access_log: str = ""
     drain_time: float = 45.0
+    secret_ttl: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

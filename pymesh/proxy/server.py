@@ -13,11 +13,13 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
 from pymesh.errors import PymeshError
 from pymesh.names import CANONICAL_NAME_LABEL, CANONICAL_REVISION_LABEL, OWN_CERTIFICATE
 from pymesh.proxy.admin.server import AdminServer
 from pymesh.proxy.control_client import ControlClient
+from pymesh.proxy.control_metrics import register_control_metrics
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.instance import Instance
@@ -98,7 +100,8 @@ class ProxyServer:
         self.secrets = SecretStore()
         self.secrets.subscribe(self._on_secret)
         spiffe_id = SpiffeId(metadata.namespace, metadata.service_account)
-        self.identity = WorkloadIdentity(directory, str(spiffe_id), self.control.sign, self.secrets)
+        sign = partial(self.control.sign, validity=options.secret_ttl)
+        self.identity = WorkloadIdentity(directory, str(spiffe_id), sign, self.secrets)
 
     def _build_telemetry(self) -> None:
         self.workload = workload_of(self.node)
@@ -115,7 +118,7 @@ class ProxyServer:
 
     def _build_data_plane(self, sockets: Mapping[Address, socket.socket]) -> None:
         loop = asyncio.get_running_loop()
-        self.clusters = ClusterManager(self.secrets)
+        self.clusters = ClusterManager(self.secrets, metrics=self.telemetry.metrics)
         self.routes = RouteTables()
         self.context = ProxyContext(
             clusters=self.clusters,
@@ -136,6 +139,7 @@ class ProxyServer:
         handlers = build_handlers(self.secrets, self.clusters, self.routes, self.listeners)
         self.runtime = Runtime(handlers, self.disk_cache)
         self.xds = XdsClient(self.node, self.control, self.runtime, self._set_configured)
+        register_control_metrics(self.telemetry.metrics, self.runtime, self.xds, self.identity, self.metrics)
 
     @property
     def state(self) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pymesh.cli import main
-from pymesh.cli.data_plane_flags import address, label, name, port_mapping, seconds, upstream
+from pymesh.cli.data_plane_flags import address, label, name, port_mapping, read_secret_ttl, seconds, upstream
 from pymesh.xds import Address, Upstream
 
 
@@ -72,6 +72,27 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(
     ports = ["--inbound-listen", "127.0.0.1:0", "--outbound-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
     assert main(["proxy", *flags, *ports, "--state-dir", str(tmp_path)]) == 2
     error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_the_certificates_lifetime_is_a_duration_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET_TTL", raising=False)
+    assert read_secret_ttl() == 0
+    monkeypatch.setenv("SECRET_TTL", "1h30m")
+    assert read_secret_ttl() == 5400
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("soon", "'soon' is not a duration"), ("0s", "0s is not within"), ("9000h", "and 2160h")]
+)
+def test_a_wrong_lifetime_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, words: str
+) -> None:
+    monkeypatch.setenv("SECRET_TTL", text)
+    assert main(["proxy", "--service", "web", "--app-port", "80", "--state-dir", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("pymesh proxy: SECRET_TTL: ")
     assert words in error
     assert error.count("\n") == 1
 

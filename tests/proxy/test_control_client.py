@@ -131,7 +131,8 @@ async def test_the_join_token_is_the_proof_until_there_is_a_certificate(
     assert await client.sign("csr") == ("leaf", "root")
     assert server.authorizations == [f"Bearer {join_token(server.ca)}"]
     client.use_certificate(issue(server.ca, tmp_path), FAR_FUTURE)
-    await client.sign("csr")
+    await client.sign("csr", validity=4)
+    assert json.loads(server.requests[1][2])["validity_duration"] == 4
     assert server.authorizations[1] is None
     assert server.peers[0] is None
     assert server.peers[1] is not None

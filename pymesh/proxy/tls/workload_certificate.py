@@ -93,7 +93,7 @@ class WorkloadIdentity:
         if not self.certificate_file.exists():
             return False
         try:
-            self._accept(*self._read())
+            self._accept(*self._read(), self.certificate_file.stat().st_mtime)
         except (CertificateError, OSError, ValueError) as error:
             log.info("the certificate in %s is not usable: %s", self.certificate_file, error)
             return False
@@ -116,7 +116,7 @@ class WorkloadIdentity:
         facts = self._check(certificate, root)
         write_private(self.root_file, root)
         write_private(self.certificate_file, key + certificate.certificate_chain)
-        self._publish(certificate, root, facts)
+        self._publish(certificate, root, facts, self._clock())
         self.renewals += 1
 
     async def _renew_until_done(self) -> None:
@@ -136,8 +136,8 @@ class WorkloadIdentity:
         key, begin, chain = text.partition("-----BEGIN CERTIFICATE-----")
         return TlsCertificate(begin + chain, key), self.root_file.read_text(encoding="ascii")
 
-    def _accept(self, certificate: TlsCertificate, root: str) -> None:
-        self._publish(certificate, root, self._check(certificate, root))
+    def _accept(self, certificate: TlsCertificate, root: str, written_at: float) -> None:
+        self._publish(certificate, root, self._check(certificate, root), min(written_at, self._clock()))
 
     def _check(self, certificate: TlsCertificate, root: str) -> CertificateFacts:
         try:
@@ -148,12 +148,13 @@ class WorkloadIdentity:
             raise CertificateError(f"it is for {', '.join(facts.uris) or 'nobody'}, not {self.spiffe_id}")
         return facts
 
-    def _publish(self, certificate: TlsCertificate, root: str, facts: CertificateFacts) -> None:
+    def _publish(self, certificate: TlsCertificate, root: str, facts: CertificateFacts, received_at: float) -> None:
         """The root first: whoever hears of the new certificate finds the root that it goes with."""
         self._facts = facts
-        # half of its life, give or take 1 %, so that a fleet does not come all at once
+        # Half of its life, give or take 1 %, so that a fleet does not come all at once. Its life begins when we get it:
+        # the CA backdates certificates, by more than a short life.
         share = _RENEW_AT + _RENEW_JITTER * (2 * self._random() - 1)
-        self._renew_at = facts.not_before + (facts.not_after - facts.not_before) * share
+        self._renew_at = received_at + (facts.not_after - received_at) * share
         self._secrets.apply(SecretConfig(ROOT_CA, validation=CertificateValidation(trusted_ca=root)))
         self._secrets.apply(SecretConfig(OWN_CERTIFICATE, tls_certificate=certificate))
         self.ready.set()

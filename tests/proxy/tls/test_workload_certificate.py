@@ -111,6 +111,21 @@ async def test_it_is_renewed_at_half_its_life_give_or_take_one_percent(ca, tmp_p
     assert max(sleeper.naps) <= 60, "a suspended machine would oversleep"
 
 
+async def test_its_life_begins_when_it_comes_though_the_ca_backdates_it(ca, tmp_path):
+    sleeper, slept = Sleeper(), []
+
+    async def sign(csr: str) -> tuple[str, ...]:
+        slept.append(sleeper.slept)
+        if len(slept) == 3:
+            sleeper.done.set()
+            await asyncio.Event().wait()
+        return ca.sign_csr(csr, begins=sleeper.slept - 120, life=120 + 40)
+
+    identity = make_identity(tmp_path, sign, sleep=sleeper, clock=sleeper.clock)
+    await run_until(identity, sleeper.done)
+    assert slept == [0, pytest.approx(20, abs=3), pytest.approx(40, abs=6)]
+
+
 async def test_while_control_is_down_it_tries_again_ever_more_rarely(ca, tmp_path):
     sleeper = Sleeper(end=600)
     identity = make_identity(tmp_path, Signer(ca, failures=4), sleep=sleeper, clock=sleeper.clock)
