@@ -8,6 +8,7 @@ from typing import Any
 
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
+from pymesh.proxy.upstream.transport import Connector, connect
 from pymesh.tasks import TaskGroup
 from pymesh.xds import SIDECAR
 
@@ -32,6 +33,7 @@ class ProxyContext:
     principal: str = ""
     tasks: TaskGroup = field(default_factory=TaskGroup)
     random: Callable[[], float] = random.random
+    connect: Connector = connect
     peer_metadata: bytes = field(init=False)
 
     def __post_init__(self) -> None:

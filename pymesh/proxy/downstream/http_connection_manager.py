@@ -15,16 +15,14 @@ from pymesh.proxy.downstream.response_headers import ResponseHeaderPolicy
 from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.routing.route_table import RouteTable
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
+from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
 from pymesh.proxy.timers import TimerQueue
 
 log = logging.getLogger(__name__)
 
 
 class HttpConnectionManager:
-    """The terminal network filter of an HTTP filter chain. `is_inbound`: the listener's traffic direction.
-
-    `bugs` counts exceptions that no code expected and that the catch points of streams and connections stopped.
-    """
+    """The terminal network filter of an HTTP filter chain. `is_inbound`: the listener's traffic direction."""
 
     def __init__(self, config: HttpConnectionManagerConfig, context: ProxyContext, is_inbound: bool) -> None:
         self.config = config
@@ -38,9 +36,9 @@ class HttpConnectionManager:
         self.on_request_complete = context.telemetry.on_request
         self.start_trace = context.tracer.start
         self.is_draining = False
-        self.bugs = 0
         self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
         self.find_routes = context.routes.get  # RDS may change what it finds at any time
+        self._crashes = context.telemetry.metrics.counter(STREAM_CRASHES)
         self._connections: set[HttpConnection] = set()
         self._drained = asyncio.Event()
         # timeouts; None where disabled
@@ -56,6 +54,10 @@ class HttpConnectionManager:
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol for one accepted connection."""
         return HttpConnection(self, info)
+
+    @property
+    def active_requests(self) -> int:
+        return sum(connection.stream is not None for connection in self._connections)
 
     def drain(self) -> None:
         """Answer with `connection: close` from now on, and close connections as they become idle."""
@@ -85,8 +87,8 @@ class HttpConnectionManager:
             self._drained.set()
 
     def on_bug(self, where: str) -> None:
-        """Called in an `except`."""
-        self.bugs += 1
+        """Called in an `except`: the catch points of streams and connections stopped what no code expected."""
+        self._crashes.value += 1
         log.exception("bug while handling %s", where)
 
     def _timeouts(self, duration: float, fire: Any) -> TimerQueue | None:

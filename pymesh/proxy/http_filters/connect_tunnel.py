@@ -16,7 +16,7 @@ from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import OVERFLOW, connect_failure
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
-from pymesh.proxy.upstream.transport import ConnectError, connect
+from pymesh.proxy.upstream.transport import ConnectError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ConnectTunnel(asyncio.Protocol):
 
     async def _open(self, endpoint: Endpoint) -> None:
         try:
-            transport = await connect(self._cluster, endpoint, lambda: self)
+            transport = await self._context.connect(self._cluster, endpoint, lambda: self)
         except ConnectError as error:
             self._on_connect_failure(endpoint, error)
             return

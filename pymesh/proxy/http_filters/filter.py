@@ -15,6 +15,7 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.timers import Timers
+from pymesh.proxy.upstream.transport import Connector
 from pymesh.tasks import TaskGroup
 
 
@@ -50,6 +51,10 @@ class FilterContext(Protocol):
     timers: Timers
     loop: asyncio.AbstractEventLoop
     tasks: TaskGroup
+
+    @property
+    def connect(self) -> Connector:
+        """How an endpoint is reached."""
 
     def random(self) -> float:
         """Uniform in [0, 1)."""

@@ -165,7 +165,7 @@ def _start(mirror: Mirror, stream: Any, context: FilterContext) -> MirrorRequest
     endpoint.active_requests += 1
     pool: Any = endpoint.pool
     if pool is None:
-        pool = endpoint.pool = ConnectionPool(cluster, endpoint, context.timers, context.tasks)
+        pool = endpoint.pool = ConnectionPool(cluster, endpoint, context.timers, context.tasks, context.connect)
     request = MirrorRequest(stream, cluster, endpoint, _head(mirror, stream, endpoint, context))
     request.acquire(pool)
     return request

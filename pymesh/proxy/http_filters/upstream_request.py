@@ -253,7 +253,7 @@ class UpstreamRequest(LoadBalancerContext):
             self.on_upstream_failure(got)
 
     def _new_pool(self, endpoint: Endpoint) -> ConnectionPool:
-        pool = ConnectionPool(self._cluster, endpoint, self._context.timers, self._context.tasks)
+        pool = ConnectionPool(self._cluster, endpoint, self._context.timers, self._context.tasks, self._context.connect)
         endpoint.pool = pool
         return pool
 
@@ -439,6 +439,7 @@ class UpstreamRequest(LoadBalancerContext):
         self._stop_per_try_timeout()
         self._end_try()
         self._has_timers = True
+        self._cluster.stats.upstream_rq_retry += 1
         delay = self._retry.back_off(self._context.random())
         self._timer = self._context.timers.call_later(delay, self._retry_now)
 

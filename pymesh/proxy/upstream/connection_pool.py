@@ -10,7 +10,7 @@ from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import CLOSED_AT_ONCE, INTERNAL_ERROR, OVERFLOW, UpstreamFailure, connect_failure
 from pymesh.proxy.upstream.http_connection import HttpConnection
-from pymesh.proxy.upstream.transport import ConnectError, connect
+from pymesh.proxy.upstream.transport import ConnectError, Connector, connect
 from pymesh.tasks import TaskGroup
 
 
@@ -28,11 +28,19 @@ class ConnectionPool:
     `acquire` decides at once; only the opening of a connection is a task.
     """
 
-    def __init__(self, cluster: Cluster, endpoint: Endpoint, timers: Timers, tasks: TaskGroup) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        endpoint: Endpoint,
+        timers: Timers,
+        tasks: TaskGroup,
+        connector: Connector = connect,
+    ) -> None:
         self.cluster = cluster
         self.endpoint = endpoint
         self._timers = timers
         self._tasks = tasks
+        self._connect = connector
         self._idle: list[HttpConnection] = []
         self._waiters: dict[Waiter, None] = {}
         self._connections: set[HttpConnection] = set()
@@ -116,7 +124,7 @@ class ConnectionPool:
         connection = HttpConnection(self.endpoint, self)
         failure = INTERNAL_ERROR
         try:
-            await connect(self.cluster, self.endpoint, lambda: connection)
+            await self._connect(self.cluster, self.endpoint, lambda: connection)
             failure = CLOSED_AT_ONCE
         except ConnectError as error:
             failure = connect_failure(error)

@@ -1,12 +1,18 @@
 """The one way to an endpoint: TCP and, where the cluster says so, TLS with the peer's identity checked."""
 
 import asyncio
+import os
 import socket
 import ssl
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from pymesh.proxy import net
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
+
+# What `connect` is; tests bring their own.
+Connector = Callable[[Cluster, Endpoint, net.ProtocolFactory], Coroutine[Any, Any, asyncio.Transport]]
 
 _KEEPALIVE_OPTIONS = (("probes", "TCP_KEEPCNT"), ("time", "TCP_KEEPIDLE"), ("interval", "TCP_KEEPINTVL"))
 
@@ -31,6 +37,7 @@ async def connect(cluster: Cluster, endpoint: Endpoint, factory: net.ProtocolFac
     The protocol may see `connection_made` and `connection_lost` of a connection whose peer then turns out to be the
     wrong one: it is ready only when this returns.
     """
+    cluster.stats.upstream_cx_total += 1
     tls = cluster.tls_for(endpoint)
     context = None
     if tls is not None and (context := tls.ssl_context()) is None:
@@ -71,7 +78,8 @@ def _set_keepalive(cluster: Cluster, transport: asyncio.Transport) -> None:
 
 def _os_failure(error: OSError) -> str:
     """Envoy: `delayed_connect_error:_Connection_refused`."""
-    return f"delayed_connect_error:_{(error.strerror or type(error).__name__).replace(' ', '_')}"
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__  # aiofastnet's strerror has the address
+    return f"delayed_connect_error:_{reason.replace(' ', '_')}"
 
 
 def _tls_failure(error: ssl.SSLError) -> str:
