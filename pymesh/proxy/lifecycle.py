@@ -39,9 +39,14 @@ def run_event_loop(main: Coroutine[Any, Any, int]) -> int:
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """uvloop's TLS answers what it read just before a cancelled request closed its transport, and calls that fatal."""
+    """What the transports report although it is a peer's doing is a debug line, all else the loop's own report.
+
+    uvloop's TLS answers what it read just before a cancelled request closed its transport, and calls that fatal.
+    aiofastnet reports the class ConnectionResetError, not an instance, when a peer leaves in the midst of a handshake.
+    """
     error = context.get("exception")
-    if isinstance(error, RuntimeError) and "the handler is closed" in str(error):
+    is_peers_doing = isinstance(error, type) and issubclass(error, OSError)
+    if is_peers_doing or (isinstance(error, RuntimeError) and "the handler is closed" in str(error)):
         log.debug("%s: %s", context.get("message"), error)
     else:
         loop.default_exception_handler(context)

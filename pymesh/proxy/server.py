@@ -176,7 +176,7 @@ class ProxyServer:
         try:
             async with asyncio.timeout(self._options.drain_time):
                 for listener in filter(None, map(self.listeners.get, awaited)):
-                    await listener.chains.wait_drained()
+                    await listener.wait_drained()
         except TimeoutError:
             log.warning("connections were still open after %g s", self._options.drain_time)
         self.listeners.stop_accepting()
