@@ -51,6 +51,10 @@ class FilterChains:
     def find(self, traits: ConnectionTraits) -> FilterChain | None:
         return self._table.find(traits)
 
+    @property
+    def active_requests(self) -> int:
+        return sum(chain.network_filter.active_requests for chain in (*self._current, *self._retired))
+
     def names(self) -> list[str]:
         return [chain.config.name for chain in self._current]
 

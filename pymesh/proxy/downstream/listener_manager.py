@@ -12,6 +12,7 @@ from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_config import ListenerConfig
 from pymesh.proxy.downstream.listener_stats import METRICS, ListenerStats
 from pymesh.proxy.sockets import bind_address
+from pymesh.proxy.telemetry.metric_names import DOWNSTREAM_RQ_ACTIVE
 from pymesh.tasks import TaskGroup
 from pymesh.xds import Address
 
@@ -39,6 +40,7 @@ class ListenerManager:
         self._tasks = TaskGroup()
         for metric, name in METRICS.items():
             context.telemetry.metrics.read(metric, partial(self._total, name))
+        context.telemetry.metrics.read(DOWNSTREAM_RQ_ACTIVE, self._active_requests)
 
     async def apply(self, config: ListenerConfig) -> None:
         """Open or change a listener; an unchanged one is left alone.
@@ -131,3 +133,6 @@ class ListenerManager:
 
     def _total(self, name: str) -> int:
         return sum(getattr(stats, name) for stats in (self._past, *(listener.stats for listener in self._all())))
+
+    def _active_requests(self) -> int:
+        return sum(listener.chains.active_requests for listener in self._all())

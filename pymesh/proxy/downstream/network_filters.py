@@ -21,6 +21,10 @@ DecodeRouteConfig = Callable[[Reader], Any]
 
 
 class NetworkFilter(Protocol):
+    @property
+    def active_requests(self) -> int:
+        """HTTP requests in flight. Counted when somebody asks."""
+
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol of one connection. It calls `info.on_close` at its `connection_lost`."""
 

@@ -21,6 +21,8 @@ from pymesh.proxy.upstream.transport import ConnectError, connect
 class TcpProxy:
     """What all connections of a filter chain share. `is_inbound`: the listener's traffic direction."""
 
+    active_requests = 0  # a connection is none
+
     def __init__(self, config: TcpProxyConfig, context: ProxyContext, is_inbound: bool) -> None:
         self.config = config
         self.context = context

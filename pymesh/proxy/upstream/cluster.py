@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import random
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +10,7 @@ from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.contexts import ClientTls
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers, CircuitBreakerThresholds
+from pymesh.proxy.upstream.cluster_stats import ClusterStats
 from pymesh.proxy.upstream.dns import DEFAULT_DNS, DnsConfig, DnsEndpoints, Resolver, SystemResolver
 from pymesh.proxy.upstream.dynamic_forward_proxy import DEFAULT_DNS_CACHE, DnsCacheConfig, DynamicEndpoints
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, Endpoint, EndpointConfig
@@ -102,6 +103,7 @@ class Cluster:
         random_value: RandomValue = random,
     ) -> None:
         self.circuit_breakers = CircuitBreakers(config.circuit_breakers)
+        self.stats = ClusterStats()
         self.is_dynamic_forward_proxy = config.type == DYNAMIC_FORWARD_PROXY
         self._transport_sockets = TransportSocketMatcher(config.transport_sockets, "", secrets)
         self._clock = clock
@@ -280,6 +282,7 @@ class Cluster:
             "service": self.service.host if self.service else "",
             "lb_policy": self.config.load_balancer.policy,
             "circuit_breakers": {name: _describe_breaker(self.circuit_breakers, name) for name in _BREAKERS},
+            "stats": asdict(self.stats),
             "is_panicking": self._priorities.is_panicking,
             "ejections": {} if detector is None else dict(detector.ejections),
             "ejections_overflow": 0 if detector is None else detector.overflow,

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterator
 from random import random
 
+from pymesh.proxy.telemetry.metric_names import UPSTREAM_CX_ACTIVE, UPSTREAM_CX_TOTAL, UPSTREAM_RQ_RETRY
+from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster import EDS, Cluster, ClusterConfig
+from pymesh.proxy.upstream.cluster_stats import ClusterStats
 from pymesh.proxy.upstream.dns import Resolver, SystemResolver
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment
 from pymesh.tasks import TaskGroup
@@ -23,6 +26,7 @@ class ClusterManager:
         tasks: TaskGroup | None = None,
         resolver: Resolver | None = None,
         random_value: Callable[[], float] = random,
+        metrics: ProxyMetrics | None = None,
     ) -> None:
         self._secrets = secrets
         self._clock = clock or asyncio.get_running_loop()
@@ -32,7 +36,13 @@ class ClusterManager:
         self._clusters: dict[str, Cluster] = {}
         # By its own name, which several clusters may share; kept for a cluster that comes or comes back later.
         self._assignments: dict[str, ClusterLoadAssignment] = {}
+        self._removed: list[Cluster] = []  # that still had connections when we last looked
+        self._past = ClusterStats()  # of clusters that are gone: a counter never goes down
         self.get = self._clusters.get
+        if metrics is not None:
+            metrics.read(UPSTREAM_CX_TOTAL, lambda: self._total().upstream_cx_total)
+            metrics.read(UPSTREAM_RQ_RETRY, lambda: self._total().upstream_rq_retry)
+            metrics.read(UPSTREAM_CX_ACTIVE, lambda: sum(map(_connections, self._all())))
 
     def __iter__(self) -> Iterator[Cluster]:
         return iter(self._clusters.values())
@@ -55,6 +65,8 @@ class ClusterManager:
         cluster = self._clusters.pop(name, None)
         if cluster is not None:
             cluster.close()
+            self._removed.append(cluster)
+            self._forget_unused()
 
     def apply_endpoints(self, assignment: ClusterLoadAssignment) -> None:
         """Endpoints of a cluster that is not there yet wait for it."""
@@ -81,3 +93,26 @@ class ClusterManager:
             resolver=self._resolver,
             random_value=self._random,
         )
+
+    # figures of all clusters
+
+    def _all(self) -> tuple[Cluster, ...]:
+        self._forget_unused()
+        return (*self._clusters.values(), *self._removed)
+
+    def _total(self) -> ClusterStats:
+        total = ClusterStats()
+        for stats in (self._past, *(cluster.stats for cluster in self._all())):
+            total.add(stats)
+        return total
+
+    def _forget_unused(self) -> None:
+        """Of a removed cluster whose last connection is closed only the sums stay."""
+        for cluster in self._removed:
+            if not _connections(cluster):
+                self._past.add(cluster.stats)
+        self._removed = [cluster for cluster in self._removed if _connections(cluster)]
+
+
+def _connections(cluster: Cluster) -> int:
+    return cluster.circuit_breakers.connections.active

@@ -32,11 +32,16 @@ class Handler(NamedTuple):
 
 
 class Runtime:
-    """`held` is what the proxy obeys, as it came; `rejected` what was last refused and has no later good version."""
+    """`held` is what the proxy obeys, as it came; `rejected` what was last refused and has no later good version.
+
+    `updates` counts the responses of which nothing was refused, `rejections` the resources that were.
+    """
 
     def __init__(self, handlers: Mapping[str, Handler], cache: DiskCache) -> None:
         self.held: HeldResources = no_resources()
         self.rejected: dict[str, dict[str, str]] = {type_url: {} for type_url in TYPES}
+        self.updates = 0
+        self.rejections = 0
         self._handlers = handlers
         self._cache = cache
 
@@ -72,7 +77,10 @@ class Runtime:
                 self.held[response.type_url][resource.name] = resource
             else:
                 rejected[resource.name] = reason
-        return {r.name: rejected[r.name] for r in response.resources if r.name in rejected}
+        refused = {r.name: rejected[r.name] for r in response.resources if r.name in rejected}
+        self.updates += not refused
+        self.rejections += len(refused)
+        return refused
 
     async def _apply_resource(self, handler: Handler, resource: DeltaResource) -> str | None:
         """None, or why it was refused."""

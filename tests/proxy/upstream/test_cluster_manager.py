@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster import ClusterConfig
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
@@ -91,3 +92,22 @@ def test_closing_stops_every_timer(manager, clock):
     manager.close()
     assert clock.pending == 0
     assert list(manager) == []
+
+
+def test_metrics_are_of_all_clusters_and_do_not_forget_the_removed(clock, resolver):
+    metrics = ProxyMetrics()
+    manager = ClusterManager(SecretStore(), clock=clock, resolver=resolver, metrics=metrics)
+
+    def shown():
+        return {metric.name.removeprefix("envoy_cluster_upstream_"): value for metric, value in metrics.samples()}
+
+    for name in ("payment", "db"):
+        manager.apply_cluster(ClusterConfig(name))
+        manager.get(name).stats.upstream_cx_total += 3
+        manager.get(name).stats.upstream_rq_retry += 1
+        manager.get(name).circuit_breakers.connections.try_acquire()
+    payment = manager.get("payment")
+    manager.remove_cluster("payment")
+    assert shown() == {"cx_total": 6, "cx_active": 2, "rq_retry": 2}
+    payment.circuit_breakers.connections.release()
+    assert shown() == {"cx_total": 6, "cx_active": 1, "rq_retry": 2}

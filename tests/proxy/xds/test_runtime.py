@@ -98,6 +98,12 @@ async def test_a_refusal_is_forgotten_with_the_next_good_version(runtime: Runtim
     assert runtime.rejected[LISTENER] == {}
 
 
+async def test_what_was_accepted_and_what_was_refused_is_counted(runtime: Runtime) -> None:
+    await runtime.apply([response(CLUSTER, resource("a"), resource("b")), response(LISTENER, resource("l", busy=True))])
+    await runtime.apply([response(CLUSTER, resource("a", value=3), resource("b", value=3))])
+    assert (runtime.updates, runtime.rejections) == (1, 3)
+
+
 async def test_a_bug_met_by_one_resource_does_not_cost_the_others(runtime: Runtime, recorder: Recorder) -> None:
     rejections = await runtime.apply([response(ENDPOINT, resource("x", bug=True), resource("y"))])
     assert rejections == {ENDPOINT: {"x": "internal error: KeyError('oops')"}}
