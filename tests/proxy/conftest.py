@@ -23,6 +23,8 @@ from pymesh.proxy.routing.route import (
     WeightedCluster,
 )
 from pymesh.proxy.routing.route_table import RouteTables
+from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
+from pymesh.proxy.telemetry.telemetry import Telemetry
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.tls.secrets import SecretStore
@@ -155,6 +157,15 @@ class FakeClock:
         self.now = end
 
 
+class RequestLog(Telemetry):
+    def __init__(self, requests: list[Any]) -> None:
+        super().__init__()
+        self._requests = requests
+
+    def on_request(self, info: Any, direction: Any) -> None:
+        self._requests.append(info)
+
+
 class FakeProxy:
     """A connection manager with fake connections on both sides, and time and chance as the test says."""
 
@@ -164,6 +175,7 @@ class FakeProxy:
         self.requests: list[Any] = []  # the StreamInfo of each that is complete
         self.refusals: list[ConnectError] = []  # what the next connects fail with
         self.servers: list[FakeTransport] = []
+        self.expected_crashes = 0
         self.is_connecting = True  # False: connects hang
         secrets = SecretStore()
         self.clusters = ClusterManager(secrets, clock=self.clock)
@@ -171,8 +183,8 @@ class FakeProxy:
             clusters=self.clusters,
             routes=RouteTables(),
             secrets=secrets,
-            telemetry=SimpleNamespace(on_request=lambda info, direction: self.requests.append(info)),
-            tracer=SimpleNamespace(start=lambda info, headers: None),
+            telemetry=RequestLog(self.requests),
+            build_tracer=lambda percent: SimpleNamespace(start=lambda info, headers: None),
             workload=Workload("web-1", "default", "web", "v1", "pymesh"),
             timers=Timers(self.clock),
             loop=self.clock,  # type: ignore[arg-type]
@@ -216,10 +228,14 @@ class FakeProxy:
         for _ in range(10):
             await asyncio.sleep(0)
 
-    async def server(self, index: int = -1) -> FakeTransport:
-        """The connection that the proxy has opened to a server, the last one unless said otherwise."""
+    async def server(self) -> FakeTransport:
+        """The connection by which something came to a server that was not taken yet, or else the newest one."""
         await self.settle()
-        return self.servers[index]
+        return next((server for server in reversed(self.servers) if server.received), self.servers[-1])
+
+    @property
+    def crashes(self) -> float:
+        return self.context.telemetry.metrics.counter(STREAM_CRASHES).value
 
     @property
     def info(self) -> Any:
@@ -244,5 +260,5 @@ async def proxy() -> AsyncIterator[FakeProxy]:
     proxy.add_cluster("shop", "10.0.0.2:80")
     proxy.route(proxy.forward())
     yield proxy
-    assert proxy.manager.bugs == 0
+    assert proxy.crashes == proxy.expected_crashes
     await proxy.context.tasks.aclose()

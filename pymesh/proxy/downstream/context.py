@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.upstream.transport import Connector, connect
@@ -18,14 +19,13 @@ class ProxyContext:
     """`workload` is who this proxy stands for; `node_type` is xds.SIDECAR or xds.ROUTER.
 
     `principal` is the proxy's own SPIFFE URI, `tasks` what the data plane has to await (connects), `random` is uniform
-    in [0, 1).
+    in [0, 1). `build_tracer` takes the percentage of the traces to sample.
     """
 
     clusters: Any  # upstream.ClusterManager
     routes: Any  # routing.RouteTables
     secrets: Any  # tls.SecretStore
     telemetry: Any  # telemetry.Telemetry
-    tracer: Any  # telemetry.Tracer
     workload: Workload
     timers: Timers
     loop: asyncio.AbstractEventLoop
@@ -34,6 +34,7 @@ class ProxyContext:
     tasks: TaskGroup = field(default_factory=TaskGroup)
     random: Callable[[], float] = random.random
     connect: Connector = connect
+    build_tracer: Callable[[float], Any] = Tracer
     peer_metadata: bytes = field(init=False)
 
     def __post_init__(self) -> None:

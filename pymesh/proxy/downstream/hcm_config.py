@@ -12,6 +12,7 @@ from pymesh.proxy.http_filters import router
 from pymesh.proxy.http_filters.factories import FACTORY_BY_TYPE_URL
 from pymesh.proxy.http_filters.filter import HttpFilterFactory
 from pymesh.proxy.routing.route import RouteConfiguration
+from pymesh.proxy.telemetry.tracer import DEFAULT_SAMPLING
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
@@ -40,8 +41,8 @@ _ESCAPED_SLASHES = (
     UNESCAPE_AND_FORWARD,
 )
 
-# What this proxy does elsewhere (access log, tracing and statistics are the proxy's, not the listener's) or what makes
-# no difference to HTTP/1.1.
+# What this proxy does elsewhere (access log and statistics are the proxy's, not the listener's) or what makes no
+# difference to HTTP/1.1.
 _IGNORED = (
     "@type",
     "access_log",
@@ -52,7 +53,6 @@ _IGNORED = (
     "proxy_status_config",
     "request_id_extension",
     "stream_error_on_invalid_http_message",
-    "tracing",
     "add_user_agent",
     "generate_request_id_mode",
 )
@@ -80,13 +80,15 @@ class ClientCertDetails:
 class HttpConnectionManagerConfig:
     """Times are seconds; 0 disables a timeout. Either `route_config_name` (RDS) or `route_config` is set.
 
-    `upgrades` are lower-case types; the router is the last of `http_filters`.
+    `upgrades` are lower-case types; the router is the last of `http_filters`; `random_sampling` is the percentage of
+    the traces beginning here whose spans are sent.
     """
 
     stat_prefix: str = ""
     route_config_name: str = ""
     route_config: RouteConfiguration | None = None
     http_filters: tuple[HttpFilterConfig, ...] = ()
+    random_sampling: float = DEFAULT_SAMPLING
     # heads
     server_name: str = "envoy"
     server_header_transformation: str = OVERWRITE
@@ -129,6 +131,7 @@ def decode_http_connection_manager(
         route_config_name=name,
         route_config=inline,
         http_filters=_decode_http_filters(reader),
+        random_sampling=_decode_random_sampling(reader),
         server_name=reader.string("server_name") or "envoy",
         server_header_transformation=reader.enum("server_header_transformation", SERVER_HEADER_TRANSFORMATIONS),
         use_remote_address=reader.boolean("use_remote_address"),
@@ -183,6 +186,15 @@ def _decode_http_filter(reader: Reader) -> HttpFilterConfig:
     type_url, config = typed_config
     factory = FACTORY_BY_TYPE_URL.get(type_url) or config.fail("@type", f"{type_url} is not a filter of this proxy")
     return HttpFilterConfig(name, factory, factory.decode(config))
+
+
+def _decode_random_sampling(reader: Reader) -> float:
+    """Envoy's default is 100; without `tracing`, where Envoy would not trace at all, it is Istio's."""
+    tracing = reader.object("tracing")
+    if tracing is None:
+        return DEFAULT_SAMPLING
+    percent = tracing.percent("random_sampling")
+    return 100.0 if percent is None else percent
 
 
 def _decode_client_cert_details(reader: Reader) -> ClientCertDetails:

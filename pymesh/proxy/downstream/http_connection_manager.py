@@ -34,7 +34,7 @@ class HttpConnectionManager:
         self.response_headers = ResponseHeaderPolicy(config, DateCache())
         self.path_normalizer = PathNormalizer(config)
         self.on_request_complete = context.telemetry.on_request
-        self.start_trace = context.tracer.start
+        self.start_trace = context.build_tracer(config.random_sampling).start
         self.is_draining = False
         self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
         self.find_routes = context.routes.get  # RDS may change what it finds at any time

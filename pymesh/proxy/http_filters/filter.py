@@ -45,7 +45,6 @@ class FilterContext(Protocol):
 
     clusters: Any
     telemetry: Any
-    tracer: Any
     peer_metadata: bytes  # of the own workload, as x-envoy-peer-metadata carries it
     node_type: str
     timers: Timers

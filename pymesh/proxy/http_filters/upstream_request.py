@@ -97,6 +97,7 @@ class UpstreamRequest(LoadBalancerContext):
         "_is_done",
         "_is_paused",
         "_is_replayable",
+        "_is_response_paused",
         "_is_waiting",
         "_mirrors",
         "_pool",
@@ -131,6 +132,7 @@ class UpstreamRequest(LoadBalancerContext):
         self._timer: Any = None
         self._is_done = False
         self._is_paused = False
+        self._is_response_paused = False
         # of this try
         self._endpoint: Endpoint | None = None
         self._pool: Any = None
@@ -218,11 +220,14 @@ class UpstreamRequest(LoadBalancerContext):
     def pause_response(self) -> None:
         """The client reads too slowly."""
         if self._connection is not None and not self._connection.is_closed:
+            self._is_response_paused = True
             self._connection.transport.pause_reading()
 
     def resume_response(self) -> None:
-        if self._connection is not None and not self._connection.is_closed:
-            self._connection.transport.resume_reading()
+        if self._is_response_paused:
+            self._is_response_paused = False
+            if self._connection is not None and not self._connection.is_closed:
+                self._connection.transport.resume_reading()
 
     # a try
 
@@ -246,7 +251,7 @@ class UpstreamRequest(LoadBalancerContext):
             self._start_per_try_timeout()
         got = pool.acquire(self, fresh)
         if type(got) is HttpConnection:
-            self.on_connection(got)
+            self._use(got)
         elif got is None:
             self._is_waiting = True
         else:
@@ -258,21 +263,26 @@ class UpstreamRequest(LoadBalancerContext):
         return pool
 
     def on_connection(self, connection: HttpConnection) -> None:
-        stream = self._stream
         try:
-            self._connection = connection
-            self._is_waiting = False
-            stream.info.upstream_local_address = connection.local_address
-            self._prepare_headers(stream, connection)
-            head = write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), stream.headers)
-            self._head_sent_at = time.monotonic()
-            if stream.has_request_body:
-                connection.start(self, head, stream.method, False, False)
-                self._write_buffered(connection)
-            else:
-                connection.start(self, head, stream.method, bool(stream.upgrade), True)
+            self._use(connection)
+            connection.flush()
         except Exception:  # another stream's response may have freed the connection: the bug is this stream's
-            stream.on_bug()
+            self._stream.on_bug()
+
+    def _use(self, connection: HttpConnection) -> None:
+        """Send what there is of the request; a request with a body leaves with the next `flush`."""
+        stream = self._stream
+        self._connection = connection
+        self._is_waiting = False
+        stream.info.upstream_local_address = connection.local_address
+        self._prepare_headers(stream, connection)
+        head = write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), stream.headers)
+        self._head_sent_at = time.monotonic()
+        if stream.has_request_body:
+            connection.start(self, head, stream.method, False, False)
+            self._write_buffered(connection)
+        else:
+            connection.start(self, head, stream.method, bool(stream.upgrade), True)
 
     def _prepare_headers(self, stream: Any, connection: HttpConnection) -> None:
         """What depends on the endpoint or on the number of the try."""
@@ -295,7 +305,6 @@ class UpstreamRequest(LoadBalancerContext):
             self._body = []
         if self._stream.is_request_complete:
             self._write_end(connection)
-        connection.flush()
         if self._is_paused:
             self._is_paused = False
             self._stream.resume_request()
@@ -313,6 +322,8 @@ class UpstreamRequest(LoadBalancerContext):
         endpoint = self._endpoint
         if endpoint is None:
             return
+        if self._is_response_paused:
+            self.resume_response()  # whoever gets the connection next expects it to be read
         self._endpoint = None
         endpoint.active_requests -= 1
         if self._has_request_slot:
@@ -417,6 +428,7 @@ class UpstreamRequest(LoadBalancerContext):
         self._endpoint = endpoint
         self._stream.info.attempt_count -= 1
         self._try(fresh=True)
+        self.flush()
 
     def _is_retried(self, decision: RetryDecision) -> bool:
         if decision is RetryDecision.NO:
@@ -448,6 +460,7 @@ class UpstreamRequest(LoadBalancerContext):
         if not self._is_done:
             try:
                 self._try()
+                self.flush()
             except Exception:
                 self._stream.on_bug()
 
