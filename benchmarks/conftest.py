@@ -23,7 +23,6 @@ from pymesh.proxy.routing.route import (
 )
 from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.telemetry.telemetry import Telemetry
-from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.tls.secrets import SecretStore
@@ -76,7 +75,6 @@ class HotPath:
             routes=RouteTables(),
             secrets=SecretStore(),
             telemetry=Telemetry(Workload("web-1", "default", "web", "v1", "pymesh")),
-            tracer=Tracer(),
             workload=Workload("web-1", "default", "web", "v1", "pymesh"),
             timers=timers,
             loop=loop,

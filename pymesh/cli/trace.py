@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 def format_traces(traces: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The list, the newest first."""
     if not traces:
-        yield "No traces yet: 1 % of the requests are sampled; one with a sampled traceparent header always is."
+        yield "No traces yet: the mesh config's defaultConfig.tracing.sampling (1 %) of the requests are sampled."
         return
     header = ("TRACE", "START", "DURATION", "SPANS", "STATUS", "ROOT")
     yield from format_table([header, *map(_trace_row, traces)])

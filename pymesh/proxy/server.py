@@ -28,7 +28,6 @@ from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.telemetry.access_log import AccessLog
 from pymesh.proxy.telemetry.exporters import MetricsExporter, SpanExporter
 from pymesh.proxy.telemetry.telemetry import Telemetry
-from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.tls.secrets import SecretStore
@@ -125,7 +124,6 @@ class ProxyServer:
             routes=self.routes,
             secrets=self.secrets,
             telemetry=self.telemetry,
-            tracer=Tracer(),
             workload=self.workload,
             timers=Timers(loop),
             loop=loop,

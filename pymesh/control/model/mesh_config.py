@@ -24,6 +24,8 @@ class Tracing(Message):
 
 
 class ProxyConfig(Message):
+    """What sidecars and gateways have in common."""
+
     tracing: Tracing = Tracing()
 
 

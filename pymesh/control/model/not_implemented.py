@@ -88,7 +88,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("accessLogFile"),
         Unsupported("accessLogFormat"),
         Unsupported("accessLogEncoding"),
-        Unsupported("defaultConfig"),
     ),
 }
 

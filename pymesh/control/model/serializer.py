@@ -115,6 +115,7 @@ def decode_mesh_config(fields: Any) -> MeshConfig:
     syntax.check_duration(mesh.connect_timeout, at["connectTimeout"])
     if mesh.default_http_retry_policy is not None:
         check_retries(mesh.default_http_retry_policy, at["defaultHttpRetryPolicy"])
+    syntax.check_range(mesh.default_config.tracing.sampling, 0, 100, at["defaultConfig"]["tracing"]["sampling"])
     syntax.check_dns_label(mesh.root_namespace, at["rootNamespace"])
     syntax.check_exact_host(mesh.trust_domain, at["trustDomain"])
     if at.violations:

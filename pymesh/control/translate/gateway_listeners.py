@@ -21,7 +21,8 @@ Chain = dict[str, Any]
 def build_gateway_listener(view: ProxyView, port: PortServers) -> Resource | None:
     """None where a port has nothing to do: TCP or TLS servers to which no route leads."""
     if port.family is Family.HTTP:
-        chains = [{"filters": [build_edge(port.listener_name, port.servers[0].route_name, verifies_clients=False)]}]
+        terminal = build_edge(view.mesh, port.listener_name, port.servers[0].route_name, verifies_clients=False)
+        chains: list[Chain] = [{"filters": [terminal]}]
     else:
         chains = [chain for server in port.servers for chain in _chains(view, server)]
     if not chains:
@@ -34,7 +35,7 @@ def _chains(view: ProxyView, server: GatewayServer) -> Iterator[Chain]:
     if server.family is Family.TCP:
         yield from _tcp_chain(view, server)
     elif server.terminates_http:
-        yield _https_chain(server)
+        yield _https_chain(view, server)
     elif server.server.tls is not None and server.server.tls.mode not in ("PASSTHROUGH", "AUTO_PASSTHROUGH"):
         for chain in _tcp_chain(view, server):
             yield _server_names(server) | chain | {"transport_socket": tls_socket(build_server(server.server.tls))}
@@ -42,10 +43,10 @@ def _chains(view: ProxyView, server: GatewayServer) -> Iterator[Chain]:
         yield from _passthrough_chains(view, server)
 
 
-def _https_chain(server: GatewayServer) -> Chain:
+def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
     tls = server.server.tls
     assert tls is not None  # validation: HTTPS needs it
-    terminal = build_edge(server.route_name, server.route_name, verifies_clients=tls.mode != "SIMPLE")
+    terminal = build_edge(view.mesh, server.route_name, server.route_name, verifies_clients=tls.mode != "SIMPLE")
     return {
         "name": server.route_name,
         **_server_names(server),

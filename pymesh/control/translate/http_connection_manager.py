@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.translate.clusters import DNS_CACHE
 from pymesh.control.translate.config_source import CONFIG_SOURCE
 from pymesh.control.translate.type_urls import (
@@ -33,9 +34,10 @@ def rds(name: str) -> dict[str, Any]:
     return {"rds": {"route_config_name": name, "config_source": CONFIG_SOURCE}}
 
 
-def build_outbound(stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+def build_outbound(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
     """From the application: its server's name in the response stays."""
     return _filter(
+        mesh,
         stat_prefix,
         routes,
         http_filters=_OUTBOUND_FILTERS,
@@ -44,9 +46,10 @@ def build_outbound(stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def build_inbound(stat_prefix: str, route_config: dict[str, Any]) -> dict[str, Any]:
+def build_inbound(mesh: MeshConfig, stat_prefix: str, route_config: dict[str, Any]) -> dict[str, Any]:
     """To the application, which learns in x-forwarded-client-cert who asks."""
     return _filter(
+        mesh,
         stat_prefix,
         {"route_config": route_config},
         http_filters=[_ROUTER],
@@ -57,10 +60,11 @@ def build_inbound(stat_prefix: str, route_config: dict[str, Any]) -> dict[str, A
     )
 
 
-def build_edge(stat_prefix: str, route_config_name: str, verifies_clients: bool) -> dict[str, Any]:
+def build_edge(mesh: MeshConfig, stat_prefix: str, route_config_name: str, verifies_clients: bool) -> dict[str, Any]:
     """From outside: nothing that a client says of itself is believed."""
     details = {"subject": True, "cert": True, "dns": True, "uri": True} if verifies_clients else {}
     return _filter(
+        mesh,
         stat_prefix,
         rds(route_config_name),
         http_filters=_OUTBOUND_FILTERS,
@@ -72,7 +76,8 @@ def build_edge(stat_prefix: str, route_config_name: str, verifies_clients: bool)
     )
 
 
-def _filter(stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
+def _filter(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
     config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes, **options}
     config["normalize_path"] = True  # Istio's path normalization BASE
+    config["tracing"] = {"random_sampling": {"value": mesh.default_config.tracing.sampling}}
     return {"name": HTTP_CONNECTION_MANAGER_FILTER, "typed_config": config}

@@ -22,7 +22,7 @@ TLS_INSPECTION = {"name": TLS_INSPECTOR_FILTER, "typed_config": {"@type": TLS_IN
 
 
 def build_sidecar_listeners(view: ProxyView) -> Iterator[Resource]:
-    yield _http_proxy(view.node.metadata.outbound or DEFAULT_OUTBOUND)
+    yield _http_proxy(view, view.node.metadata.outbound or DEFAULT_OUTBOUND)
     for upstream in view.node.metadata.upstreams:
         yield _upstream(view, upstream)
     inbound = _inbound(view)
@@ -40,8 +40,8 @@ def build_listener(name: str, address: Address, direction: str, **fields: Any) -
     }
 
 
-def _http_proxy(address: Address) -> Resource:
-    chain = {"filters": [build_outbound(HTTP_PROXY, rds(HTTP_PROXY))]}
+def _http_proxy(view: ProxyView, address: Address) -> Resource:
+    chain = {"filters": [build_outbound(view.mesh, HTTP_PROXY, rds(HTTP_PROXY))]}
     return build_listener(HTTP_PROXY, address, "OUTBOUND", filter_chains=[chain])
 
 
@@ -101,7 +101,7 @@ def _application(view: ProxyView) -> dict[str, Any]:
     if node.app_protocol == "tcp":
         return _application_bytes(view)
     port = node.inbound.port if node.inbound is not None else 0
-    return build_inbound(f"inbound_0.0.0.0_{node.app_port}", build_inbound_routes(node.app_port, port))
+    return build_inbound(view.mesh, f"inbound_0.0.0.0_{node.app_port}", build_inbound_routes(node.app_port, port))
 
 
 def _application_bytes(view: ProxyView) -> dict[str, Any]:

@@ -172,6 +172,17 @@ def test_mesh_config_has_istios_defaults_and_refuses_what_it_does_not_know() -> 
         decode_mesh_config({"connectTimeout": "soon"})
 
 
+def test_mesh_config_says_how_many_traces_are_sampled_and_nothing_else_of_proxies() -> None:
+    assert decode_mesh_config({}).default_config.tracing.sampling == 1
+    assert decode_mesh_config({"defaultConfig": {"tracing": {"sampling": 100}}}).default_config.tracing.sampling == 100
+    with pytest.raises(ValidationError, match=r"defaultConfig.tracing.sampling: must be 0\.\.100, not 101"):
+        decode_mesh_config({"defaultConfig": {"tracing": {"sampling": 101}}})
+    with pytest.raises(ValidationError, match=r"defaultConfig.tracing.zipkin: unknown field"):
+        decode_mesh_config({"defaultConfig": {"tracing": {"zipkin": {"address": "zipkin:9411"}}}})
+    with pytest.raises(ValidationError, match=r"defaultConfig.concurrency: unknown field"):
+        decode_mesh_config({"defaultConfig": {"concurrency": 2}})
+
+
 # kinds
 
 

@@ -11,7 +11,6 @@ import uvloop
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.telemetry.telemetry import Telemetry
-from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.tls.secrets import SecretStore
@@ -51,7 +50,6 @@ async def context() -> AsyncIterator[ProxyContext]:
         routes=RouteTables(),
         secrets=secrets,
         telemetry=TcpLog(),
-        tracer=Tracer(),
         workload=Workload("web-v1", "default", "web", "v1", "pymesh"),
         timers=Timers(loop),
         loop=loop,
