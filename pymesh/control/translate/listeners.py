@@ -100,8 +100,7 @@ def _application(view: ProxyView) -> dict[str, Any]:
     node = view.node.metadata
     if node.app_protocol == "tcp":
         return _application_bytes(view)
-    port = node.inbound.port if node.inbound is not None else 0
-    return build_inbound(view.mesh, f"inbound_0.0.0.0_{node.app_port}", build_inbound_routes(node.app_port, port))
+    return build_inbound(view.mesh, f"inbound_0.0.0.0_{node.app_port}", build_inbound_routes(view))
 
 
 def _application_bytes(view: ProxyView) -> dict[str, Any]:

@@ -35,12 +35,25 @@ def build_http_proxy_routes(view: ProxyView) -> Resource:
     }
 
 
-def build_inbound_routes(app_port: int, port: int) -> dict[str, Any]:
+def build_inbound_routes(view: ProxyView) -> dict[str, Any]:
     """Everything to the application; stands inline in the listener."""
-    action = {"cluster": inbound_cluster(app_port), "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
-    route = {"name": "default", "match": ANY_PATH, "route": action}
-    host = {"name": f"inbound|http|{port}", "domains": ["*"], "routes": [route]}
-    return {"name": inbound_cluster(app_port), "virtual_hosts": [host]}
+    node = view.node.metadata
+    name = inbound_cluster(node.app_port)
+    action = {"cluster": name, "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
+    route = {"name": "default", "match": ANY_PATH, "route": action, **_inbound_decorator(view)}
+    host = {
+        "name": f"inbound|http|{node.inbound.port if node.inbound is not None else 0}",
+        "domains": ["*"],
+        "routes": [route],
+    }
+    return {"name": name, "virtual_hosts": [host]}
+
+
+def _inbound_decorator(view: ProxyView) -> Route:
+    """The span is called as on the client's side, by the port that a client without one means."""
+    service = view.service_named(view.node.metadata.service)
+    port = portless_port(service) if service is not None else None
+    return _decorator(service, port) if service is not None and port is not None else {}
 
 
 def _service_hosts(view: ProxyView) -> Iterator[VirtualHost]:
@@ -68,8 +81,12 @@ def _default_route(view: ProxyView, service: MeshService, port: MeshPort) -> Rou
         "name": "default",
         "match": ANY_PATH,
         "route": build_default_action(view, service, port),
-        "decorator": {"operation": f"{service.host}:{port.number}/*"},
+        **_decorator(service, port),
     }
+
+
+def _decorator(service: MeshService, port: MeshPort) -> Route:
+    return {"decorator": {"operation": f"{service.host}:{port.number}/*"}}
 
 
 def _unknown_hosts(view: ProxyView) -> Iterator[VirtualHost]:

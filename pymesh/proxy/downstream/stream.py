@@ -191,8 +191,10 @@ class Stream:
         self.match = match = table.route(self, random_value)
         if match is None:
             return
-        route = match.route
-        self.info.route_name = route.name
+        route, info = match.route, self.info
+        info.route_name = route.name
+        if info.sampled:
+            info.operation = route.decorator
         action = route.action
         if type(action) is ClusterAction:
             self.weighted_cluster = action.choose_cluster(random_value)
@@ -454,7 +456,6 @@ class Stream:
             return
         self.flush()
         early, self._early_body = self._early_body, None
-        self.connection.begin_tunnel()
         for data in early or ():
             self.on_raw_data(data)
         self.resume_request()

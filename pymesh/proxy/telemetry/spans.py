@@ -33,7 +33,9 @@ def build_span(info: StreamInfo, direction: Direction, workload: Workload, node_
 
 
 def _name(info: StreamInfo) -> str:
-    """Istio's decorator operation, `payment.default.svc.cluster.local:80/*`, or else the route's name."""
+    """What the route's decorator says, and for tunnels, which have none, the same of the cluster."""
+    if info.operation:
+        return info.operation
     cluster = parse_cluster(info.upstream_cluster)
     if info.service is not None and cluster is not None:
         return f"{info.service.host}:{cluster.port}/*"

@@ -59,6 +59,7 @@ class StreamInfo:
         "end",
         "is_mtls",
         "method",
+        "operation",
         "parent_span_id",
         "path",
         "protocol",
@@ -120,6 +121,7 @@ class StreamInfo:
         self.span_id = ""
         self.parent_span_id = ""
         self.sampled = False
+        self.operation = ""  # what the route's decorator calls the span
 
     def add_flag(self, flag: str) -> None:
         """One of Envoy's short names; the empty one is none."""

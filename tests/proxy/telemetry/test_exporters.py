@@ -57,6 +57,14 @@ def values(attributes: Iterable[Any]) -> dict[str, str]:
     return {pair.key: pair.value.string_value for pair in attributes}
 
 
+async def test_a_span_is_called_as_its_route_says(control: Control, web: Workload, make_info: Make) -> None:
+    exporter = SpanExporter(web, NODE, control.post)
+    exporter.on_span(make_info(**IDS, operation="payment:80/pay*"), OUTBOUND)
+    await exporter.flush()
+    (span,) = control.spans()
+    assert span.name == "payment:80/pay*"
+
+
 async def test_a_span_has_envoy_s_and_istio_s_tags(control: Control, web: Workload, make_info: Make) -> None:
     exporter = SpanExporter(web, NODE, control.post)
     exporter.on_span(make_info(**IDS), OUTBOUND)
