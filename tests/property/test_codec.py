@@ -80,14 +80,8 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
 def run_request(parts: list[bytes]) -> tuple[list[Any], bool]:
     log = Log()
     parser = RequestParser(log)
-    is_tunnel = False
-    for part in parts:
-        if is_tunnel:  # the connection passes bytes on by itself then
-            log.on_raw_data(part)
-        elif parser.feed(part) is not None:
-            return log.events, True
-        is_tunnel = any(event[0] == "head" and event[5] for event in log.events) and log.events[-1][0] in ("end", "raw")
-    return log.events, False
+    errors = [parser.feed(part) for part in parts]
+    return log.events, any(error is not None for error in errors)
 
 
 def run_response(parts: list[bytes]) -> tuple[list[Any], bool]:

@@ -57,8 +57,9 @@ def make_request() -> Any:
 class FakeTransport:
     """One end of a connection: `received` is what the proxy has written to it."""
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: Any, address: str = "") -> None:
         self.protocol = protocol
+        self.address = address
         self.received = b""
         self.writes = 0
         self.is_reading = True
@@ -246,8 +247,7 @@ class FakeProxy:
             raise self.refusals.pop(0)
         if not self.is_connecting:
             await asyncio.Event().wait()
-        transport = FakeTransport(factory())
-        transport.address = endpoint.address  # type: ignore[attr-defined]
+        transport = FakeTransport(factory(), endpoint.address)
         transport.protocol.connection_made(transport)
         self.servers.append(transport)
         return transport

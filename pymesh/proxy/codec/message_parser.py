@@ -4,6 +4,7 @@ llhttp (through httptools) does the grammar. An error is a value: `feed` returns
 on. An exception out of `feed` is a bug in the sink.
 """
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from httptools import HttpParserError, HttpParserUpgrade
@@ -25,6 +26,15 @@ new_header_map = HeaderMap.__new__
 
 class RejectedError(Exception):
     """Leaves llhttp's callback; the reason is in the parser."""
+
+
+class RawData:
+    """Takes llhttp's place after an upgrade: what comes is no HTTP any more."""
+
+    __slots__ = ("feed_data",)
+
+    def __init__(self, on_raw_data: Callable[[bytes], None]) -> None:
+        self.feed_data = on_raw_data
 
 
 class MessageParser:
@@ -49,6 +59,7 @@ class MessageParser:
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
+            self._unaccounted = 0
             return self._on_upgrade(data[upgrade.args[0] :])
         except HttpParserError as error:
             return self._fail(error)

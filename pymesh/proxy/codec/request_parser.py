@@ -18,7 +18,7 @@ from pymesh.proxy.codec.message import (
     CodecError,
     RequestHead,
 )
-from pymesh.proxy.codec.message_parser import MessageParser, new_header_map
+from pymesh.proxy.codec.message_parser import MessageParser, RawData, new_header_map
 
 LOW_VERSION = CodecError(426, "low_version")
 MISSING_HOST = CodecError(400, "missing_host_header")
@@ -191,9 +191,14 @@ class RequestParser(MessageParser):
             self._parser = HttpRequestParser(self)
             error = self.feed(self._replay)
             return error or self.feed(rest)
+        self._parser = RawData(self._on_raw_data)
         if rest:
-            self._sink.on_raw_data(rest)
+            self._on_raw_data(rest)
         return None
+
+    def _on_raw_data(self, data: bytes) -> None:
+        self._unaccounted = 0
+        self._sink.on_raw_data(data)
 
     def _on_replayed(self) -> None:
         """The head that only brings a fresh llhttp to the body of a request whose upgrade is ignored."""

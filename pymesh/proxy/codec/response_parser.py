@@ -6,7 +6,7 @@ from httptools import HttpResponseParser
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import BAD_MESSAGE, MAX_HEAD_BYTES, MAX_HEADERS, CodecError, ResponseHead
-from pymesh.proxy.codec.message_parser import MessageParser, new_header_map
+from pymesh.proxy.codec.message_parser import MessageParser, RawData, new_header_map
 
 UNSOLICITED = CodecError(502, "http1.unsolicited_response")
 
@@ -131,6 +131,11 @@ class ResponseParser(MessageParser):
         self._complete(None)
 
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
+        self._parser = RawData(self._on_raw_data)
         if rest:
-            self._sink.on_raw_data(rest)
+            self._on_raw_data(rest)
         return None
+
+    def _on_raw_data(self, data: bytes) -> None:
+        self._unaccounted = 0
+        self._sink.on_raw_data(data)

@@ -31,7 +31,6 @@ class HttpConnection(asyncio.Protocol):
         "_is_closing",
         "_is_head_timed",
         "_is_replaying",
-        "_is_tunnel",
         "_parser",
         "_queue",
         "_requests",
@@ -70,7 +69,6 @@ class HttpConnection(asyncio.Protocol):
         self._holds: set[object] = set()  # who does not want the client to be read
         self._is_head_timed = False
         self._is_replaying = False
-        self._is_tunnel = False
         self._is_closing = False
 
     def __repr__(self) -> str:
@@ -97,9 +95,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            if self._is_tunnel and self.stream is not None:
-                self.stream.on_raw_data(data)
-            elif not self._is_closing:
+            if not self._is_closing:
                 error = self._parser.feed(data)
                 stream = self.stream
                 if error is not None:
@@ -244,9 +240,6 @@ class HttpConnection(asyncio.Protocol):
             self._holds.discard(owner)
             if not self._holds:
                 self._transport.resume_reading()
-
-    def begin_tunnel(self) -> None:
-        self._is_tunnel = True
 
     def on_stream_end(self, stream: Stream) -> None:
         """The response is written, as far as it will be."""

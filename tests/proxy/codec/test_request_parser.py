@@ -62,7 +62,7 @@ def test_connect_has_an_authority_and_no_path_and_then_raw_bytes(parse_requests:
     outcome = parse_requests(b"CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\n\r\n\x00\x01")
     head = outcome.of("head")[0]
     assert (head.path, head.headers[b"host"], head.upgrade) == (b"", b"db:5432", b"connect")
-    assert outcome.kinds[0] == "head"
+    assert outcome.events[1:] == [("end", None), ("raw", b"\x00\x01")]
 
 
 def test_an_upgrade_is_named_and_what_follows_is_raw(parse_requests: Any) -> None:
