@@ -8,9 +8,10 @@
         assert web.get("http://payment/pay").json["app"] == "payment-v1"
 
 `mesh.control()`, `mesh.proxy(service, app_port, *flags)`, `mesh.gateway(*flags)`, `mesh.wrapped(*flags, command=...)`
-return when the process has printed its ready line (`ready=False`: at once); `mesh.apply(yaml)` runs `pymesh apply`;
+return when the process has printed its ready line (`ready=False`: at once); `mesh.apply(yaml)` is `pymesh apply`;
 `mesh.run(*arguments)` any command to its end; `mesh.http_app(name)` and `mesh.tcp_app()` are applications in this
-process; `mesh.http_get(url)` and `mesh.wait_until(condition, what)` are here because tests cannot import this file.
+process; `mesh.http_get(url)`, `mesh.wait_until(condition, what)`, `mesh.load(url)` and `mesh.exchange(address, data)`
+are here because tests cannot import this file.
 Everything is below one temporary state dir, `mesh.state_dir`, and all is gone after the test, which fails if a process
 printed a traceback.
 """
@@ -21,11 +22,13 @@ import os
 import queue
 import re
 import signal
+import socket
 import socketserver
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,10 +36,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
+from pymesh.cli import main
+
 READY = re.compile("is ready")
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
 ANY_PORT = "127.0.0.1:0"
+PAUSE = 0.005  # seconds between the requests of one caller: a load, and not all that the machine can do
 
 P = TypeVar("P", bound="Process")
 
@@ -73,6 +79,82 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 10.0) -
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
         time.sleep(0.05)
     return value
+
+
+def exchange(address: str, data: bytes) -> bytes:
+    """All that comes back for these bytes on a connection of their own, until the other side closes or is silent."""
+    host, _, port = address.rpartition(":")
+    received = b""
+    with socket.create_connection((host, int(port)), timeout=2) as connection:
+        connection.sendall(data)
+        try:
+            while chunk := connection.recv(65536):
+                received += chunk
+        except (TimeoutError, ConnectionResetError):
+            pass
+    return received
+
+
+class Load:
+    """Callers that send one request after the other, each on one connection that it keeps, while a test does something.
+
+    with mesh.load(url) as load:
+        ...
+        load.wait_answers(50)
+    load.assert_nothing_lost()
+    """
+
+    def __init__(self, url: str, via: str | None = None, callers: int = 2) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.lost: list[str] = []  # requests that got no answer, and connections that were closed after one
+        self.last: Answer | None = None
+        host, _, path = url.removeprefix("http://").partition("/")
+        self._target = via or host, url if via else f"/{path}"
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(callers)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        self.wait_answers(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def count(self) -> int:
+        return sum(self.statuses.values()) + len(self.lost)
+
+    def wait_answers(self, number: int) -> None:
+        """So many more than there are now."""
+        goal = self.count + number
+        wait_until(lambda: self.count >= goal, f"{number} answers")
+
+    def assert_nothing_lost(self) -> None:
+        assert self.lost == []
+        assert set(self.statuses) == {200}
+
+    def _call(self) -> None:
+        connection = http.client.HTTPConnection(self._target[0], timeout=10)
+        while not self._stop.wait(PAUSE):
+            try:
+                self._request(connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(repr(error))
+                connection.close()
+        connection.close()
+
+    def _request(self, connection: http.client.HTTPConnection) -> None:
+        connection.request("GET", self._target[1])
+        response = connection.getresponse()
+        answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        self.statuses[answer.status] += 1
+        self.last = answer
+        if connection.sock is None:
+            self.lost.append(f"closed after {answer}")
 
 
 class Process:
@@ -160,6 +242,9 @@ class DataPlane(Process):
         ports: dict[str, Any] = self.read_admin("/ports").json
         return ports
 
+    def clusters(self) -> str:
+        return self.read_admin("/clusters").body.decode()
+
     def read_admin(self, path: str, method: str = "GET") -> Answer:
         return http_get(f"http://{self.admin}{path}", method=method)
 
@@ -167,7 +252,9 @@ class DataPlane(Process):
 class HttpApp(ThreadingHTTPServer):
     """Answers every request with JSON: its name, the method, the path, the headers and the length of the body.
 
-    `/status/503` answers 503, `/slow/1.5` after 1.5 s. `requests` counts those that have begun.
+    `/status/503` answers 503, `/slow/1.5` after 1.5 s, `/via/payment/pay` what http://payment/pay answers through the
+    HTTP proxy `outbound`, over a connection that is kept as long as the caller's. `requests` counts those that have
+    begun, `lost` the answers after which the proxy closed.
     """
 
     daemon_threads = True
@@ -176,6 +263,8 @@ class HttpApp(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _HttpHandler)
         self.name = name
         self.requests = 0
+        self.outbound = ""
+        self.lost = 0
         self.port = self.server_port
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
@@ -188,12 +277,17 @@ class HttpApp(ThreadingHTTPServer):
 
 class _HttpHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # it writes head and body apart, and the second would wait for an ACK of the first
     server: HttpApp
+    _proxy: http.client.HTTPConnection | None = None
 
     def do_GET(self) -> None:
         length = int(self.headers.get("content-length", 0))
         self.rfile.read(length)
         self.server.requests += 1
+        if self.path.startswith("/via/"):
+            self._forward("http://" + self.path.removeprefix("/via/"))
+            return
         if slow := re.match(r"/slow/([\d.]+)", self.path):
             time.sleep(float(slow[1]))
         status = re.match(r"/status/(\d+)", self.path)
@@ -205,10 +299,29 @@ class _HttpHandler(BaseHTTPRequestHandler):
             "headers": headers,
             "length": length,
         }
-        body = json.dumps(found).encode()
-        self.send_response(int(status[1]) if status else 200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
+        self._answer(
+            int(status[1]) if status else 200, json.dumps(found).encode(), {"content-type": "application/json"}
+        )
+
+    def _forward(self, url: str) -> None:
+        if self._proxy is None:
+            self._proxy = http.client.HTTPConnection(self.server.outbound, timeout=10)
+        self._proxy.request("GET", url)
+        response = self._proxy.getresponse()
+        marks = {name: value for name, value in response.getheaders() if name.lower() == "x-push"}
+        body = response.read()
+        self.server.lost += self._proxy.sock is None
+        self._answer(response.status, body, marks)
+
+    def finish(self) -> None:
+        super().finish()
+        if self._proxy is not None:
+            self._proxy.close()
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in (headers | {"content-length": str(len(body))}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
@@ -250,6 +363,8 @@ class Mesh:
 
     http_get = staticmethod(http_get)
     wait_until = staticmethod(wait_until)
+    exchange = staticmethod(exchange)
+    load = Load
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
@@ -269,13 +384,15 @@ class Mesh:
         )
         return self._started(Process(("control", "--state-dir", str(self.state_dir), *listen, *flags)), ready)
 
-    def proxy(self, service: str, app_port: int, *flags: str, ready: bool = True) -> DataPlane:
+    def proxy(
+        self, service: str, app_port: int, *flags: str, ready: bool = True, environment: dict[str, str] | None = None
+    ) -> DataPlane:
         arguments = ("proxy", "--service", service, "--app-port", str(app_port), *self.sidecar_flags, *flags)
-        return self._started(DataPlane(arguments), ready)
+        return self._started(DataPlane(arguments, environment), ready)
 
-    def gateway(self, *flags: str, ready: bool = True) -> DataPlane:
+    def gateway(self, *flags: str, ready: bool = True, environment: dict[str, str] | None = None) -> DataPlane:
         arguments = ("gateway", "--state-dir", str(self.state_dir), "--admin-listen", ANY_PORT, *flags)
-        return self._started(DataPlane(arguments), ready)
+        return self._started(DataPlane(arguments, environment), ready)
 
     def wrapped(self, *flags: str, command: tuple[str, ...], ready: bool = True) -> DataPlane:
         """`pymesh run FLAGS -- COMMAND`."""
@@ -305,7 +422,7 @@ class Mesh:
         self._files += 1
         file = self.state_dir / f"applied-{self._files}.yaml"
         file.write_text(yaml)
-        self.run("apply", "-f", str(file))
+        assert main(["apply", "-f", str(file), "--state-dir", str(self.state_dir)]) == 0
 
     # applications
 
