@@ -78,11 +78,3 @@ def test_tracer_continues_a_trace(benchmark: Benchmark, info: StreamInfo) -> Non
 
 def test_span_of_a_sampled_request(benchmark: Benchmark, info: StreamInfo) -> None:
     benchmark(build_span, info, OUTBOUND, WEB, "sidecar~127.0.0.1~web-v1.default~default.svc.cluster.local")
-
-
-def test_scrape_of_a_hundred_series(benchmark: Benchmark, info: StreamInfo) -> None:
-    telemetry = Telemetry(WEB)
-    for code in range(200, 300):
-        info.response_code = code
-        telemetry.on_request(info, OUTBOUND)
-    benchmark(telemetry.expose)

@@ -1,7 +1,8 @@
-"""Prometheus' text format, written fast: both planes show thousands of samples from the loop that also serves.
+"""Prometheus' text format, line by line: both planes show thousands of samples from the loop that also serves.
 
-prometheus_client's generate_latest takes about 4 us a sample and 4.5 MB of a sidecar; this takes a tenth. Its parser
-checks this in the tests.
+A thousand HTTP series of a sidecar are 67,000 lines with 24 labels each: 85 ms here, 1.65 s with prometheus_client's
+generate_latest (benchmarks/test_scrape.py, CPython 3.11, 2-core EPYC), which also makes all of it before the first byte
+can leave. Its parser checks this in the tests.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """

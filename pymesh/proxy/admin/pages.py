@@ -3,6 +3,7 @@
 https://www.envoyproxy.io/docs/envoy/latest/operations/admin
 """
 
+import asyncio
 import time
 from typing import Any, Protocol
 
@@ -89,8 +90,14 @@ class AdminPages:
     async def certs(self, request: web.Request) -> web.Response:
         return _json({"certificates": [self._proxy.identity.describe()]})
 
-    async def prometheus(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._proxy.telemetry.expose(), headers={"Content-Type": PROMETHEUS_TEXT})
+    async def prometheus(self, request: web.Request) -> web.StreamResponse:
+        """In pieces: between two of them, the loop serves requests."""
+        response = web.StreamResponse(headers={"Content-Type": PROMETHEUS_TEXT})
+        await response.prepare(request)
+        for piece in self._proxy.telemetry.expose():
+            await response.write(piece)
+            await asyncio.sleep(0)
+        return response
 
     async def drain_listeners(self, request: web.Request) -> web.Response:
         self._proxy.listeners.drain()

@@ -1,27 +1,42 @@
 """All metrics of a proxy as Prometheus' text: the body of `/stats/prometheus`."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from pymesh.prometheus import bound_texts, family_lines, histogram_lines, label_text, sample_line
 from pymesh.proxy.telemetry.metric_names import BUCKETS, HTTP_LABELS, REQUESTS_TOTAL, TCP_LABELS, Metric
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, TCP_COUNTERS, HttpSeries, Stats, TcpSeries
 
+PIECE = 64 * 1024  # characters; below a millisecond
+
 _BOUNDS = bound_texts(BUCKETS)
 
 
-def expose(stats: Stats, metrics: ProxyMetrics) -> bytes:
-    parts = [*_http_lines(stats.http_series()), *_tcp_lines(stats.tcp_series()), *_own_lines(metrics)]
-    return "".join(parts).encode()
+def expose(stats: Stats, metrics: ProxyMetrics) -> Iterator[bytes]:
+    """Pieces of about PIECE: a thousand series are 54 MB, which nobody should hold at once or write in one go."""
+    lines: list[str] = []
+    size = 0
+    for line in chain(_own_lines(metrics), _tcp_lines(stats.tcp_series()), _http_lines(stats.http_series())):
+        lines.append(line)
+        size += len(line)
+        if size >= PIECE:
+            yield "".join(lines).encode()
+            lines, size = [], 0
+    yield "".join(lines).encode()
 
 
 def _http_lines(all_series: Iterable[HttpSeries]) -> Iterator[str]:
-    labelled = [(label_text(HTTP_LABELS, series.labels), series) for series in all_series]
+    """Series that come meanwhile are left to the next scrape."""
+    labelled: list[tuple[str, HttpSeries]] = []
+    for series in tuple(all_series):
+        if not labelled:
+            yield _head(REQUESTS_TOTAL)
+        labels = label_text(HTTP_LABELS, series.labels)
+        labelled.append((labels, series))
+        yield sample_line(REQUESTS_TOTAL.name, labels, series.requests)
     if not labelled:
         return
-    yield _head(REQUESTS_TOTAL)
-    for labels, series in labelled:
-        yield sample_line(REQUESTS_TOTAL.name, labels, series.requests)
     for metric, values in HTTP_HISTOGRAMS:
         yield _head(metric)
         for labels, series in labelled:
@@ -37,7 +52,7 @@ def _tcp_lines(all_series: Iterable[TcpSeries]) -> Iterator[str]:
 
 
 def _own_lines(metrics: ProxyMetrics) -> Iterator[str]:
-    for metric, value in metrics.samples():
+    for metric, value in tuple(metrics.samples()):
         yield _head(metric)
         yield sample_line(metric.name, "", value)
 

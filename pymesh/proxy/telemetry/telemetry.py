@@ -1,5 +1,6 @@
 """The facade: what the data plane tells of a finished stream, and who hears of it."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from pymesh.names import INBOUND_PASSTHROUGH_CLUSTER
@@ -71,8 +72,8 @@ class Telemetry:
         if self._access_log is not None:
             self._access_log.log(info)
 
-    def expose(self) -> bytes:
-        """The body of `/stats/prometheus`."""
+    def expose(self) -> Iterator[bytes]:
+        """The body of `/stats/prometheus`, in pieces."""
         return expose(self.stats, self.metrics)
 
     def _register(self) -> None:

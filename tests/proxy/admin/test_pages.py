@@ -51,7 +51,7 @@ class Admin:
             listeners=SimpleNamespace(describe=lambda: [{"name": "http_proxy"}], drain=self._drain),
             clusters=[SimpleNamespace(describe=lambda: CLUSTER_DESCRIPTION)],
             identity=SimpleNamespace(describe=lambda: {"state": "valid"}),
-            telemetry=SimpleNamespace(expose=lambda: b"istio_requests_total 3\n"),
+            telemetry=SimpleNamespace(expose=lambda: iter((b"istio_requests_total", b" 3\n"))),
             xds=SimpleNamespace(is_connected=True),
             quit=asyncio.Event(),
             describe_ports=lambda: {"outbound": "127.0.0.1:15001"},

@@ -27,7 +27,7 @@ class Recorder:
 
 def samples(telemetry: Telemetry) -> dict[str, list[tuple[dict[str, str], float]]]:
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for family in text_string_to_metric_families(telemetry.expose().decode()):
+    for family in text_string_to_metric_families(b"".join(telemetry.expose()).decode()):
         for sample in family.samples:
             found.setdefault(sample.name, []).append((sample.labels, sample.value))
     return found
@@ -95,3 +95,17 @@ def test_figures_of_the_proxy_and_its_process_are_shown() -> None:
     assert found["pymesh_access_log_dropped_total"] == [({}, 5)]
     assert found["pymesh_spans_dropped_total"] == [({}, 5)]
     assert found["process_resident_memory_bytes"][0][1] > 1_000_000
+
+
+def test_a_long_scrape_comes_in_pieces_and_misses_what_began_meanwhile(make_info: Make) -> None:
+    telemetry = Telemetry()
+    for code in range(200, 300):
+        telemetry.on_request(make_info(response_code=code), OUTBOUND)
+    pieces = telemetry.expose()
+    text = next(pieces)
+    telemetry.on_request(make_info(response_code=599), OUTBOUND)
+    text += b"".join(pieces)
+    assert len(text) > 2_000_000
+    assert text.count(b"\nistio_requests_total{") == 100
+    assert b"599" not in text
+    assert all(len(piece) < 70_000 for piece in telemetry.expose())
