@@ -31,6 +31,7 @@ from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.upstream.connection_pool import ConnectionPool
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.http_connection import HttpConnection
+from pymesh.proxy.upstream.load_balancer import NO_CONTEXT
 from pymesh.tasks import TaskGroup
 
 SERVICE = Service("payment", "default", "payment.default.svc.cluster.local")
@@ -84,7 +85,7 @@ class HotPath:
         info = ConnectionInfo("http_proxy", "127.0.0.1:15001", "127.0.0.1:50000", loop.time())
         self.connection: Any = self.manager.new_connection(info)
         self.connection.connection_made(self.client)
-        self.server = FakeTransport()
+        self.server: Any = FakeTransport()
         self._connect(clusters, timers)
         self._response = response
         self._pending = False
@@ -93,8 +94,6 @@ class HotPath:
     def _connect(self, clusters: ClusterManager, timers: Timers) -> None:
         cluster = clusters.get(CLUSTER)
         assert cluster is not None
-        from pymesh.proxy.upstream.load_balancer import NO_CONTEXT
-
         endpoint = cluster.choose_endpoint(NO_CONTEXT)
         assert endpoint is not None
         pool = ConnectionPool(cluster, endpoint, timers, TaskGroup())

@@ -70,7 +70,11 @@ class ResponseParser(MessageParser):
             self._reject(UNSOLICITED)
         if status < 200:
             return self._on_informational(head)
-        self._read_framing(head)
+        length = fields.get(b"content-length")
+        if length is not None and b"transfer-encoding" not in fields:
+            head.content_length = int(length)
+        else:
+            self._read_framing(head)
         self._head = head
         self._in_body = True
         self._sink.on_response_head(head)
@@ -111,16 +115,13 @@ class ResponseParser(MessageParser):
         self._sink.on_response_head(head)
 
     def _read_framing(self, head: ResponseHead) -> None:
-        """RFC 9112 6.3."""
+        """RFC 9112 6.3, where there is no Content-Length."""
         fields = head.headers
-        length = fields.get(b"content-length")
         encoding = fields.get(b"transfer-encoding")
         if encoding is not None:
             if encoding.lower() != b"chunked" or (fields.repeated and b"transfer-encoding" in fields.repeated):
                 self._reject(BAD_MESSAGE)
             head.is_chunked = True
-        elif length is not None:
-            head.content_length = int(length)
         else:
             head.ends_at_close = head.status not in (204, 304) and not self._is_head_request
 

@@ -141,8 +141,18 @@ class HttpConnection(asyncio.Protocol):
     def on_request_head(self, head: RequestHead) -> None:
         if self._queue is not None or self.stream is not None:
             self._enqueue(head)
-        elif not self._is_closing:
-            self._begin(head)
+            return
+        if self._is_closing:
+            return
+        self._requests += 1
+        if self._is_head_timed:
+            self._is_head_timed = False
+            self.manager.head_timeouts.stop(self)
+        limit = self.manager.config.max_requests_per_connection
+        if limit and self._requests >= limit:
+            self.is_last_request = True
+        stream = self.stream = Stream(self, head)
+        stream.start()
 
     def on_request_body(self, data: bytes) -> None:
         if self._queue is not None:
@@ -161,17 +171,6 @@ class HttpConnection(asyncio.Protocol):
             self._queue.append(data)
         elif self.stream is not None:
             self.stream.on_raw_data(data)
-
-    def _begin(self, head: RequestHead) -> None:
-        self._requests += 1
-        if self._is_head_timed:
-            self._is_head_timed = False
-            self.manager.head_timeouts.stop(self)
-        limit = self.manager.config.max_requests_per_connection
-        if limit and self._requests >= limit:
-            self.is_last_request = True
-        stream = self.stream = Stream(self, head)
-        stream.start()
 
     def _on_codec_error(self, error: CodecError) -> None:
         stream = self.stream
@@ -199,7 +198,9 @@ class HttpConnection(asyncio.Protocol):
             return
         self._is_replaying = True
         while queue and not self._is_closing and (self.stream is None or not isinstance(queue[0], RequestHead)):
+            self._queue = None  # for the moment: this event is due
             self._replay_one(queue.popleft())
+            self._queue = queue
         self._is_replaying = False
         if not queue and not self._is_closing:
             self._queue = None
@@ -210,9 +211,8 @@ class HttpConnection(asyncio.Protocol):
     def _replay_one(self, event: _Event) -> None:
         stream = self.stream
         if isinstance(event, RequestHead):
-            self._begin(event)
+            self.on_request_head(event)
         elif isinstance(event, CodecError):
-            self._queue = None
             self._on_codec_error(event)
         elif stream is None:
             pass  # it was answered before its body was complete

@@ -32,7 +32,8 @@ class HttpConnectionManager:
         self.filters: tuple[Any, ...] = tuple(item.factory.build(item.config, context) for item in config.http_filters)
         self.request_headers = RequestHeaderPolicy(config)
         self.response_headers = ResponseHeaderPolicy(config, DateCache())
-        self.path_normalizer = PathNormalizer(config)
+        normalizer = PathNormalizer(config)
+        self.normalize_path = normalizer.normalize if normalizer.is_enabled else None
         self.on_request_complete = context.telemetry.on_request
         self.start_trace = context.build_tracer(config.random_sampling).start
         self.is_draining = False

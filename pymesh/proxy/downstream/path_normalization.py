@@ -32,9 +32,9 @@ class PathNormalizer:
 
     def normalize(self, target: bytes) -> bytes | None:
         """The target with its path normalized and its query as it is; None: reject the request."""
-        path, mark, query = target.partition(b"?")
-        if _SUSPICIOUS.search(path) is None:
+        if _SUSPICIOUS.search(target) is None:
             return target
+        path, mark, query = target.partition(b"?")
         if self._escaped_slashes != KEEP_ESCAPED_SLASHES and _ESCAPED_SLASH.search(path) is not None:
             if self._escaped_slashes == REJECT_ESCAPED_SLASHES:
                 return None

@@ -5,6 +5,7 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/hea
 """
 
 import ipaddress
+from functools import lru_cache
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import RequestHead
@@ -46,7 +47,7 @@ _EDGE_ONLY = (
 )
 # One look tells whether anything of all that is there at all.
 _SPECIAL = frozenset((CONNECTION, b"te", b"upgrade", b"expect", *_HOP_BY_HOP, *_INTERNAL_ONLY, *_EDGE_ONLY))
-_PLAIN_OPTIONS = (b"keep-alive", b"close")
+PLAIN_OPTIONS = (b"keep-alive", b"close")
 _NOTHING_SPECIAL = _SPECIAL.isdisjoint
 
 
@@ -61,7 +62,7 @@ class RequestHeaderPolicy:
         self._appends_xff = config.use_remote_address and not config.skip_xff_append
         self._generates_id = config.generate_request_id
         self._keeps_id = not self.is_edge or config.preserve_external_request_id
-        self._removed = (*_HOP_BY_HOP, *_INTERNAL_ONLY, *(_EDGE_ONLY if self.is_edge else ()))
+        self._removed = frozenset((*_HOP_BY_HOP, *_INTERNAL_ONLY, *(_EDGE_ONLY if self.is_edge else ())))
 
     def apply(self, head: RequestHead, remote_ip: bytes, scheme: bytes) -> None:
         """`scheme` is https on a TLS connection, else http."""
@@ -79,12 +80,7 @@ class RequestHeaderPolicy:
         """`ip:0` of the client, where trusted hops vouch for it in x-forwarded-for; ask before `apply`."""
         hops = self._hops - 1 if self.is_edge else self._hops
         value = headers.get_joined(XFF)
-        if value is None or hops < 0:
-            return None
-        addresses = value.split(b",")
-        if len(addresses) <= hops:
-            return None
-        return _ip_text(addresses[-1 - hops].strip())
+        return None if value is None or hops < 0 else _address_at(value, hops)
 
     def _set_edge(self, headers: HeaderMap, remote_ip: bytes, scheme: bytes) -> None:
         trusted = self.client_address(headers) if self._hops else None
@@ -98,9 +94,8 @@ class RequestHeaderPolicy:
         nominated = headers.get_joined(CONNECTION)
         if nominated is not None:
             remove_connection_options(headers, nominated)
-        for name in self._removed:
-            if name in headers:
-                headers.remove(name)
+        for name in self._removed.intersection(headers):
+            headers.remove(name)
         if b"te" in headers:
             _keep_trailers_only(headers)
         if b"expect" in headers:
@@ -114,7 +109,7 @@ class RequestHeaderPolicy:
 def remove_connection_options(headers: HeaderMap, nominated: bytes) -> None:
     """RFC 9110 7.6.1: Connection goes, and the fields that it names. Not `host`, nor what frames the message."""
     headers.remove(CONNECTION)
-    if nominated in _PLAIN_OPTIONS:
+    if nominated in PLAIN_OPTIONS:
         return
     for option in nominated.lower().split(b","):
         name = option.strip()
@@ -130,9 +125,14 @@ def _keep_trailers_only(headers: HeaderMap) -> None:
         headers.remove(b"te")
 
 
-def _ip_text(text: bytes) -> str | None:
+@lru_cache(maxsize=1024)  # the same clients come again, and ip_address costs as much as the rest of a head
+def _address_at(value: bytes, hops: int) -> str | None:
+    """The address in x-forwarded-for that `hops` further ones follow."""
+    addresses = value.split(b",")
+    if len(addresses) <= hops:
+        return None
     try:
-        address = ipaddress.ip_address(text.decode("ascii", "replace"))
+        address = ipaddress.ip_address(addresses[-1 - hops].strip().decode("ascii", "replace"))
     except ValueError:
         return None
     return f"[{address}]:0" if address.version == 6 else f"{address}:0"

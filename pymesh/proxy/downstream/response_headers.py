@@ -5,7 +5,7 @@ import time
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.downstream.hcm_config import OVERWRITE, PASS_THROUGH, HttpConnectionManagerConfig
 from pymesh.proxy.downstream.http_date import DateCache
-from pymesh.proxy.downstream.request_headers import CONNECTION, REQUEST_ID, remove_connection_options
+from pymesh.proxy.downstream.request_headers import CONNECTION, PLAIN_OPTIONS, REQUEST_ID, remove_connection_options
 
 SERVER = b"server"
 DATE = b"date"
@@ -28,6 +28,8 @@ class ResponseHeaderPolicy:
 
     def apply(self, headers: HeaderMap, request_headers: HeaderMap, is_upgrade: bool) -> None:
         """Framing and Connection are added later."""
+        if CONNECTION in headers and headers[CONNECTION] in PLAIN_OPTIONS:
+            headers.remove(CONNECTION)  # what most servers say
         if not _NOTHING_HOP_BY_HOP(headers):
             _remove_hop_by_hop(headers, is_upgrade)
         if self._sets_request_id and REQUEST_ID in request_headers:

@@ -12,7 +12,7 @@ from pymesh.proxy.codec.message import HTTP_10, HTTP_11, RequestHead, ResponseHe
 from pymesh.proxy.codec.serializer import CONTINUE as CONTINUE_RESPONSE
 from pymesh.proxy.codec.serializer import STATUS_LINES, STATUS_LINES_10, write_head, write_last_chunk
 from pymesh.proxy.downstream.forwarded_client_cert import XFCC
-from pymesh.proxy.downstream.request_headers import XFP
+from pymesh.proxy.downstream.request_headers import XFF, XFP
 from pymesh.proxy.http_filters.filter import CONTINUE, STOP, LocalReply
 from pymesh.proxy.http_filters.local_replies import (
     ABSOLUTE_PATH_REJECTED,
@@ -139,11 +139,15 @@ class Stream:
         if self.path == b"*":
             self.send_local_reply(ABSOLUTE_PATH_REJECTED)
             return
-        if manager.path_normalizer.is_enabled and self.path and not self._normalize_path():
-            self.send_local_reply(PATH_REJECTED)
-            return
+        if manager.normalize_path is not None and self.path:
+            path = manager.normalize_path(self.path)
+            if path is None:
+                self.send_local_reply(PATH_REJECTED)
+                return
+            self.path = path
         connection = self.connection
-        self._set_client(headers)
+        if connection.info.peer is not None or PEER_METADATA in headers or XFF in headers:
+            self._set_client(headers)
         manager.request_headers.apply(head, connection.remote_ip, connection.scheme)
         if connection.client_cert is not None or XFCC in headers:
             connection.apply_client_cert(headers)
@@ -163,12 +167,6 @@ class Stream:
         if (self.headers.get(b"expect") or b"").lower() == b"100-continue":
             self.connection.write(CONTINUE_RESPONSE)
 
-    def _normalize_path(self) -> bool:
-        path = self._manager.path_normalizer.normalize(self.path)
-        if path is not None:
-            self.path = path
-        return path is not None
-
     def _set_client(self, headers: HeaderMap) -> None:
         """Who it is that asks. What a client says of its workload counts only where a certificate stands behind it."""
         info, connection = self.info, self.connection
@@ -181,7 +179,7 @@ class Stream:
                 info.is_mtls = True
                 if metadata is not None:
                     info.downstream_peer = parse_workload(metadata.decode("latin-1"))
-        if b"x-forwarded-for" in headers:
+        if XFF in headers:
             address = self._manager.request_headers.client_address(headers)
             if address is not None:
                 info.downstream_remote_address = address
@@ -505,14 +503,9 @@ class Stream:
             self._manager.request_timeouts.stop(self)
         upstream, self.upstream = self.upstream, None  # no cycle is left for the garbage collector
         if upstream is not None:
-            info.is_mtls = info.is_mtls or self._is_upstream_mtls()
             upstream.close()
         self._manager.on_request_complete(info, self._manager.direction)
         self.connection.on_stream_end(self)
-
-    def _is_upstream_mtls(self) -> bool:
-        host: Any = self.info.upstream_host
-        return host is not None and not self._manager.is_inbound and host.is_mtls
 
 
 def _with_empty_body(head: bytes, status: int) -> bytes:

@@ -76,6 +76,7 @@ class ConnectTunnel(asyncio.Protocol):
         address = transport.get_extra_info("sockname")
         info.upstream_local_address = f"{address[0]}:{address[1]}"
         ssl_object = transport.get_extra_info("ssl_object")
+        info.is_mtls = info.is_mtls or endpoint.is_mtls
         if endpoint.is_mtls and (identity := peer_identity(ssl_object)) is not None:
             info.upstream_principal = identity.principal
         self._stream.send_response_head(ResponseHead(200, HeaderMap(), keep_alive=False))

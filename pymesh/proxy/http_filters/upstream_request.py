@@ -289,6 +289,7 @@ class UpstreamRequest(LoadBalancerContext):
         headers: HeaderMap = stream.headers
         endpoint = connection.endpoint
         if endpoint.is_mtls:
+            stream.info.is_mtls = True
             stream.info.upstream_principal = connection.principal
             headers[PEER_METADATA] = self._context.peer_metadata
         elif PEER_METADATA in headers:
