@@ -82,3 +82,12 @@ async def start_tls(
     upgraded = await start(loop, transport, protocol, tls, server_side=server_side, server_hostname=server_hostname)
     assert upgraded is not None
     return upgraded
+
+
+def end_writing(transport: asyncio.WriteTransport) -> None:
+    """Say that nothing more comes (`can_write_eof` said that this can be said). Where the peer has reset the connection
+    and nobody has noticed yet, that is noticed now: the protocol hears `connection_lost`."""
+    try:
+        transport.write_eof()
+    except OSError:
+        transport.abort()

@@ -14,6 +14,7 @@ from pymesh.proxy.downstream.hcm_config import ALWAYS_FORWARD_ONLY
 from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.http_filters.local_replies import REQUEST_HEADER_TIMEOUT
+from pymesh.proxy.net import end_writing
 
 # What a pipelined client sent before its turn: a head, a piece of a body, an end with its trailers, or nonsense.
 _Event = RequestHead | bytes | tuple[HeaderMap | None] | CodecError
@@ -290,7 +291,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_closing = True
         delayed = self.manager.delayed_closes
         if is_unread and delayed is not None and self._transport.can_write_eof():
-            self._transport.write_eof()
+            end_writing(self._transport)
             delayed.start(self)
         else:
             self._transport.close()

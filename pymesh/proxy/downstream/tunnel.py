@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from pymesh.proxy.net import end_writing
 from pymesh.proxy.timers import Timers
 
 # What is kept for an end that is not there yet.
@@ -190,7 +191,7 @@ class TunnelEnd(asyncio.Protocol):
         if self.transport.is_closing():
             return
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            end_writing(self.transport)
         else:
             self.is_half_closed = True
             self.tunnel.start_grace()
