@@ -6,12 +6,15 @@ is noisy for all. Envoy and pymesh run the same xDS resources. Metrics are on, t
 1 % of the traces. Prints a Markdown table.
 
     python benchmarks/compare.py [--rounds 5] [--seconds 3]
+
+Interrupted or failed, it leaves no process and no file.
 """
 
 import argparse
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +30,8 @@ from pymesh.cli.demo.shop import clear_proxy_variables
 from pymesh.errors import PymeshError
 
 BASELINE = "Envoy"
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 1
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Results = dict[str, list[Sample]]
 
@@ -41,6 +45,8 @@ def main() -> int:
         print(f"compare.py: needs {', '.join(missing)} on the PATH", file=sys.stderr)
         return 2
     clear_proxy_variables()
+    for number in _ENDS:
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="pymesh-bench-") as directory:
         processes = Processes(Path(directory))
         try:
@@ -48,7 +54,12 @@ def main() -> int:
         except PymeshError as error:
             print(f"compare.py: {error}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("compare.py: interrupted", file=sys.stderr)
+            return 130
         finally:
+            for number in _ENDS:  # whoever is impatient must not leave processes behind
+                signal.signal(number, signal.SIG_IGN)
             processes.stop_all()
     return 0
 
@@ -56,18 +67,18 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="of which the median counts (5)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of load for each contestant in each round (3)")
+    parser.add_argument("--seconds", type=int, default=3, help="of load for each contestant in each round (3)")
     return parser.parse_args()
 
 
-def print_report(contest: Contest, rounds: int, seconds: float) -> None:
-    print(f"{date.today().isoformat()}, {machine()}, {rounds} rounds of {seconds:g} s, GET of 1 KB, 32 connections\n")
+def print_report(contest: Contest, rounds: int, seconds: int) -> None:
+    print(f"{date.today().isoformat()}, {machine()}, {rounds} rounds of {seconds} s, GET of 1 KB, 32 connections\n")
     print("| work | proxy | CPU µs/request | ratio to Envoy | requests/s | p50 ms | p99 ms | RSS MB |")
     print("|---|---|---|---|---|---|---|---|")
     contest.start_backend()
     for work, host, start in (
         ("plain HTTP", PLAIN_HOST, contest.start_plain),
-        ("mTLS, client and server sidecar together", MTLS_HOST, contest.start_mtls_pair),
+        ("mTLS, client's and server's proxy together", MTLS_HOST, contest.start_mtls_pair),
     ):
         contestants = start()
         results = run_rounds(contestants, host, rounds, seconds)
@@ -75,7 +86,7 @@ def print_report(contest: Contest, rounds: int, seconds: float) -> None:
             print(line, flush=True)
 
 
-def run_rounds(contestants: list[Contestant], host: str, rounds: int, seconds: float) -> Results:
+def run_rounds(contestants: list[Contestant], host: str, rounds: int, seconds: int) -> Results:
     """Every contestant once a round; who begins changes with each round."""
     for contestant in contestants:
         measure(load_of(contestant, host, WARM_UP_SECONDS), contestant.pids)
@@ -87,7 +98,7 @@ def run_rounds(contestants: list[Contestant], host: str, rounds: int, seconds: f
     return results
 
 
-def load_of(contestant: Contestant, host: str, seconds: float) -> Load:
+def load_of(contestant: Contestant, host: str, seconds: int) -> Load:
     return Load(f"http://127.0.0.1:{contestant.port}/", host, int(LOAD_CORE), seconds=seconds)
 
 

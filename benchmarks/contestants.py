@@ -11,18 +11,21 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nginx
 from envoy_bootstrap import build_bootstrap
 
 from pymesh.cli.demo.processes import Child, Processes, wait_until
 from pymesh.cli.demo.shop import free_port, get_json
+from pymesh.control.ca.authority import open_authority
 from pymesh.errors import UsageError
-from pymesh.state_dir import StateDir
+from pymesh.state_dir import StateDir, write_private
 
 PROXY_CORE = "0"
 LOAD_CORE = "1"  # wrk and the backend
 PLAIN_HOST = "backend.bench"  # a ServiceEntry: no mTLS
 MTLS_HOST = "payment"  # a workload with a sidecar
 BODY = "x" * 1024
+_NGINX_NAME = "nginx.bench"
 
 
 class Contestant(NamedTuple):
@@ -50,8 +53,7 @@ class Contest:
 
     def start_backend(self) -> None:
         self._backend_port = free_port()
-        location = f'return 200 "{BODY}";'
-        self._start_nginx("backend", self._backend_port, "", location, LOAD_CORE)
+        self._start_nginx("backend", LOAD_CORE, self._backend_port, nginx.answer(BODY))
 
     def start_plain(self) -> list[Contestant]:
         """One proxy between wrk and the backend, in plain HTTP."""
@@ -74,6 +76,7 @@ class Contest:
         )
         return [
             Contestant("Envoy", client_port, (client, server)),
+            self._start_nginx_pair(web),
             Contestant("pymesh", web.ports["http_proxy"], (web.child, payment.child)),
         ]
 
@@ -128,24 +131,34 @@ class Contest:
         bootstrap = build_bootstrap(resources, listener, port, moved, sidecar.certificate, sidecar.root)
         file = self._directory / f"{name}.json"
         file.write_text(json.dumps(bootstrap))
-        flags = ("--concurrency", "1", "--log-level", "warning", "--use-dynamic-base-id", "-c", str(file))
+        flags = ("--concurrency", "1", "--log-level", "warning", "--disable-hot-restart", "-c", str(file))
         child = self._start(name, PROXY_CORE, binary, *flags)
         wait_until(lambda: is_open(port), f"{name} to listen")
         return child
 
     def _start_nginx_proxy(self) -> Contestant:
         port = free_port()
-        upstream = f"upstream backend {{ server 127.0.0.1:{self._backend_port}; keepalive 64; }}"
-        location = 'proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection "";'
-        return Contestant("nginx", port, (self._start_nginx("nginx", port, upstream, location, PROXY_CORE),))
+        child = self._start_nginx("nginx", PROXY_CORE, port, nginx.forward(), self._backend_port)
+        return Contestant("nginx", port, (child,))
 
-    def _start_nginx(self, name: str, port: int, upstream: str, location: str, core: str) -> Child:
+    def _start_nginx_pair(self, web: "_Sidecar") -> Contestant:
+        """The client has the certificate of web's sidecar; the server's one has a DNS name: nginx checks no URI."""
+        client_port, server_port = free_port(), free_port()
+        issued = open_authority(self._state_dir.path / "control" / "ca").issue_server((_NGINX_NAME,))
+        certificate = self._directory / "nginx-server.pem"
+        write_private(certificate, issued.key_pem + issued.chain_pem)
+        tls = nginx.server_tls(certificate, web.root)
+        server = self._start_nginx("nginx-server", PROXY_CORE, server_port, nginx.forward(), self._backend_port, tls)
+        location = nginx.forward("https", nginx.client_tls(web.certificate, web.root, _NGINX_NAME))
+        client = self._start_nginx("nginx-client", PROXY_CORE, client_port, location, server_port)
+        return Contestant("nginx", client_port, (client, server))
+
+    def _start_nginx(
+        self, name: str, core: str, port: int, location: str, upstream: int | None = None, tls: str = ""
+    ) -> Child:
         directory = self._directory / name
-        directory.mkdir()
-        (directory / "nginx.conf").write_text(_NGINX.format(d=directory, port=port, u=upstream, location=location))
-        child = self._start(
-            name, core, "nginx", "-c", str(directory / "nginx.conf"), "-e", str(directory / "error.log")
-        )
+        file = nginx.write_config(directory, port, location, upstream, tls)
+        child = self._start(name, core, "nginx", "-c", str(file), "-e", str(directory / "error.log"))
         wait_until(lambda: is_open(port), f"{name} to listen")
         return child
 
@@ -165,20 +178,6 @@ class _Sidecar:
         self.proxy_id = f"{ports['name']}.default"
         self.certificate = directory / "certificate.pem"
         self.root = directory / "root.pem"
-
-
-# One process, so that one pid has all the CPU time.
-_NGINX = """
-daemon off; master_process off; worker_processes 1; pid {d}/pid;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;
-  client_body_temp_path {d}/body; proxy_temp_path {d}/proxy; fastcgi_temp_path {d}/fastcgi;
-  uwsgi_temp_path {d}/uwsgi; scgi_temp_path {d}/scgi;
-  {u}
-  server {{ listen 127.0.0.1:{port}; location / {{ {location} }} }}
-}}
-"""
 
 
 def is_open(port: int) -> bool:

@@ -21,13 +21,13 @@ class MeasurementError(PymeshError):
 
 
 class Load(NamedTuple):
-    """What wrk sends: `connections` keep-alive connections, closed loop, for `seconds`."""
+    """What wrk sends: `connections` keep-alive connections, closed loop, for `seconds`, which wrk takes whole only."""
 
     url: str
     host: str
     core: int
     connections: int = 32
-    seconds: float = 3.0
+    seconds: int = 3
 
 
 class Sample(NamedTuple):
@@ -48,7 +48,7 @@ def measure(load: Load, pids: Sequence[int]) -> Sample:
 
 
 def run_wrk(load: Load) -> str:
-    command = ["taskset", "-c", str(load.core), "wrk", "-t1", f"-c{load.connections}", f"-d{load.seconds:g}s"]
+    command = ["taskset", "-c", str(load.core), "wrk", "-t1", f"-c{load.connections}", f"-d{load.seconds}s"]
     command += ["--latency", "-H", f"Host: {load.host}", load.url]
     result = subprocess.run(command, capture_output=True, text=True, timeout=load.seconds + 30, check=False)
     failure = _FAILURES.search(result.stdout)
