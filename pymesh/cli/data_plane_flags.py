@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 from pymesh.errors import UsageError
@@ -117,9 +118,22 @@ def label(text: str) -> tuple[str, str]:
 
 
 def port_mapping(text: str) -> tuple[int, int]:
-    """`80=8080`."""
-    left, _, right = text.partition("=")
+    """`80=8080`; the left one is a Gateway's, which has no port 0."""
+    left, equals, right = text.partition("=")
+    if not equals or port(left) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PORT=PORT")
     return port(left), port(right)
+
+
+def host(text: str) -> str:
+    """A name or an IP address, as peers are told it."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        labels = text.lower().rstrip(".").split(".")
+    if not all(map(_NAME.fullmatch, labels)):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a host name nor an IP address")
+    return ".".join(labels)
 
 
 def upstream(text: str) -> Upstream:

@@ -5,6 +5,7 @@ import argparse
 from pymesh.cli.data_plane_flags import (
     add_data_plane_arguments,
     address,
+    host,
     label,
     name,
     port,
@@ -48,7 +49,9 @@ def add_sidecar_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--label", metavar="K=V", type=label, action="append", default=[], help="a further label")
     group.add_argument("--service-account", metavar="NAME", type=name, default="default")
     group.add_argument("--app-protocol", choices=("http", "tcp"), default="http")
-    group.add_argument("--advertise", metavar="HOST", help="where peers reach this workload (default: found out)")
+    group.add_argument(
+        "--advertise", metavar="HOST", type=host, help="where peers reach this workload (default: found out)"
+    )
     ports = parser.add_argument_group("ports (HOST:PORT; port 0 is any free one)")
     ports.add_argument("--inbound-listen", metavar="HOST:PORT", type=address, default=Address("0.0.0.0", 15006))
     ports.add_argument("--outbound-listen", metavar="HOST:PORT", type=address, default=Address("127.0.0.1", 15001))

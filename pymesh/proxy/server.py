@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from pymesh.errors import PymeshError
+from pymesh.errors import PymeshError, UsageError
 from pymesh.names import CANONICAL_NAME_LABEL, CANONICAL_REVISION_LABEL, OWN_CERTIFICATE
 from pymesh.proxy.admin.server import AdminServer
-from pymesh.proxy.control_client import ControlClient
+from pymesh.proxy.control_client import ControlClient, ControlRefusedError, decode_join_token
 from pymesh.proxy.control_metrics import register_control_metrics
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.listener_manager import ListenerManager
@@ -89,7 +89,9 @@ class ProxyServer:
 
     def _build_identity(self) -> None:
         options, directory, metadata = self._options, self._instance.directory, self.node.metadata
-        find_control_tls(options.control, options.state_dir)  # a wrong URL is an error now, not at the first poll
+        # What is wrong with the flags is an error now, not at the first poll.
+        find_control_tls(options.control, options.state_dir)
+        _check_token(options.token)
         self.control = ControlClient(
             lambda: find_control_tls(options.control, options.state_dir),
             lambda: options.token or options.state_dir.read_join_token(),
@@ -234,6 +236,15 @@ class ProxyServer:
                 await self.metrics.flush()
         except TimeoutError:
             log.debug("the last telemetry was not delivered")
+
+
+def _check_token(token: str | None) -> None:
+    if token is None:
+        return
+    try:
+        decode_join_token(token)
+    except ControlRefusedError as error:
+        raise UsageError(f"{error}; `pymesh control token` prints one") from error
 
 
 def workload_of(node: Node) -> Workload:

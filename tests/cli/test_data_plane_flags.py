@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pymesh.cli import main
-from pymesh.cli.data_plane_flags import address, label, name, port_mapping, read_secret_ttl, seconds, upstream
+from pymesh.cli.data_plane_flags import address, host, label, name, port_mapping, read_secret_ttl, seconds, upstream
 from pymesh.xds import Address, Upstream
 
 
@@ -38,7 +38,30 @@ def test_what_is_no_upstream_is_refused(text: str) -> None:
 
 def test_a_label_is_a_key_and_a_value() -> None:
     assert label("tier=back.end") == ("tier", "back.end")
+
+
+def test_a_port_mapping_is_a_gateways_port_and_the_bound_one() -> None:
     assert port_mapping("80=8080") == (80, 8080)
+    assert port_mapping("443=0") == (443, 0)
+
+
+@pytest.mark.parametrize("text", ["80", "80=", "=80", "0=8080", "80=99999"])
+def test_what_is_no_port_mapping_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        port_mapping(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("10.0.0.1", "10.0.0.1"), ("::1", "::1"), ("Host-1.example.com.", "host-1.example.com")]
+)
+def test_a_host_is_a_name_or_an_ip_address(text: str, expected: str) -> None:
+    assert host(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a..b", "-a", "a:80", "http://a"])
+def test_what_is_no_host_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        host(text)
 
 
 @pytest.mark.parametrize("text", ["", "..", "a/b", "Upper", "-a", "a" * 64])
@@ -63,6 +86,8 @@ def test_a_time_is_a_sane_number_of_seconds(text: str) -> None:
         (["--service", "web", "--app-port", "80", "--token-file", "/no/such/file"], "/no/such/file: No such file"),
         (["--service", "web", "--app-port", "80", "--control", "http://x"], "must begin with https://"),
         (["--service", "web", "--app-port", "80", "--access-log", "/no/such/dir/log"], "/no/such/dir/log"),
+        (["--service", "web", "--app-port", "80", "--token", "abc"], "the join token is not one"),
+        (["--service", "web", "--app-port", "80", "--advertise", "a b"], "'a b' is neither a host name"),
         (["--service", "web", "--app-port", "80", "--frobnicate"], "--frobnicate"),
     ],
 )
