@@ -19,6 +19,14 @@ class _IstioFormatter(logging.Formatter):
         return super().format(record)
 
 
+class _WithoutPeersFaults(logging.Filter):
+    """aiohttp logs a request that is not HTTP as an error, with a traceback. Who sent it is told with a 400."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return type(error).__module__ != "aiohttp.http_exceptions"
+
+
 def configure_logging(level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_IstioFormatter("%(asctime)s\t%(level)s\t%(scope)s\t%(message)s"))
@@ -26,3 +34,4 @@ def configure_logging(level: str = "info") -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("pymesh").setLevel(level.upper())
+    logging.getLogger("aiohttp.server").filters[:] = [_WithoutPeersFaults()]

@@ -105,10 +105,14 @@ class ControlClient:
     async def sign(self, csr: str, validity: int = 0) -> tuple[str, ...]:
         """Have a PEM CSR signed: the chain, leaf first, root last. Proof is the certificate, or else the join token.
 
-        `validity` is the lifetime to ask for, in seconds; 0 leaves it to the CA.
+        `validity` is the lifetime to ask for, in seconds; 0 leaves it to the CA. The errors name the control plane,
+        which who wants a certificate does not know.
         """
         request = xds.CertificateRequest(csr, validity)
-        _, body = await self._call("POST", xds.CERTIFICATE_PATH, request, _CALL_SECONDS)
+        try:
+            _, body = await self._call("POST", xds.CERTIFICATE_PATH, request, _CALL_SECONDS)
+        except (ControlUnreachableError, ControlRefusedError) as error:
+            raise type(error)(f"control plane at {self.url}: {error}") from error
         return _decode(body, xds.CertificateResponse).cert_chain
 
     async def register(self, namespace: str, name: str, registration: xds.Registration) -> None:
