@@ -81,7 +81,7 @@ class HotPath:
             loop=loop,
         )
         self.manager = HttpConnectionManager(_config(), context, is_inbound=False)
-        self.client = FakeTransport()
+        self.client: Any = FakeTransport()
         info = ConnectionInfo("http_proxy", "127.0.0.1:15001", "127.0.0.1:50000", loop.time())
         self.connection: Any = self.manager.new_connection(info)
         self.connection.connection_made(self.client)
@@ -98,7 +98,7 @@ class HotPath:
         assert endpoint is not None
         pool = ConnectionPool(cluster, endpoint, timers, TaskGroup())
         endpoint.pool = pool
-        self.upstream = HttpConnection(endpoint, pool)
+        self.upstream: Any = HttpConnection(endpoint, pool)
         self.upstream.connection_made(self.server)
         pool._on_open(self.upstream)
 

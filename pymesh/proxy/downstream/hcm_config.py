@@ -103,7 +103,6 @@ class HttpConnectionManagerConfig:
     normalize_path: bool = False
     merge_slashes: bool = False
     path_with_escaped_slashes_action: str = KEEP_ESCAPED_SLASHES
-    strip_any_host_port: bool = False
     accept_http_10: bool = False
     default_host_for_http_10: str = ""
     upgrades: frozenset[str] = frozenset()
@@ -145,7 +144,6 @@ def decode_http_connection_manager(
         normalize_path=reader.boolean("normalize_path"),
         merge_slashes=reader.boolean("merge_slashes"),
         path_with_escaped_slashes_action=_decode_escaped_slashes(reader),
-        strip_any_host_port=reader.boolean("strip_any_host_port") or reader.boolean("strip_matching_host_port"),
         accept_http_10=http_1.boolean("accept_http_10"),
         default_host_for_http_10=http_1.string("default_host_for_http_10"),
         upgrades=_decode_upgrades(reader),

@@ -54,7 +54,7 @@ class Router:
         if action.is_connect and stream.method == b"CONNECT":
             upstream = ConnectTunnel(stream, cluster, self._context)
         else:
-            upstream = UpstreamRequest(stream, cluster, action, self._context)
+            upstream = UpstreamRequest(stream, cluster, action, self._context, self._adds_envoy_headers)
         stream.upstream = upstream
         upstream.start()
         return STOP
@@ -74,9 +74,9 @@ class Router:
             headers.set(b"host", host)
         if action.path_rewrite is not None:
             path = action.rewrite_path(stream.path)
-            if path != stream.path:
+            if path != stream.path and self._adds_envoy_headers:
                 headers.set(ORIGINAL_PATH, stream.path)
-                stream.path = path
+            stream.path = path
         if stream.is_request_chunked:
             headers.set(b"transfer-encoding", b"chunked")
         elif stream.method not in _WITHOUT_BODY and b"content-length" not in headers:

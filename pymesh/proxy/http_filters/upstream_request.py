@@ -26,6 +26,7 @@ from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 
 PEER_METADATA = b"x-envoy-peer-metadata"
 ATTEMPT_COUNT = b"x-envoy-attempt-count"
+SERVICE_TIME = b"x-envoy-upstream-service-time"
 
 # What is kept of a request's body to send it again; a longer one is sent once (Envoy: per_request_buffer_limit_bytes,
 # whose default is the connection's buffer limit of 1 MiB).
@@ -85,6 +86,7 @@ class UpstreamRequest(LoadBalancerContext):
 
     __slots__ = (
         "_action",
+        "_adds_envoy_headers",
         "_body",
         "_body_size",
         "_cluster",
@@ -109,8 +111,11 @@ class UpstreamRequest(LoadBalancerContext):
         "_was_resent",
     )
 
-    def __init__(self, stream: Any, cluster: Cluster, action: ClusterAction, context: FilterContext) -> None:
+    def __init__(
+        self, stream: Any, cluster: Cluster, action: ClusterAction, context: FilterContext, adds_envoy_headers: bool
+    ) -> None:
         self._stream = stream
+        self._adds_envoy_headers = adds_envoy_headers
         self._cluster = cluster
         self._action = action
         self._context = context
@@ -353,8 +358,18 @@ class UpstreamRequest(LoadBalancerContext):
         self._response_started = True
         if self._has_timers and self._retry is not None:
             self._stop_per_try_timeout()
-        head.headers[b"x-envoy-upstream-service-time"] = b"%d" % (1000 * (time.monotonic() - self._head_sent_at))
+        if self._adds_envoy_headers:
+            head.headers[SERVICE_TIME] = b"%d" % (1000 * (time.monotonic() - self._head_sent_at))
+        if self._stream.match.virtual_host.include_attempt_count_in_response:
+            head.headers[ATTEMPT_COUNT] = b"%d" % self._stream.info.attempt_count
+        if self._action.hash_policies:
+            self._set_cookies(head.headers)
         self._stream.send_response_head(head)
+
+    def _set_cookies(self, headers: HeaderMap) -> None:
+        """Those by which a client comes back to the endpoint that its hash has chosen."""
+        for cookie in self._action.generated_cookies(self._stream):
+            headers.add(b"set-cookie", cookie)
 
     def on_response_body(self, data: bytes) -> None:
         self._stream.send_response_body(data)

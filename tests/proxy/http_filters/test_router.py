@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from pymesh.proxy.http_filters import router
 from pymesh.proxy.matchers.path_matcher import PathMatcher
+from pymesh.proxy.routing.hash_policy import HashPolicy
 from pymesh.proxy.routing.header_mutations import HeaderChange, HeaderMutations, HeaderValueOption
 from pymesh.proxy.routing.path_rewrite import PrefixRewrite
 from pymesh.proxy.routing.redirect import RedirectAction
@@ -442,6 +444,30 @@ async def test_the_time_that_the_server_took_is_told(proxy: Any) -> None:
     client.send(GET)
     (await proxy.server()).send(OK)
     assert fields_of(client.received)[b"x-envoy-upstream-service-time"].isdigit()
+
+
+async def test_a_client_without_the_cookie_gets_one(proxy: Any) -> None:
+    policy = HashPolicy("cookie", b"user", ttl=60.0)
+    proxy.route(proxy.forward(hash_policies=(policy,)))
+    client = proxy.connect()
+    client.send(GET)
+    (await proxy.server()).send(OK)
+    assert fields_of(client.received)[b"set-cookie"].startswith(b'user="')
+    client.take()
+    client.send(GET[:-2] + b"Cookie: user=1\r\n\r\n")
+    (await proxy.server()).send(OK)
+    assert b"set-cookie" not in client.received
+
+
+async def test_envoys_headers_can_be_left_out(proxy: Any) -> None:
+    proxy.route(proxy.forward(timeout=2.0))
+    proxy.manager.filters = (router.Router(router.RouterConfig(suppress_envoy_headers=True), proxy.context),)
+    client = proxy.connect()
+    client.send(GET)
+    server = await proxy.server()
+    server.send(OK)
+    assert b"x-envoy-expected" not in server.received
+    assert b"x-envoy" not in client.received
 
 
 # mirrors
