@@ -2,6 +2,9 @@
 
 import pytest
 
+from pymesh.control.model.validation import header_value
+from pymesh.proxy.routing import formatter
+
 MESH = """
 apiVersion: v1
 kind: Service
@@ -178,6 +181,23 @@ def test_header_presence_and_absence(sidecar):
     assert mesh.send("http://payment/").route == "not-gold"
     assert mesh.send("http://payment/", x_tier="silver").route == "not-gold"
     assert mesh.send("http://payment/", x_tier="gold").route == "gold"
+
+
+def test_the_regex_that_is_a_star_means_presence(sidecar):
+    spec = """
+  hosts: [payment]
+  http:
+  - match: [{headers: {x-debug: {regex: "*"}}, queryParams: {q: {regex: "*"}}}]
+    route: [{destination: {host: payment}}]
+"""
+    mesh = sidecar(MESH + rule(spec))
+    assert mesh.send("http://payment/?q=1", x_debug="").cluster == PAYMENT
+    assert mesh.send("http://payment/?q=1").error == "no_route"
+    assert mesh.send("http://payment/", x_debug="").error == "no_route"
+
+
+def test_validation_knows_the_header_operators_of_the_proxies():
+    assert formatter.OPERATORS.keys() == header_value.OPERATORS
 
 
 def test_catch_all_ends_the_list_of_its_virtual_service(sidecar):

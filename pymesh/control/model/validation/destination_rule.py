@@ -1,10 +1,13 @@
 """Rules of a DestinationRule and its traffic policies."""
 
+import re
+
 from pymesh.control.model.destination_rule import (
     ClientTLSSettings,
     ConnectionPoolSettings,
     ConsistentHashLB,
     DestinationRule,
+    HTTPCookie,
     HTTPSettings,
     LoadBalancerSettings,
     OutlierDetection,
@@ -18,6 +21,8 @@ from pymesh.control.model.validation import syntax
 
 _LARGEST_MAGLEV_TABLE = 5_000_011  # Envoy
 _LARGEST_RING = 8 * 1024 * 1024  # Envoy
+_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_COOKIE_ATTRIBUTE = re.compile(r"[^;\x00-\x1f\x7f]*")
 
 
 def check_destination_rule(spec: DestinationRule, metadata: Metadata, at: Scope) -> None:
@@ -74,10 +79,24 @@ def _check_consistent_hash(consistent_hash: ConsistentHashLB, at: Scope) -> None
     at.require(len(chosen) == 1, f"must have exactly one of {', '.join(keys)}")
     for name in chosen:
         at[name].require(keys[name], "must not be empty")
+    if consistent_hash.http_header_name and consistent_hash.http_header_name.lower() != ":authority":
+        syntax.check_header_name(consistent_hash.http_header_name, at["httpHeaderName"])
     if consistent_hash.http_cookie is not None:
-        at["httpCookie"]["name"].require(consistent_hash.http_cookie.name, "is required")
-        syntax.check_duration(consistent_hash.http_cookie.ttl, at["httpCookie"]["ttl"], allow_zero=True)
+        _check_cookie(consistent_hash.http_cookie, at["httpCookie"])
     _check_hash_algorithm(consistent_hash, at)
+
+
+def _check_cookie(cookie: HTTPCookie, at: Scope) -> None:
+    """What proxies write into Set-Cookie."""
+    at["name"].require(
+        _COOKIE_NAME.fullmatch(cookie.name), "must be a token (RFC 6265)" if cookie.name else "is required"
+    )
+    at["path"].require(_COOKIE_ATTRIBUTE.fullmatch(cookie.path), "must not have ';' or control characters")
+    syntax.check_duration(cookie.ttl, at["ttl"], allow_zero=True)
+    for index, attribute in enumerate(cookie.attributes):
+        here = at["attributes"][index]
+        here["name"].require(_COOKIE_NAME.fullmatch(attribute.name), "must be a token (RFC 6265)")
+        here["value"].require(_COOKIE_ATTRIBUTE.fullmatch(attribute.value), "must not have ';' or control characters")
 
 
 def _check_hash_algorithm(consistent_hash: ConsistentHashLB, at: Scope) -> None:
@@ -94,7 +113,7 @@ def _check_hash_algorithm(consistent_hash: ConsistentHashLB, at: Scope) -> None:
     syntax.check_range(consistent_hash.minimum_ring_size, 0, _LARGEST_RING, at["minimumRingSize"])
     if consistent_hash.maglev is not None:
         size = consistent_hash.maglev.table_size
-        is_valid = 2 <= size < _LARGEST_MAGLEV_TABLE and _is_prime(size)
+        is_valid = size == 0 or (2 <= size < _LARGEST_MAGLEV_TABLE and _is_prime(size))
         at["maglev"]["tableSize"].require(is_valid, f"must be a prime number below {_LARGEST_MAGLEV_TABLE}")
 
 

@@ -6,6 +6,7 @@ from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.destination import check_destination, check_weights
 from pymesh.control.model.validation.gateway_name import check_gateway_names
+from pymesh.control.model.validation.header_value import check_header_text, check_header_value
 from pymesh.control.model.virtual_service import (
     Abort,
     Delay,
@@ -18,6 +19,7 @@ from pymesh.control.model.virtual_service import (
     HTTPRetry,
     HTTPRewrite,
     HTTPRoute,
+    RegexRewrite,
 )
 
 # Istio: supportedRetryOnPolicies; anything else but an HTTP status code is refused.
@@ -62,8 +64,9 @@ GRPC_STATUSES = (
 )
 REDIRECT_CODES = (301, 302, 303, 307, 308)
 _LARGEST_BODY = 1024 * 1024
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _AUTHORITY = (":authority", "host")
+# What follows a backslash: the number of a group, or another backslash.
+_REFERENCE = re.compile(r"\\(.|$)", re.DOTALL)
 
 
 def check_http_route(route: HTTPRoute, at: Scope) -> None:
@@ -141,6 +144,12 @@ def _check_redirect(redirect: HTTPRedirect | None, at: Scope) -> None:
     if redirect.port is not None:
         syntax.check_port(redirect.port, at["port"])
     at["scheme"].require(redirect.scheme in ("", "http", "https"), f"must be http or https, not {redirect.scheme!r}")
+    for name, text in (
+        ("uri", redirect.uri),
+        ("prefixRewrite", redirect.prefix_rewrite),
+        ("authority", redirect.authority),
+    ):
+        check_header_text(text, at[name])
     is_valid = redirect.redirect_code in (0, *REDIRECT_CODES)
     at["redirectCode"].require(is_valid, f"must be one of {', '.join(map(str, REDIRECT_CODES))}")
 
@@ -162,10 +171,20 @@ def _check_rewrite(rewrite: HTTPRewrite | None, at: Scope) -> None:
     regex = rewrite.uri_regex_rewrite
     at.require(rewrite.uri or rewrite.authority or regex, "must have one of uri, authority and uriRegexRewrite")
     at.require(not (rewrite.uri and regex), "must have only one of uri and uriRegexRewrite")
+    check_header_text(rewrite.uri, at["uri"])
+    check_header_text(rewrite.authority, at["authority"])
     if regex is not None:
-        at["uriRegexRewrite"]["match"].require(regex.match, "is required")
-        at["uriRegexRewrite"]["rewrite"].require(regex.rewrite, "is required")
-        syntax.check_regex(regex.match, at["uriRegexRewrite"]["match"])
+        _check_regex_rewrite(regex, at["uriRegexRewrite"])
+
+
+def _check_regex_rewrite(regex: RegexRewrite, at: Scope) -> None:
+    at["match"].require(regex.match, "is required")
+    at["rewrite"].require(regex.rewrite, "is required")
+    check_header_text(regex.rewrite, at["rewrite"])
+    groups = syntax.check_regex(regex.match, at["match"])
+    used = _REFERENCE.findall(regex.rewrite)
+    is_known = all(text == "\\" or (text.isascii() and text.isdecimal() and int(text) <= groups) for text in used)
+    at["rewrite"].require(is_known, f"{regex.rewrite!r} refers to a group that the regex does not have")
 
 
 def check_retries(retries: HTTPRetry, at: Scope) -> None:
@@ -222,7 +241,7 @@ def _check_header_operations(operations: HeaderOperations | None, at: Scope, may
         for name, value in values.items():
             if name.lower() not in may_set:
                 _check_mutable_header(name, at[field][name])
-            at[field][name].require(not _CONTROL_CHARACTER.search(value), "must not contain control characters")
+            (check_header_text if name.lower() in may_set else check_header_value)(value, at[field][name])
     for index, name in enumerate(operations.remove):
         _check_mutable_header(name, at["remove"][index])
 

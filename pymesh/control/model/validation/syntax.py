@@ -21,6 +21,8 @@ _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
 _LARGEST_PORT = 65535
 _MILLISECOND = 0.001
+_MANY_GROUPS = 1000
+_ANYTHING = "*"  # no regex, but so Istio takes it where presence can be matched
 
 PROTOCOLS = ("HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC-WEB", "TCP", "TLS", "MONGO", "MYSQL", "REDIS", "UDP")
 HTTP_PROTOCOLS = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
@@ -140,18 +142,20 @@ def check_percent(percent: Percent | None, at: Scope) -> None:
         at["value"].require(is_valid, f"must be 0 or 0.0001..100, not {percent.value}")
 
 
-def check_regex(pattern: str, at: Scope) -> None:
+def check_regex(pattern: str, at: Scope) -> int:
+    """The number of its groups; of one that is wrong, more than any text asks for."""
     options = re2.Options()
     options.log_errors = False
     try:
-        re2.compile(pattern, options)  # type: ignore[no-untyped-call]
+        return int(re2.compile(pattern, options).groups)  # type: ignore[no-untyped-call]
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         at.fail(f"must be an RE2 regex: {reason}")
+        return _MANY_GROUPS
 
 
 def check_string_match(match: StringMatch | None, at: Scope, allow_presence: bool = False) -> None:
-    """At most one of exact, prefix and regex; none of them only where presence can be matched."""
+    """At most one of exact, prefix and regex; none of them, or the regex `*`, only where presence can be matched."""
     if match is None:
         return
     alternatives = {"exact": match.exact, "prefix": match.prefix, "regex": match.regex}
@@ -160,7 +164,7 @@ def check_string_match(match: StringMatch | None, at: Scope, allow_presence: boo
     at.require(chosen or allow_presence, "must have one of exact, prefix and regex")
     for name in ("prefix", "regex"):
         at[name].require(alternatives[name] != "", "must not be empty")
-    if match.regex:
+    if match.regex and not (allow_presence and match.regex == _ANYTHING):
         check_regex(match.regex, at["regex"])
 
 

@@ -29,6 +29,7 @@ _EXTERNAL = "{hosts: [a.example.com], ports: [{number: 80, name: http, protocol:
             policy("loadBalancer: {simple: ROUND_ROBIN}, outlierDetection: {consecutive5xxErrors: 0, interval: 1s}"),
         ),
         ("dr", policy("loadBalancer: {consistentHash: {httpCookie: {name: c, ttl: 0s}, maglev: {tableSize: 65537}}}")),
+        ("dr", policy("loadBalancer: {consistentHash: {httpHeaderName: ':authority', maglev: {}}}")),
         ("dr", policy("connectionPool: {tcp: {maxConnections: 1, connectTimeout: 1s}, http: {idleTimeout: 0s}}")),
         ("dr", policy("tls: {mode: MUTUAL, clientCertificate: /c, privateKey: /k, caCertificates: /ca, sni: b}")),
         ("dr", policy("portLevelSettings: [{port: {number: 80}, tls: {mode: ISTIO_MUTUAL}}]")),
@@ -96,6 +97,20 @@ def test_what_istio_takes_is_taken(kind: str, spec: str, refuse: Refuse) -> None
             "dr",
             policy("loadBalancer: {consistentHash: {httpHeaderName: a, maglev: {tableSize: 100}}}"),
             ["trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: must be a prime number below 5000011"],
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {consistentHash: {httpHeaderName: 'a b'}}"),
+            ["trafficPolicy.loadBalancer.consistentHash.httpHeaderName: 'a b' is not a header name"],
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {consistentHash: {httpCookie: {name: 'a=b', path: /;x, attributes: [{name: a;b}]}}}"),
+            [
+                "trafficPolicy.loadBalancer.consistentHash.httpCookie.name: must be a token (RFC 6265)",
+                "trafficPolicy.loadBalancer.consistentHash.httpCookie.path: must not have ';' or control characters",
+                "trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[0].name: must be a token (RFC 6265)",
+            ],
         ),
         ("dr", policy("connectionPool: {}"), ["trafficPolicy.connectionPool: must have at least one of tcp and http"]),
         (

@@ -37,6 +37,10 @@ def routed(head: str) -> str:
         http("redirect: {scheme: https, port: 8443}"),
         http("directResponse: {status: 503, body: {string: later}}"),
         http("rewrite: {uriRegexRewrite: {match: '^/(a|b)', rewrite: '/\\1'}}, " + _ROUTE),
+        http("match: [{headers: {x-a: {regex: '*'}}, queryParams: {q: {regex: '*'}}}], " + _ROUTE),
+        http(
+            "headers: {request: {set: {x-a: '%REQ(:authority?x-b):9% 50%%', x-b: '%PROTOCOL%', host: a%b}}}, " + _ROUTE
+        ),
         http(f"timeout: 0s, {_ROUTE}"),
         http(f"retries: {{attempts: 0}}, {_ROUTE}"),
         http(f"retries: {{attempts: 3, perTryTimeout: 250ms, retryOn: 'gateway-error, 503,reset'}}, {_ROUTE}"),
@@ -160,6 +164,33 @@ def test_what_istio_takes_is_taken(spec: str, refuse: Refuse) -> None:
         (
             http('headers: {request: {add: {x-a: "b\\r\\nx-evil: 1"}}}, ' + _ROUTE),
             ["http[0].headers.request.add.x-a: must not contain control characters"],
+        ),
+        (
+            http("headers: {response: {set: {x-a: 50%, x-b: '%START_TIME%', x-c: '%REQ(:path)%'}}}, " + _ROUTE),
+            [
+                "http[0].headers.response.set.x-a: has a single '%'; a percent sign is written %%",
+                "http[0].headers.response.set.x-b: pymesh does not implement the operator %START_TIME%",
+                "http[0].headers.response.set.x-c: pymesh does not implement the operator %REQ(:path)%",
+            ],
+        ),
+        (
+            http('redirect: {uri: "/a\\r\\nx-evil: 1", authority: "a\\nb"}'),
+            [
+                "http[0].redirect.uri: must not contain control characters",
+                "http[0].redirect.authority: must not contain control characters",
+            ],
+        ),
+        (
+            http('rewrite: {uri: "/a HTTP/1.1\\r\\nx-evil: 1"}, ' + _ROUTE),
+            ["http[0].rewrite.uri: must not contain control characters"],
+        ),
+        (
+            http("rewrite: {uriRegexRewrite: {match: '^/(a)', rewrite: '/\\2'}}, " + _ROUTE),
+            ["http[0].rewrite.uriRegexRewrite.rewrite: '/\\\\2' refers to a group that the regex does not have"],
+        ),
+        (
+            http("match: [{uri: {regex: '*'}}], " + _ROUTE),
+            ["http[0].match[0].uri.regex: must be an RE2 regex: no argument for repetition operator: *"],
         ),
         (
             http("mirror: {host: b}, mirrors: [{destination: {host: c}}], " + _ROUTE),
