@@ -13,6 +13,7 @@ from pymesh import __version__
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.xds.publisher import Publisher
+from pymesh.tasks import TaskGroup
 from pymesh.xds import SECRET, TYPES, Resource
 
 SYNCZ_PATH = "/debug/syncz"
@@ -33,10 +34,12 @@ def debug_routes(publisher: Publisher[MeshSnapshot]) -> list[web.RouteDef]:
     ]
 
 
-def health_routes(publisher: Publisher[MeshSnapshot]) -> list[web.RouteDef]:
-    """`/ready`: 200 once proxies can be served. `/version`."""
+def health_routes(publisher: Publisher[MeshSnapshot], tasks: TaskGroup) -> list[web.RouteDef]:
+    """`/ready`: 200 once proxies can be served, and 503 for ever after one of `tasks` has crashed. `/version`."""
 
     async def ready(request: web.Request) -> web.Response:
+        if tasks.crashes:
+            return web.Response(status=503, text="a background task has crashed; the log says which")
         is_ready = publisher.snapshot is not None
         return web.Response(status=200 if is_ready else 503, text="ready" if is_ready else "no configuration yet")
 

@@ -84,7 +84,12 @@ async def require_certificate(request: web.Request, handler: Handler) -> web.Str
 
 @web.middleware
 async def refuse_browsers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A web page that a user of this machine looks at must not write to the mesh: browsers name the page's origin."""
+    """A web page that a user of this machine looks at must neither write to the mesh nor read its Secrets.
+
+    Browsers name the page's origin. A page whose own name was made to point here is of the same origin, but then that
+    name stands in Host.
+    """
+    _require_local_name(request)
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
         raise web.HTTPForbidden(text=f"pages of {origin} may not call the control plane")
@@ -95,13 +100,31 @@ async def refuse_browsers(request: web.Request, handler: Handler) -> web.StreamR
 async def keep_debug_local(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.path.startswith("/debug") and not is_loopback(request):
         raise web.HTTPForbidden(text="/debug is for callers on the control plane's machine")
+    if request.path.startswith("/debug"):
+        _require_local_name(request)
     return await handler(request)
+
+
+def _require_local_name(request: web.Request) -> None:
+    """An address, localhost, or a name without a dot, as a real Envoy sends that of its cluster: nobody outside has
+    one of those in DNS."""
+    name = (urlsplit(f"//{request.host}").hostname or "").removesuffix(".")
+    if "." in name and not name.endswith(".localhost") and not _is_ip_address(name):
+        raise web.HTTPForbidden(text=f"{name} is not a name of this machine's loopback interface")
 
 
 def _application(routes: Iterable[web.RouteDef], middleware: Middleware) -> web.Application:
     app = web.Application(middlewares=[middleware], client_max_size=MOST_BODY_BYTES)
     app.add_routes(routes)
     return app
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback_host(host: str) -> bool:

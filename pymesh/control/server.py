@@ -71,7 +71,7 @@ class ControlPlane:
         self.addresses = ControlAddresses()
         self._options = options
         self._lock = FileLock(options.state_dir.control_lock)
-        self._tasks = TaskGroup()
+        self.tasks = TaskGroup()
         self._listeners: list[HttpListener] = []
         self._parts: _Parts | None = None
 
@@ -81,7 +81,7 @@ class ControlPlane:
         mesh, resources = read_mesh_config(options.mesh_config), read_resources(options.config)
         self._take_state_dir()
         self._parts = parts = await _assemble(options.state_dir, mesh, resources)
-        self._listeners = _listeners(options, parts)
+        self._listeners = _listeners(options, parts, self.tasks)
         for listener in self._listeners:
             await listener.start()
         self._announce()
@@ -92,7 +92,7 @@ class ControlPlane:
         if self._parts is not None:
             self._parts.publisher.close()
         await asyncio.gather(*(listener.aclose() for listener in self._listeners))
-        await self._tasks.aclose()
+        await self.tasks.aclose()
         if self._parts is not None:
             await self._parts.store.aclose()
         self._lock.release()
@@ -110,11 +110,11 @@ class ControlPlane:
 
     def _start_tasks(self, parts: "_Parts") -> None:
         controller = Controller(parts.store, parts.mesh, parts.publisher.publish, parts.metrics)
-        self._tasks.spawn("controller", controller.run())
-        self._tasks.spawn("lease sweep", parts.registry.sweep_forever())
-        self._tasks.spawn("server certificate renewal", parts.certificate.renew_forever())
-        self._tasks.spawn("join token renewal", parts.join_token_file.keep_fresh())
-        self._tasks.spawn("proxy status", _forget_forever(parts.publisher))
+        self.tasks.spawn("controller", controller.run())
+        self.tasks.spawn("lease sweep", parts.registry.sweep_forever())
+        self.tasks.spawn("server certificate renewal", parts.certificate.renew_forever())
+        self.tasks.spawn("join token renewal", parts.join_token_file.keep_fresh())
+        self.tasks.spawn("proxy status", _forget_forever(parts.publisher))
 
 
 class _Parts(NamedTuple):
@@ -152,7 +152,7 @@ async def _open_store(state_dir: StateDir, resources: list[Resource[Any]]) -> Me
     return store
 
 
-def _listeners(options: ControlOptions, parts: _Parts) -> list[HttpListener]:
+def _listeners(options: ControlOptions, parts: _Parts, tasks: TaskGroup) -> list[HttpListener]:
     """Plaintext, TLS, monitoring."""
     collector = Collector()
     for_proxies = [
@@ -164,7 +164,7 @@ def _listeners(options: ControlOptions, parts: _Parts) -> list[HttpListener]:
     for_operators = [
         *monitoring_routes(collector, parts.metrics.registry),
         *debug_routes(parts.publisher),
-        *health_routes(parts.publisher),
+        *health_routes(parts.publisher, tasks),
     ]
     return [
         plaintext_listener(options.listen, [*api_routes(parts.store), *for_proxies, *for_operators]),

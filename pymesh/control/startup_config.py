@@ -9,6 +9,7 @@ from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.serializer import InvalidDocumentsError, decode_mesh_config, decode_yaml
 from pymesh.control.store.store import ConfigStore
 from pymesh.errors import UsageError, ValidationError
+from pymesh.names import DEFAULT_DOMAIN
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -19,11 +20,15 @@ def read_mesh_config(path: Path | None) -> MeshConfig:
         return MeshConfig()
     try:
         documents = read_documents(_read(path))
-        return decode_mesh_config(documents[0].value) if documents else MeshConfig()
+        mesh = decode_mesh_config(documents[0].value) if documents else MeshConfig()
     except ValidationError as error:
         raise UsageError("\n".join(f"{path}: {violation}" for violation in error.violations)) from error
     except DocumentError as error:
         raise UsageError(f"{path}: {error}") from error
+    if mesh.trust_domain != DEFAULT_DOMAIN:
+        # Proxies ask for certificates of the default one, before they know anything of the mesh.
+        raise UsageError(f"{path}: trustDomain: pymesh does not implement another one than {DEFAULT_DOMAIN}")
+    return mesh
 
 
 def read_resources(paths: tuple[Path, ...]) -> list[Resource[Any]]:

@@ -146,6 +146,9 @@ async def test_a_bad_mesh_config_is_a_usage_error(start, tmp_path):
     (tmp_path / "mesh.yaml").write_text("connectTimeout: soon\n")
     with pytest.raises(UsageError, match="connectTimeout"):
         await start(mesh_config=tmp_path / "mesh.yaml")
+    (tmp_path / "mesh.yaml").write_text("trustDomain: example.org\n")
+    with pytest.raises(UsageError, match="does not implement another one than cluster.local"):
+        await start(mesh_config=tmp_path / "mesh.yaml")
 
 
 async def test_an_occupied_port_is_a_usage_error(start):
@@ -206,6 +209,25 @@ async def test_a_web_page_does_not_reach_the_plaintext_listener(start, http):
     url = f"{control.addresses.listen}/api/v1/services"
     assert (await fetch(http, url, headers={"Origin": "http://evil.example"}))[0] == 403
     assert (await fetch(http, url, headers={"Origin": control.addresses.listen}))[0] == 200
+
+
+async def test_a_web_page_whose_name_points_to_this_machine_reads_nothing(start, http):
+    control = await start()
+    for url in (f"{control.addresses.listen}/api/v1/secrets", f"{control.addresses.monitoring}/debug/syncz"):
+        assert (await fetch(http, url, headers={"Host": "evil.example:15010"}))[0] == 403
+        for name in ("localhost:1", "[::1]:1", "pymesh-control", "127.0.0.1"):
+            assert (await fetch(http, url, headers={"Host": name}))[0] == 200
+
+
+async def test_it_is_not_ready_after_a_task_of_its_own_has_crashed(start, http):
+    async def bug():
+        raise RuntimeError("a bug")
+
+    control = await start()
+    await fetch(http, control.addresses.listen + DELTA_PATH, "POST", data=msgspec.json.encode(POLL))
+    assert (await fetch(http, f"{control.addresses.monitoring}/ready"))[0] == 200
+    await asyncio.wait([control.tasks.spawn("controller", bug())])
+    assert (await fetch(http, f"{control.addresses.monitoring}/ready"))[0] == 503
 
 
 async def test_the_api_is_not_served_over_tls(start, http, state_dir):

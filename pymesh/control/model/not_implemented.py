@@ -88,6 +88,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("accessLogFile"),
         Unsupported("accessLogFormat"),
         Unsupported("accessLogEncoding"),
+        Unsupported("defaultHttpRetryPolicy.retryRemoteLocalities"),
     ),
 }
 

@@ -118,9 +118,21 @@ def decode_mesh_config(fields: Any) -> MeshConfig:
     syntax.check_range(mesh.default_config.tracing.sampling, 0, 100, at["defaultConfig"]["tracing"]["sampling"])
     syntax.check_dns_label(mesh.root_namespace, at["rootNamespace"])
     syntax.check_exact_host(mesh.trust_domain, at["trustDomain"])
+    _check_default_exports(mesh, at)
     if at.violations:
         raise ValidationError("MeshConfig", "", at.violations)
     return mesh
+
+
+def _check_default_exports(mesh: MeshConfig, at: Scope) -> None:
+    defaults = {
+        "defaultServiceExportTo": mesh.default_service_export_to,
+        "defaultVirtualServiceExportTo": mesh.default_virtual_service_export_to,
+        "defaultDestinationRuleExportTo": mesh.default_destination_rule_export_to,
+    }
+    for name, export_to in defaults.items():
+        # `.` is the namespace of each object, so it cannot be the same as one that is named.
+        syntax.check_export_to(export_to, ".", at[name], allow_none=True)
 
 
 def _decode_kind(fields: Any, at: Scope) -> Kind | None:
