@@ -84,7 +84,7 @@ class HotPath:
         self.client: Any = FakeTransport()
         info = ConnectionInfo("http_proxy", "127.0.0.1:15001", "127.0.0.1:50000", loop.time())
         self.connection: Any = self.manager.new_connection(info)
-        self.connection.connection_made(self.client)
+        self.connection.connection_made(self.client)  # type: ignore[arg-type]
         self.server: Any = FakeTransport()
         self._connect(clusters, timers)
         self._response = response

@@ -1,0 +1,233 @@
+"""One try of a stream at an endpoint: the choice of the endpoint, the way to a connection, and what is written on it.
+
+Envoy's router makes an object for each try; here one object lives as long as the stream, because there is never more
+than one try at a time, and one that was given up cannot speak any more: its connection does not know it.
+"""
+
+import time
+from typing import Any
+
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
+from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
+from pymesh.proxy.http_filters.filter import FilterContext
+from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM
+from pymesh.proxy.routing.route import ClusterAction
+from pymesh.proxy.timers import TimerQueue
+from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.connection_pool import ConnectionPool
+from pymesh.proxy.upstream.endpoint import Endpoint
+from pymesh.proxy.upstream.failure import OVERFLOW, UpstreamFailure
+from pymesh.proxy.upstream.http_connection import HttpConnection
+from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
+
+PEER_METADATA = b"x-envoy-peer-metadata"
+ATTEMPT_COUNT = b"x-envoy-attempt-count"
+
+# What is kept of a request's body to send it again; a longer one is sent once (Envoy: per_request_buffer_limit_bytes,
+# whose default is the connection's buffer limit of 1 MiB).
+RETRY_BUFFER_LIMIT = 1 << 20
+# What is held of a body while the connection is being opened, before the client is stopped.
+PENDING_BUFFER_LIMIT = 64 * 1024
+
+
+class UpstreamTry(LoadBalancerContext):
+    """A Waiter of the pool and the context of the load balancer; with what UpstreamRequest adds, an Exchange too."""
+
+    __slots__ = (
+        "_action",
+        "_body",
+        "_body_size",
+        "_cluster",
+        "_connection",
+        "_context",
+        "_endpoint",
+        "_has_request_slot",
+        "_has_timers",
+        "_head_sent_at",
+        "_is_done",
+        "_is_paused",
+        "_is_replayable",
+        "_is_response_paused",
+        "_is_waiting",
+        "_pool",
+        "_response_started",
+        "_stream",
+        "_trailers",
+    )
+
+    def __init__(self, stream: DownstreamHalf, cluster: Cluster, action: ClusterAction, context: FilterContext) -> None:
+        # for the load balancer
+        self.authority = stream.authority
+        self.hash = action.hash(stream) if action.hash_policies else None
+        self.tried = ()
+        # of all tries
+        policy = action.retry_policy
+        self._stream: Any = stream
+        self._cluster = cluster
+        self._action = action
+        self._context = context
+        self._has_timers = bool(action.timeout) or (policy is not None and bool(policy.per_try_timeout))
+        self._is_done = False
+        # the request's body: kept for another try, or until there is a connection
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._trailers: HeaderMap | None = None
+        self._is_replayable = policy is not None
+        # of this try
+        self._endpoint: Endpoint | None = None
+        self._pool: Any = None
+        self._connection: HttpConnection | None = None
+        self._is_waiting = False
+        self._has_request_slot = False
+        self._head_sent_at = 0.0
+        self._response_started = False
+        self._is_paused = False
+        self._is_response_paused = False
+
+    def on_upstream_failure(self, failure: UpstreamFailure) -> None:
+        raise NotImplementedError
+
+    def on_per_try_timeout(self) -> None:
+        raise NotImplementedError
+
+    def send_raw_data(self, data: bytes) -> None:
+        """From downstream, after an upgrade."""
+        if self._connection is not None:
+            self._connection.write(data)
+
+    def flush(self) -> None:
+        """A read of the downstream connection has been handed on."""
+        if self._connection is not None and self._connection.out:
+            self._connection.flush()
+
+    def pause_response(self) -> None:
+        """The client reads too slowly."""
+        if self._connection is not None and not self._connection.is_closed:
+            self._is_response_paused = True
+            self._connection.transport.pause_reading()
+
+    def resume_response(self) -> None:
+        if self._is_response_paused:
+            self._is_response_paused = False
+            if self._connection is not None and not self._connection.is_closed:
+                self._connection.transport.resume_reading()
+
+    def _try(self, fresh: bool = False) -> None:
+        endpoint = self._endpoint if fresh else self._cluster.choose_endpoint(self)
+        if endpoint is None:
+            self._stream.send_local_reply(NO_HEALTHY_UPSTREAM)
+            return
+        info = self._stream.info
+        info.upstream_host = self._endpoint = endpoint
+        info.attempt_count += 1
+        endpoint.active_requests += 1
+        self._response_started = False
+        if not self._cluster.circuit_breakers.requests.try_acquire():
+            self.on_upstream_failure(OVERFLOW)
+            return
+        self._has_request_slot = True
+        pool: Any = endpoint.pool or self._new_pool(endpoint)
+        self._pool = pool
+        if self._has_timers and self._stream.is_request_complete:
+            self._start_per_try_timeout()
+        got = pool.acquire(self, fresh)
+        if type(got) is HttpConnection:
+            self._use(got)
+        elif got is None:
+            self._is_waiting = True
+        else:
+            self.on_upstream_failure(got)
+
+    def _new_pool(self, endpoint: Endpoint) -> ConnectionPool:
+        pool = ConnectionPool(self._cluster, endpoint, self._context.timers, self._context.tasks, self._context.connect)
+        endpoint.pool = pool
+        return pool
+
+    def on_connection(self, connection: HttpConnection) -> None:
+        try:
+            self._use(connection)
+            connection.flush()
+        except Exception:  # another stream's response may have freed the connection: the bug is this stream's
+            self._stream.on_bug()
+
+    def _use(self, connection: HttpConnection) -> None:
+        """Send what there is of the request; a request with a body leaves with the next `flush`."""
+        stream = self._stream
+        exchange: Any = self  # UpstreamRequest is one
+        self._connection = connection
+        self._is_waiting = False
+        stream.info.upstream_local_address = connection.local_address
+        self._prepare_headers(stream, connection)
+        head = write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), stream.headers)
+        self._head_sent_at = time.monotonic()
+        if stream.has_request_body:
+            connection.start(exchange, head, stream.method, False, False)
+            self._write_buffered(connection)
+        else:
+            connection.start(exchange, head, stream.method, bool(stream.upgrade), True)
+
+    def _prepare_headers(self, stream: Any, connection: HttpConnection) -> None:
+        """What depends on the endpoint or on the number of the try."""
+        headers: HeaderMap = stream.headers
+        endpoint = connection.endpoint
+        if endpoint.is_mtls:
+            stream.info.is_mtls = True
+            stream.info.upstream_principal = connection.principal
+            headers[PEER_METADATA] = self._context.peer_metadata
+        elif PEER_METADATA in headers:
+            headers.remove(PEER_METADATA)
+        if self._action.auto_host_rewrite and endpoint.hostname:
+            headers.set(b"host", endpoint.hostname.encode())
+        if stream.match.virtual_host.include_request_attempt_count:
+            headers[ATTEMPT_COUNT] = b"%d" % stream.info.attempt_count
+
+    def _write_buffered(self, connection: HttpConnection) -> None:
+        for data in self._body:
+            self._write_body(connection, data)
+        if not self._is_replayable:
+            self._body = []
+        if self._stream.is_request_complete:
+            self._write_end(connection)
+        if self._is_paused:
+            self._is_paused = False
+            self._stream.resume_request()
+
+    def _write_body(self, connection: HttpConnection, data: bytes) -> None:
+        connection.out.append(write_chunk(data) if self._stream.is_request_chunked else data)
+
+    def _write_end(self, connection: HttpConnection) -> None:
+        if self._stream.is_request_chunked:
+            connection.out.append(write_last_chunk(self._trailers))
+        connection.request_sent = True
+
+    def _end_try(self) -> None:
+        """Give back what the try has taken. The connection, if any, is no longer ours."""
+        endpoint = self._endpoint
+        if endpoint is None:
+            return
+        if self._is_response_paused:
+            self.resume_response()  # whoever gets the connection next expects it to be read
+        self._endpoint = None
+        endpoint.active_requests -= 1
+        if self._has_request_slot:
+            self._has_request_slot = False
+            self._cluster.circuit_breakers.requests.release()
+        if self._is_waiting:
+            self._is_waiting = False
+            self._pool.cancel(self)
+        self._connection = None
+
+    def _start_per_try_timeout(self) -> None:
+        policy = self._action.retry_policy
+        if policy is not None and policy.per_try_timeout and self._endpoint is not None:
+            self._per_try_timeouts().start(self)
+
+    def _per_try_timeouts(self) -> TimerQueue:
+        policy = self._action.retry_policy
+        assert policy is not None
+        return self._context.timers.queue(policy.per_try_timeout or 0.0, type(self).on_per_try_timeout)
+
+    def _stop_per_try_timeout(self) -> None:
+        if self._action.retry_policy is not None and self._action.retry_policy.per_try_timeout:
+            self._per_try_timeouts().stop(self)
