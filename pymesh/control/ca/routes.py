@@ -97,7 +97,7 @@ class _CertificateService:
 def _decode_request(body: bytes) -> CertificateRequest:
     try:
         return msgspec.json.decode(body, type=CertificateRequest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise web.HTTPBadRequest(text=f"not a certificate request: {error}") from error
 
 

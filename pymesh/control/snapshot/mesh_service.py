@@ -1,6 +1,6 @@
 """MeshService: what a Service and a host of a ServiceEntry have in common, with the endpoints of each port."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -12,10 +12,14 @@ from pymesh.control.snapshot.visibility import Visibility
 
 
 class Resolution(StrEnum):
-    """How a proxy finds the endpoints. NONE: at the address that the request itself names."""
+    """How a proxy finds the endpoints. NONE: at the address that the request itself names.
+
+    DNS: all addresses of the names; DNS_ROUND_ROBIN: of the one name, the first address at the time of each connection.
+    """
 
     STATIC = "STATIC"
     DNS = "DNS"
+    DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
     NONE = "NONE"
 
 
@@ -41,7 +45,8 @@ class Endpoint(NamedTuple):
 class MeshService:
     """`endpoints` has the healthy ones by port number; `service_accounts` are SPIFFE URIs of the workloads behind it.
 
-    `addresses` are virtual IPs by which clients may know it, besides `host`.
+    `addresses` are virtual IPs by which clients may know it, besides `host`. `selector` finds its workloads; empty:
+    they registered under its name. `is_automatic`: the registry declared it, and not a user.
     """
 
     host: str
@@ -57,6 +62,8 @@ class MeshService:
     service_accounts: tuple[str, ...] = ()
     subject_alt_names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    selector: dict[str, str] = field(default_factory=dict)
+    is_automatic: bool = False
 
     def __repr__(self) -> str:
         return f"<MeshService {self.host} ports={[port.number for port in self.ports]}>"

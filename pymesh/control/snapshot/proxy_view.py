@@ -5,6 +5,7 @@ from typing import NamedTuple
 from pymesh.control.model.gateway import Gateway
 from pymesh.control.model.peer_authentication import MutualTLSMode
 from pymesh.control.model.resource import Resource
+from pymesh.control.snapshot.creation_order import CreationOrder
 from pymesh.control.snapshot.destination_rules import MergedDestinationRule
 from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.mesh_service import MeshService
@@ -61,6 +62,16 @@ class ProxyView:
         return None
 
     @property
+    def own_service(self) -> MeshService | None:
+        """The service for which this proxy's workload counts what arrives.
+
+        Where several have it, a Service that a user declared goes before the one that the registry made, the one called
+        like `--service` before others, and the older before the younger.
+        """
+        own = [service for service in self._declared_services() if self._belongs_to(service)]
+        return min(own, key=self._strangeness, default=None) or self._service_told()
+
+    @property
     def mesh_rules(self) -> HostIndex[VirtualServiceRule]:
         """For a sidecar: the VirtualService of each host."""
         return self.snapshot.cached(
@@ -88,6 +99,29 @@ class ProxyView:
         """Which connections this workload takes at its application's port."""
         metadata = self.node.metadata
         return self.snapshot.peer_authentications.mode(metadata.namespace, metadata.labels, metadata.app_port)
+
+    def _declared_services(self) -> list[MeshService]:
+        """Of the proxy's namespace, seen or not: its workload is behind them all the same."""
+        return self.snapshot.cached(("declared-services", self.namespace), self._of_namespace)
+
+    def _of_namespace(self) -> list[MeshService]:
+        found = (service for candidates in self.snapshot.services_by_host.values() for service in candidates)
+        return [service for service in found if service.namespace == self.namespace]
+
+    def _belongs_to(self, service: MeshService) -> bool:
+        told = self.node.metadata
+        if service.selector:
+            return service.selector.items() <= told.labels.items()
+        return service.is_kubernetes and bool(told.service) and service.name == told.service
+
+    def _strangeness(self, service: MeshService) -> tuple[bool, bool, bool, CreationOrder]:
+        is_other = service.name != self.node.metadata.service
+        return service.is_automatic, is_other, not service.is_kubernetes, service.order
+
+    def _service_told(self) -> MeshService | None:
+        """For a workload whose labels say otherwise."""
+        told = self.node.metadata.service
+        return self.service_named(told) if told else None
 
     def _visible_services(self) -> dict[str, MeshService]:
         visible = {}

@@ -14,7 +14,7 @@ from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.protocol import Protocol, port_protocol
 from pymesh.control.snapshot.visibility import visibility
-from pymesh.names import EXPORT_TO_ANNOTATION, service_fqdn
+from pymesh.names import EXPORT_TO_ANNOTATION, MANAGED_BY_LABEL, MANAGED_BY_REGISTRY, service_fqdn
 from pymesh.spiffe import SpiffeId
 
 
@@ -26,7 +26,6 @@ class Mesh(NamedTuple):
     peer_authentications: PeerAuthentications
 
 
-_RESOLUTIONS = {"STATIC": Resolution.STATIC, "NONE": Resolution.NONE}  # all others ask DNS
 _KUBERNETES_TRANSPORTS = {"UDP": "UDP"}
 
 
@@ -54,6 +53,8 @@ def build_service(resource: Resource[Service], mesh: Mesh) -> MeshService:
         endpoints={port.number: _endpoints(port, reachable, mesh) for port in ports},
         service_accounts=_service_accounts(instances, mesh),
         addresses=tuple(item for item in dict.fromkeys((spec.cluster_ip, *spec.cluster_ips)) if is_ip(item)),
+        selector=spec.selector,
+        is_automatic=resource.metadata.labels.get(MANAGED_BY_LABEL) == MANAGED_BY_REGISTRY,
     )
 
 
@@ -78,6 +79,7 @@ def build_service_entry(resource: Resource[ServiceEntry], mesh: Mesh) -> Iterato
             service_accounts=_service_accounts(instances, mesh),
             subject_alt_names=spec.subject_alt_names,
             addresses=tuple(item for item in spec.addresses if is_ip(item)),
+            selector=spec.workload_selector.labels if spec.workload_selector is not None else {},
         )
 
 
@@ -123,9 +125,11 @@ def _address_resolution(instances: list[Instance]) -> Resolution:
 
 def _entry_resolution(spec: ServiceEntry, instances: list[Instance], host: str) -> Resolution:
     """Traffic reaches a sidecar by name, so NONE means that name's addresses: DNS, unless the name is a wildcard."""
-    resolution = _RESOLUTIONS.get(spec.resolution, Resolution.DNS)
+    resolution = Resolution(spec.resolution)  # validation: DYNAMIC_DNS is not implemented
     if resolution is Resolution.NONE:
         return Resolution.NONE if host.startswith("*") else Resolution.DNS
+    if resolution is Resolution.DNS_ROUND_ROBIN and len(instances) != 1:
+        return Resolution.DNS  # a workloadSelector may find several names
     return _address_resolution(instances) if resolution is Resolution.STATIC else resolution
 
 

@@ -79,5 +79,7 @@ def build_edge(mesh: MeshConfig, stat_prefix: str, route_config_name: str, verif
 def _filter(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
     config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes, **options}
     config["normalize_path"] = True  # Istio's path normalization BASE
+    # Istio's PILOT_HTTP10, on: ab, nginx's proxy_pass, and the CONNECT of Python 3.11's http.client speak HTTP/1.0.
+    config["http_protocol_options"] = {"accept_http_10": True}
     config["tracing"] = {"random_sampling": {"value": mesh.default_config.tracing.sampling}}
     return {"name": HTTP_CONNECTION_MANAGER_FILTER, "typed_config": config}

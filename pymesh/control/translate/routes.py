@@ -51,7 +51,7 @@ def build_inbound_routes(view: ProxyView) -> dict[str, Any]:
 
 def _inbound_decorator(view: ProxyView) -> Route:
     """The span is called as on the client's side, by the port that a client without one means."""
-    service = view.service_named(view.node.metadata.service)
+    service = view.own_service
     port = portless_port(service) if service is not None else None
     return _decorator(service, port) if service is not None and port is not None else {}
 

@@ -173,7 +173,7 @@ def test_mesh_config_has_istios_defaults_and_refuses_what_it_does_not_know() -> 
     with pytest.raises(ValidationError, match=r"defaultServiceExportTo\[0\]: must be '.', '\*' or a namespace"):
         decode_mesh_config({"defaultServiceExportTo": ["Shop"]})
     with pytest.raises(
-        ValidationError, match="defaultHttpRetryPolicy.retryRemoteLocalities: pymesh does not implement"
+        ValidationError, match=r"defaultHttpRetryPolicy\.retryRemoteLocalities: pymesh does not implement"
     ):
         decode_mesh_config({"defaultHttpRetryPolicy": {"attempts": 1, "retryRemoteLocalities": True}})
 

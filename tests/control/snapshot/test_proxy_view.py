@@ -162,3 +162,37 @@ def test_service_is_found_by_every_spelling_of_its_name(view_of):
 
 def test_proxies_that_no_rule_tells_apart_share_a_scope(view_of):
     assert view_of(PAYMENT, labels={"app": "a"}).scope == view_of(PAYMENT, labels={"app": "b"}).scope
+
+
+SELECTING = """
+apiVersion: v1
+kind: Service
+metadata: {name: %s, namespace: shop, labels: {%s}, creationTimestamp: "%s"}
+spec: {ports: [{port: 80}], selector: {app: %s}}
+---
+"""
+AUTOMATIC = "pymesh.dev/managed-by: registry"
+
+
+def _own(view_of, yaml, **told):
+    service = view_of(yaml, namespace="shop", labels={"app": "payment"}, service="payment", **told).own_service
+    return service.name if service is not None else None
+
+
+def test_workload_counts_for_the_service_that_a_user_declared_for_it(view_of):
+    automatic = SELECTING % ("payment", AUTOMATIC, OLD, "payment")
+    declared = SELECTING % ("checkout", "", NEW, "payment")
+    others = SELECTING % ("web", "", OLD, "web")
+    assert _own(view_of, automatic + others) == "payment"
+    assert _own(view_of, automatic + declared + others) == "checkout"
+
+
+def test_of_several_declared_services_the_one_called_as_the_workload_was_started_goes_first(view_of):
+    named, older = SELECTING % ("payment", "", NEW, "payment"), SELECTING % ("checkout", "", OLD, "payment")
+    assert _own(view_of, named + older) == "payment"
+    assert _own(view_of, older + SELECTING % ("checkout-2", "", NEW, "payment")) == "checkout"
+
+
+def test_service_without_selector_has_the_workloads_that_were_started_under_its_name(view_of):
+    assert _own(view_of, PAYMENT) == "payment"
+    assert _own(view_of, SERVICE % ("web", "shop", "")) is None
