@@ -54,6 +54,25 @@ def test_a_request_goes_from_sidecar_to_sidecar_over_mtls(mesh) -> None:
     assert "spiffe://cluster.local/ns/default/sa/default" in answer.json["headers"]["x-forwarded-client-cert"]
 
 
+def test_clients_that_speak_http_1_0_are_served_and_may_connect(mesh) -> None:
+    mesh.control()
+    mesh.proxy("payment", mesh.http_app("payment").port)
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    assert web.get("http://payment/").status == 200
+    request = b"GET /old HTTP/1.0\r\nHost: payment\r\n\r\n"
+    host, _, port = web.ports["outbound"].rpartition(":")
+    for head in (b"", b"CONNECT payment:80 HTTP/1.0\r\n\r\n"):
+        with socket.create_connection((host, int(port)), 10.0) as client:
+            if head:
+                client.sendall(head)
+                assert b" 200 " in client.recv(65536)
+            client.sendall(request)
+            with client.makefile("rb") as answer:
+                status, *_, body = answer.read().split(b"\r\n")
+        assert status == b"HTTP/1.0 200 OK"
+        assert json.loads(body)["path"] == "/old"
+
+
 def test_a_tcp_upstream_is_carried_to_the_service(mesh) -> None:
     mesh.control()
     mesh.proxy("db", mesh.tcp_app(b"db:").port, "--app-protocol", "tcp")
@@ -226,8 +245,10 @@ def test_a_restarted_control_plane_is_registered_with_again(mesh) -> None:
 def test_an_occupied_port_is_one_line_and_exit_code_2(mesh) -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         address = f"127.0.0.1:{occupied.getsockname()[1]}"
-        result = mesh.run("proxy", "--service", "web", "--app-port", "1", "--outbound-listen", address, code=2)
-    assert result.stderr == f"pymesh proxy: cannot listen on {address}: Address already in use\n"
+        flags = ("--inbound-listen", "127.0.0.1:0", "--outbound-listen", address)
+        result = mesh.run("proxy", "--service", "web", "--app-port", "1", *flags, code=2)
+    hint = "--outbound-listen 127.0.0.1:0 takes any port that is free"
+    assert result.stderr == f"pymesh proxy: cannot listen on {address}: Address already in use; {hint}\n"
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="CPU time is read from /proc")
