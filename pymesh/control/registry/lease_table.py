@@ -31,6 +31,9 @@ class LeaseTable:
     def end(self, key: LeaseKey) -> None:
         self._deadlines.pop(key, None)
 
+    def has_expired(self, key: LeaseKey, now: float) -> bool:
+        return self._deadlines.get(key, 0.0) < now
+
     def expired(self, now: float) -> list[LeaseKey]:
         """Those that are over; they stay in the table until `end`. To be asked often.
 

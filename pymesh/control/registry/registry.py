@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.5
 SERVICE_LINGER = 300.0
-SERVICE_LOOK_SECONDS = 10.0
+LOOK_SECONDS = 10.0
 
 # Proxies that could not reach a control plane for a while try again at intervals of up to so many seconds.
 RESTART_GRACE = 10.0
@@ -59,13 +59,12 @@ class Registry:
         self._clock = clock
         self._leases = LeaseTable(clock(), lease_seconds)
         self._lock = asyncio.Lock()
-        self._next_service_look = clock()
+        self._next_look = clock()
         self._empty_since: dict[LeaseKey, float] = {}  # automatic Services without a workload
 
     async def start(self) -> None:
         """Take over the workloads of the control plane that ran before: all get time to renew their leases."""
-        for entry in await self._leased_entries():
-            self._leases.renew(LeaseKey(entry.namespace, entry.name), self._clock(), RESTART_GRACE)
+        await self._adopt_entries()
 
     async def sweep_forever(self) -> None:
         while True:
@@ -82,6 +81,7 @@ class Registry:
         in the same moment, or the store does not work.
         """
         wanted = build_workload_entry(namespace, name, registration)
+        await self._renew_early(LeaseKey(namespace, name), registration.service_account)
         async with self._lock:
             known = await self._store.get(WORKLOAD_ENTRY.name, namespace, name)
             _check_owner(known, registration.service_account)
@@ -115,11 +115,30 @@ class Registry:
         async with self._lock:
             for key in self._leases.expired(self._clock()):
                 await self._expire(key)
-            if self._clock() >= self._next_service_look:
-                self._next_service_look = self._clock() + SERVICE_LOOK_SECONDS
+            if self._clock() >= self._next_look:
+                self._next_look = self._clock() + LOOK_SECONDS
+                await self._adopt_entries()
                 await self._remove_empty_services()
 
+    async def _renew_early(self, key: LeaseKey, service_account: str) -> None:
+        """Before the lock: where many register at once, its turn may come after its lease has ended."""
+        if key in self._leases:
+            _check_owner(await self._store.get(WORKLOAD_ENTRY.name, *key), service_account)
+            self._leases.renew(key, self._clock())
+
+    async def _adopt_entries(self) -> None:
+        """Workloads of the control plane that ran before, or that a user restored from a copy: all get time to renew.
+
+        What a sidecar registered and nobody renews must not stay for ever.
+        """
+        for entry in await self._leased_entries():
+            key = LeaseKey(entry.namespace, entry.name)
+            if key not in self._leases:
+                self._leases.renew(key, self._clock(), RESTART_GRACE)
+
     async def _expire(self, key: LeaseKey) -> None:
+        if not self._leases.has_expired(key, self._clock()):
+            return  # renewed while others were removed
         entry = await self._store.get(WORKLOAD_ENTRY.name, *key)
         if entry is not None and is_leased(entry):
             await self._store.delete(WORKLOAD_ENTRY.name, *key)

@@ -117,6 +117,9 @@ def _check(registration: Registration) -> list[Any]:
     syntax.check_dns_label(registration.service, at["service"])
     syntax.check_port(registration.port, at["port"])
     syntax.check_port(registration.app_port, at["app_port"])
+    # It becomes a part of a header (x-envoy-peer-metadata) and of metrics.
+    is_plain = len(registration.workload_name) <= 253 and registration.workload_name.isprintable()
+    at["workload_name"].require(is_plain, "must be printable and not longer than 253 characters")
     at["app_protocol"].require(registration.app_protocol in PROTOCOLS, f"must be one of {', '.join(PROTOCOLS)}")
     at["service_account"].require(
         syntax.is_dns_subdomain(registration.service_account), "must be the name of a service account"

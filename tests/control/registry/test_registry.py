@@ -1,8 +1,12 @@
+import asyncio
+
 import msgspec
 import pytest
 
 from pymesh.control.model.serializer import decode
 from pymesh.control.registry.registry import NotLeasedError, OtherIdentityError, Registry
+from pymesh.control.registry.workload import build_workload_entry
+from pymesh.control.store.memory import MemoryStore
 from pymesh.errors import ValidationError
 
 
@@ -10,6 +14,27 @@ async def sweep_until(registry, clock, end):
     while clock.now < end:
         clock.now += 0.5
         await registry.sweep()
+
+
+class SlowStore(MemoryStore):
+    """Its disk is as slow as `gate` says; `deleted` has the names of what was."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.is_waiting = asyncio.Event()
+        self.deleted = []
+
+    async def create(self, resource):
+        if not self.gate.is_set():
+            self.is_waiting.set()
+        await self.gate.wait()
+        return await super().create(resource)
+
+    async def delete(self, kind, namespace, name, expected_version=None):
+        self.deleted.append(name)
+        return await super().delete(kind, namespace, name, expected_version)
 
 
 async def names(store, kind):
@@ -67,6 +92,33 @@ async def test_a_pause_of_the_control_plane_removes_nobody(registry, store, regi
     clock.now += 3600
     await registry.sweep()
     assert await names(store, "WorkloadEntry") == [("shop", "payment-1")]
+
+
+async def test_a_renewal_counts_from_its_arrival_even_where_it_has_to_wait_for_its_turn(clock, registration):
+    store = SlowStore()
+    registry = Registry(store, clock, lease_seconds=5.0)
+    await registry.register("shop", "payment-1", registration())
+    await sweep_until(registry, clock, clock.now + 4)
+    store.gate.clear()
+    other = asyncio.create_task(registry.register("shop", "payment-2", registration()))
+    await store.is_waiting.wait()
+    clock.now += 0.5
+    sweep = asyncio.create_task(registry.sweep())
+    await asyncio.sleep(0)
+    renewal = asyncio.create_task(registry.register("shop", "payment-1", registration()))
+    await asyncio.sleep(0)
+    clock.now += 1.0
+    store.gate.set()
+    await asyncio.gather(other, sweep, renewal)
+    assert "payment-1" not in store.deleted
+
+
+async def test_a_copy_of_a_workload_that_nobody_renews_does_not_stay(registry, store, registration, clock):
+    await store.create(build_workload_entry("shop", "payment-1", registration()))
+    await sweep_until(registry, clock, clock.now + 12)
+    assert await names(store, "WorkloadEntry") == [("shop", "payment-1")]
+    await sweep_until(registry, clock, clock.now + 20)
+    assert await names(store, "WorkloadEntry") == []
 
 
 async def test_workloads_survive_a_restart_of_the_control_plane(registry, store, registration, clock):
