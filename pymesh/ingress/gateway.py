@@ -17,7 +17,7 @@ from pymesh.names import (
 )
 from pymesh.proxy.instance import claim_instance
 from pymesh.proxy.server import ProxyServer
-from pymesh.proxy.sockets import advertised_host, bind_address, bound_address, can_bind_privileged_ports, reserve_port
+from pymesh.proxy.sockets import advertised_host, bind_flag, bound_address, can_bind_privileged_ports, reserve_port
 from pymesh.xds import ROUTER, Address, Node, NodeMetadata
 
 _ANY_HOST = "0.0.0.0"
@@ -34,7 +34,7 @@ class Gateway:
         self._instance = claim_instance(
             options.proxy.state_dir, options.namespace, f"gateway-{options.name}", options.workload_name
         )
-        admin_socket = bind_address(options.proxy.admin_listen, self._instance.ports.get("admin", 0))
+        admin_socket = bind_flag("--admin-listen", options.proxy.admin_listen, self._instance.ports.get("admin", 0))
         self._admin = bound_address(admin_socket)
         self._reserved = self._reserve_ports(options.port_map)
         self._port_map = options.port_map | {port: bound_address(sock).port for port, sock in self._reserved.items()}

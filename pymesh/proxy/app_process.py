@@ -1,9 +1,10 @@
 """The application that a sidecar wraps, as a child process: its environment, its signals, its exit code."""
 
 import asyncio
+import ctypes
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pymesh.errors import PymeshError
 from pymesh.proxy.lifecycle import SIGNALED
@@ -11,6 +12,7 @@ from pymesh.proxy.sidecar_ports import APP_HOST, SidecarPorts
 
 CANNOT_START = 127  # a shell's exit code for a command that was not found
 _NO_PROXY = ("localhost", "127.0.0.1", "::1")
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _PASSED_ON = (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
 
 
@@ -38,13 +40,30 @@ class AppProcess:
 
 
 async def start_app(command: Sequence[str], ports: SidecarPorts) -> AppProcess:
-    """Raises CannotStartError."""
+    """It ends with this process, however that ends. Raises CannotStartError."""
     environment = {**os.environ, **app_environment(ports, os.environ)}
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment, start_new_session=True)
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, start_new_session=True, preexec_fn=_end_with(os.getpid())
+        )
     except OSError as error:
         raise CannotStartError(f"{command[0]}: {error.strerror}") from error
     return AppProcess(process)
+
+
+def _end_with(parent: int) -> Callable[[], None]:
+    """What the child does before the command begins: ask the kernel for a SIGTERM at the death of `parent`.
+
+    A sidecar that was killed would leave its application behind, and the port occupied for the next start.
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: after a fork, the less the better
+
+    def before_exec() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return before_exec
 
 
 def app_environment(ports: SidecarPorts, inherited: Mapping[str, str]) -> dict[str, str]:

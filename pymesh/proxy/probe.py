@@ -9,6 +9,7 @@ log = logging.getLogger(__name__)
 PROBE_INTERVAL = 1.0
 _EAGER_INTERVAL = 0.05  # until the first answer, so that a proxy is ready soon after its application
 _CONNECT_TIMEOUT = 1.0
+_PATIENCE = 5.0  # without a first answer for so long, the log says what the proxy waits for
 
 
 class AppProbe:
@@ -23,9 +24,13 @@ class AppProbe:
 
     async def run(self) -> None:
         """Probe until cancelled."""
-        while self.port:
-            self._set(await can_connect(self.host, self.port))
-            await asyncio.sleep(PROBE_INTERVAL if self._has_answered else _EAGER_INTERVAL)
+        reminder = asyncio.get_running_loop().call_later(_PATIENCE, self._remind)
+        try:
+            while self.port:
+                self._set(await can_connect(self.host, self.port))
+                await asyncio.sleep(PROBE_INTERVAL if self._has_answered else _EAGER_INTERVAL)
+        finally:
+            reminder.cancel()
 
     def _set(self, healthy: bool) -> None:
         self._has_answered |= healthy
@@ -33,6 +38,10 @@ class AppProbe:
             self.is_healthy = healthy
             log.info("application on port %d %s", self.port, "answers" if healthy else "does not answer")
             self._on_change()
+
+    def _remind(self) -> None:
+        if not self._has_answered:
+            log.warning("nothing answers on port %d yet; no requests come here before", self.port)
 
 
 async def can_connect(host: str, port: int) -> bool:

@@ -4,10 +4,12 @@ import socket
 
 from pymesh.proxy.instance import Instance
 from pymesh.proxy.options import SidecarOptions
-from pymesh.proxy.sockets import bind_address, bound_address
+from pymesh.proxy.sockets import bind_address, bind_flag, bound_address
 from pymesh.xds import Address, Upstream
 
 APP_HOST = "127.0.0.1"
+
+_FLAGS = {"inbound": "--inbound-listen", "outbound": "--outbound-listen", "admin": "--admin-listen"}
 
 
 class SidecarPorts:
@@ -48,7 +50,9 @@ class SidecarPorts:
         return Upstream(bound.port, upstream.service, upstream.port)
 
     def _bind(self, role: str, address: Address) -> socket.socket:
-        sock = bind_address(address, self._instance.ports.get(role, 0))
+        preferred = self._instance.ports.get(role, 0)
+        flag = _FLAGS.get(role)
+        sock = bind_flag(flag, address, preferred) if flag else bind_address(address, preferred)
         self._instance.ports[role] = bound_address(sock).port
         return sock
 

@@ -30,6 +30,17 @@ def bind_address(address: Address, preferred_port: int = 0) -> socket.socket:
         raise _usage_error(address, error) from error
 
 
+def bind_flag(flag: str, address: Address, preferred_port: int = 0) -> socket.socket:
+    """`bind_address` for the value of a flag, which the error names where any port would do. Raises UsageError."""
+    try:
+        return bind_address(address, preferred_port)
+    except UsageError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
+            any_port = Address(address.host, 0)
+            raise UsageError(f"{error}; {flag} {any_port} takes any port that is free") from error
+        raise
+
+
 def reserve_port(host: str, preferred_port: int = 0) -> socket.socket:
     """A port that nobody else is given while the socket is open, `preferred_port` if it is free. Raises UsageError.
 

@@ -1,12 +1,18 @@
 """`pymesh run`: a sidecar, then the application behind it, and both down again in the order that loses nothing."""
 
 import asyncio
+import logging
 import signal
+import sys
 from collections.abc import Callable, Sequence
 
 from pymesh.proxy.app_process import CANNOT_START, AppProcess, CannotStartError, start_app
 from pymesh.proxy.lifecycle import SIGNALED, ShutdownSignals, announce_ready, first_of
 from pymesh.proxy.sidecar import Sidecar
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 5.0  # the log says after so long that the command does not end
 
 
 async def run_wrapped(sidecar: Sidecar, command: Sequence[str], say: Callable[[str], None]) -> int:
@@ -18,7 +24,7 @@ async def run_wrapped(sidecar: Sidecar, command: Sequence[str], say: Callable[[s
     try:
         return SIGNALED + signals.received[0] if signals.received else await _run_app(sidecar, command, signals, say)
     except CannotStartError as error:
-        say(f"pymesh run: {error}")
+        print(f"pymesh run: {error}", file=sys.stderr)
         return CANNOT_START
     finally:
         await sidecar.aclose()
@@ -40,9 +46,13 @@ async def _run_app(
 
 
 async def _end(app: AppProcess, ended: "asyncio.Task[int]", signals: ShutdownSignals) -> int:
-    """Pass the signal on and wait for the command; a third signal kills it."""
+    """Pass the signal on and wait for the command; one more signal kills it."""
     app.send_signal(signals.received[0] if signals.received else signal.SIGTERM)
-    await first_of(asyncio.shield(ended), signals.wait(3))
+    reminder = asyncio.get_running_loop().call_later(
+        _PATIENCE, log.warning, "the command has not ended yet; one more signal kills it"
+    )
+    await first_of(asyncio.shield(ended), signals.wait(len(signals.received) + 1))
+    reminder.cancel()
     if not ended.done():
         app.send_signal(signal.SIGKILL)
     return await ended

@@ -158,6 +158,36 @@ def test_a_second_signal_does_not_wait_for_the_request_in_flight(mesh) -> None:
     caller.join()
 
 
+STUBBORN_APP = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+print("blocked", flush=True)
+while True:
+    print("got", signal.sigwait({signal.SIGTERM}), flush=True)
+"""
+
+
+def test_one_more_signal_kills_a_command_that_does_not_end(mesh) -> None:
+    mesh.control()
+    wrapped = mesh.wrapped(
+        "--service", "a", "--app-port", "0", command=(sys.executable, "-c", STUBBORN_APP), ready=False
+    )
+    wrapped.wait_line("blocked")
+    wrapped.send_signal(signal.SIGTERM)
+    wrapped.wait_line("got 15")
+    wrapped.wait_line("the command has not ended yet; one more signal kills it")
+    assert wrapped.stop() == 128 + signal.SIGKILL
+
+
+def test_a_command_does_not_outlive_its_sidecar(mesh) -> None:
+    mesh.control()
+    wrapped = mesh.wrapped("--service", "a", "--app-port", "0", command=(sys.executable, "-c", TOLD_APP))
+    with socket.create_connection(("127.0.0.1", wrapped.ports["app"])) as client:
+        assert wrapped.stop(signal.SIGKILL) == -signal.SIGKILL
+        client.settimeout(10.0)
+        assert client.recv(1) == b""
+
+
 def test_a_rolling_restart_of_every_instance_loses_no_request(mesh) -> None:
     mesh.control()
     apps = [mesh.http_app("payment"), mesh.http_app("payment")]

@@ -42,3 +42,17 @@ async def test_nobody_listens_on_a_closed_port() -> None:
     async with await start_app() as app:
         port = app.sockets[0].getsockname()[1]
     assert not await can_connect("127.0.0.1", port)
+
+
+async def test_an_application_that_never_answers_is_named_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pymesh.proxy.probe._PATIENCE", 0.01)
+    async with await start_app() as app:
+        port = app.sockets[0].getsockname()[1]
+    task = asyncio.create_task(AppProbe(port, lambda: None).run())
+    async with asyncio.timeout(5):
+        while not caplog.messages:  # noqa: ASYNC110 (a log has no event)
+            await asyncio.sleep(0.01)
+    task.cancel()
+    assert caplog.messages == [f"nothing answers on port {port} yet; no requests come here before"]

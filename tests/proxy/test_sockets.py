@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from pymesh.errors import UsageError
-from pymesh.proxy.sockets import advertised_host, bind_address, bound_address, reserve_port
+from pymesh.proxy.sockets import advertised_host, bind_address, bind_flag, bound_address, reserve_port
 from pymesh.xds import Address
 
 ANY_PORT = Address("127.0.0.1", 0)
@@ -31,6 +31,15 @@ def test_an_occupied_port_is_a_usage_error_of_one_clear_line() -> None:
         address = bound_address(first)
         with pytest.raises(UsageError, match=f"cannot listen on {address}: Address already in use"):
             bind_address(address)
+
+
+def test_a_flag_whose_port_is_occupied_is_named() -> None:
+    with bind_address(ANY_PORT) as first:
+        address = bound_address(first)
+        with pytest.raises(UsageError, match=r"in use; --admin-listen \S+:0 takes any port that is free$"):
+            bind_flag("--admin-listen", address)
+    with pytest.raises(UsageError, match=r"cannot listen on 192\.0\.2\.1:0: [^;]+$"):
+        bind_flag("--admin-listen", Address("192.0.2.1", 0))
 
 
 def test_a_host_that_is_not_ours_is_a_usage_error() -> None:

@@ -165,7 +165,7 @@ class DynamicEndpoints:
         try:
             answer = await self._resolver.resolve(host.config.host, self.config.dns.lookup_family)
         except OSError as error:
-            log.info("cluster %s: no address of %s: %s", self._name, host.config.host, error)
+            log.info("cluster %s: no address of %s: %s", self._name, host.config.host, error.strerror or error)
             self._on_failure(authority, host)
         else:
             self._on_answer(host, answer)
