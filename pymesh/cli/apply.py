@@ -9,6 +9,7 @@ from pymesh.cli.objects import FileObject, Problem, collection_path, read_object
 from pymesh.errors import PymeshError
 
 _DRY_RUN = {"dryRun": "All"}
+_SET_BY_STORE = ("creationTimestamp", "resourceVersion", "uid", "generation")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,17 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     objects, problems = read_objects(args.filename, args.namespace)
+    if not objects and not problems:
+        raise PymeshError("no objects in the given files")
     with open_client(args) as client:
-        if objects or not problems:
-            problems += _check_all(client, objects)
+        problems += _check_all(client, objects)
         if problems:
             for problem in problems:
                 print(problem, file=sys.stderr)
             raise PymeshError(f"{_count(len(problems), 'violation')}; nothing was stored")
         for item in objects:
             _apply(client, item, args.dry_run)
-    if not objects:
-        print("no objects in the given files", file=sys.stderr)
     return 0
 
 
@@ -53,13 +53,13 @@ def _check_all(client: ControlClient, objects: list[FileObject]) -> list[Problem
 
 def _apply(client: ControlClient, item: FileObject, dry_run: bool) -> None:
     before, after = _put(client, item, _DRY_RUN if dry_run else {})
-    done = "created"
-    if before is not None:
-        is_same = before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion")
-        done = "unchanged" if is_same else "configured"
-    if dry_run:
-        done = f"{'created' if before is None else 'configured'} (dry run)"
-    print(f"{item.kind.resource_name}/{item.name} {done}")
+    done = "created" if before is None else "unchanged" if _content(before) == _content(after) else "configured"
+    print(f"{item.kind.resource_name}/{item.name} {done}{' (dry run)' if dry_run else ''}")
+
+
+def _content(found: dict[str, Any]) -> dict[str, Any]:
+    """The object without what the store sets, which a dry run does not answer."""
+    return {**found, "metadata": {key: value for key, value in found["metadata"].items() if key not in _SET_BY_STORE}}
 
 
 def _put(

@@ -93,6 +93,8 @@ class ControlClient:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            if isinstance(error, ConnectionRefusedError):
+                reason += " (does `pymesh control` run?)"
             raise ControlUnreachableError(f"no answer from the control plane at {self.url}: {reason}") from error
 
 

@@ -1,12 +1,14 @@
 """Tables on a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 _GAP = "   "
 
 
-def format_table(lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines of left-aligned columns, the first line being the header, as kubectl pads them."""
+def format_table(lines: Sequence[Sequence[str]], right_aligned: Collection[int] = ()) -> Iterator[str]:
+    """Lines of columns, the first line being the header, as kubectl pads them; columns of numbers may stand right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        yield _GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        cells = zip(line, widths, strict=True)
+        padded = (cell.rjust(w) if i in right_aligned else cell.ljust(w) for i, (cell, w) in enumerate(cells))
+        yield _GAP.join(padded).rstrip()

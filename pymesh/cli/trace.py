@@ -8,11 +8,13 @@ from typing import Any
 
 from pymesh.cli.client import add_client_arguments, open_client
 from pymesh.cli.table import format_table
+from pymesh.names import DEFAULT_DOMAIN
 
 Span = Mapping[str, Any]  # as /debug/traces/<id> has it: times in microseconds
 
 _TRACES_PATH = "/debug/traces"
 _BAR_WIDTH = 24
+_DOMAIN = f".svc.{DEFAULT_DOMAIN}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,7 @@ def format_traces(traces: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "No traces yet: the mesh config's defaultConfig.tracing.sampling (1 %) of the requests are sampled."
         return
     header = ("TRACE", "START", "DURATION", "SPANS", "STATUS", "ROOT")
-    yield from format_table([header, *map(_trace_row, traces)])
+    yield from format_table([header, *map(_trace_row, traces)], right_aligned=(2, 3))
 
 
 def format_trace(trace_id: str, spans: Sequence[Span]) -> Iterator[str]:
@@ -54,7 +56,7 @@ def format_trace(trace_id: str, spans: Sequence[Span]) -> Iterator[str]:
     yield f"trace {trace_id}: {number} in {_milliseconds(duration)}, began {_clock(start)}"
     header = ("SERVICE", "SPAN", "START", "DURATION", "STATUS", "")
     rows = [_span_row(indent, span, start, duration) for indent, span in _tree(spans)]
-    yield from format_table([header, *rows])
+    yield from format_table([header, *rows], right_aligned=(2, 3))
 
 
 def _trace_row(trace: Mapping[str, Any]) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ def _trace_row(trace: Mapping[str, Any]) -> tuple[str, ...]:
         _milliseconds(trace["duration"]),
         str(trace["spans"]),
         trace["status"] + (" !" if trace["is_error"] else ""),
-        f"{trace['service']} → {trace['name']}",
+        f"{trace['service']} → {_short(trace['name'])}",
     )
 
 
@@ -73,7 +75,7 @@ def _span_row(indent: str, span: Span, start: int, duration: int) -> tuple[str, 
     revision = f" ({span['revision']})" if span["revision"] else ""
     return (
         f"{indent}{span['service']}{revision}",
-        f"{span['kind']} {span['name']}",
+        f"{span['kind']} {_short(span['name'])}",
         f"+{_milliseconds(offset)}",
         _milliseconds(span["duration"]),
         _status(span),
@@ -110,6 +112,11 @@ def _bar(offset: int, length: int, duration: int) -> str:
     before = min(round(offset * scale), _BAR_WIDTH - 1)
     width = max(1, min(round(length * scale), _BAR_WIDTH - before))
     return " " * before + "█" * width
+
+
+def _short(name: str) -> str:
+    """`payment.default:80/*`: the domain is everywhere the same, and a tree shall fit into a terminal."""
+    return name.replace(_DOMAIN, "", 1)
 
 
 def _milliseconds(microseconds: int) -> str:

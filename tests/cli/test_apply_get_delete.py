@@ -101,6 +101,14 @@ def test_apply_takes_lists_apart(pymesh: Pymesh, tmp_path: Path) -> None:
 def test_a_dry_run_stores_nothing(pymesh: Pymesh, shop: str) -> None:
     assert "service/payment created (dry run)" in pymesh("apply", "--dry-run", "-f", shop).out
     assert pymesh("get", "services").out == ""
+    pymesh("apply", "-f", shop)
+    assert "service/payment unchanged (dry run)" in pymesh("apply", "--dry-run", "-f", shop).out
+
+
+def test_a_file_without_objects_is_an_error(pymesh: Pymesh, tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("---\n")
+    result = pymesh("apply", "-f", str(tmp_path / "empty.yaml"))
+    assert (result.code, result.err) == (1, "pymesh apply: no objects in the given files\n")
 
 
 def test_text_that_is_no_yaml_is_a_violation_with_its_line(pymesh: Pymesh, tmp_path: Path) -> None:
@@ -188,5 +196,6 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(pymesh: Pymesh, arguments: 
 
 def test_no_control_plane_is_one_line(pymesh: Pymesh, shop: str) -> None:
     result = pymesh("apply", "-f", shop, "--control", "http://127.0.0.1:1")
-    assert result.err == ("pymesh apply: no answer from the control plane at http://127.0.0.1:1: Connection refused\n")
+    reason = "Connection refused (does `pymesh control` run?)"
+    assert result.err == f"pymesh apply: no answer from the control plane at http://127.0.0.1:1: {reason}\n"
     assert result.code == 1

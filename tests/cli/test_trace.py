@@ -22,7 +22,7 @@ def span(span_id: str, parent: str, start: int, duration: int, service: str, **f
         "trace_id": TRACE,
         "span_id": span_id,
         "parent_span_id": parent,
-        "name": f"{service}:80/*",
+        "name": f"{service}.default.svc.cluster.local:80/*",
         "kind": "server",
         "service": service,
         "namespace": "default",
@@ -50,11 +50,11 @@ def test_a_tree_shows_hops_offsets_durations_and_bars() -> None:
     assert title.startswith(f"trace {TRACE}: 5 spans in 24.0 ms, began ")
     assert header.split() == ["SERVICE", "SPAN", "START", "DURATION", "STATUS"]
     assert rows == [
-        "gateway (v1)            client gateway:80/*   +0.0 ms    24.0 ms    200      ████████████████████████",
-        "└─ web (v1)             server web:80/*       +2.0 ms    20.0 ms    200        ████████████████████",
-        "   ├─ web (v1)          client web:80/*       +3.0 ms    6.0 ms     200         ██████",
-        "   │  └─ payment (v1)   server payment:80/*   +4.0 ms    4.0 ms     200          ████",
-        "   └─ web (v1)          client web:80/*       +12.0 ms   6.0 ms     503 UF               ██████",
+        "gateway (v1)            client gateway.default:80/*    +0.0 ms    24.0 ms   200      ████████████████████████",
+        "└─ web (v1)             server web.default:80/*        +2.0 ms    20.0 ms   200        ████████████████████",
+        "   ├─ web (v1)          client web.default:80/*        +3.0 ms     6.0 ms   200         ██████",
+        "   │  └─ payment (v1)   server payment.default:80/*    +4.0 ms     4.0 ms   200          ████",
+        "   └─ web (v1)          client web.default:80/*       +12.0 ms     6.0 ms   503 UF               ██████",
     ]
 
 
@@ -65,7 +65,7 @@ def test_a_span_whose_parent_is_missing_is_a_root_of_its_own() -> None:
 
 def test_a_span_without_duration_or_status_is_drawn() -> None:
     (row,) = lines(span("a", "", 0, 0, "web", attributes={}, is_error=True, revision=""))[2:]
-    assert row.split() == ["web", "server", "web:80/*", "+0.0", "ms", "0.0", "ms", "error", "█"]
+    assert row.split() == ["web", "server", "web.default:80/*", "+0.0", "ms", "0.0", "ms", "error", "█"]
 
 
 def test_the_list_marks_traces_with_an_error() -> None:

@@ -33,6 +33,7 @@ _RENEW_JITTER = 0.01
 _LONGEST_SLEEP = 60.0
 _RETRY_BASE = 0.5
 _RETRY_MAXIMUM = 30.0
+_FIRST_RETRY_MAXIMUM = 5.0  # while there is none yet, and the proxy serves nobody
 
 
 class CertificateError(PymeshError):
@@ -120,7 +121,8 @@ class WorkloadIdentity:
         self.renewals += 1
 
     async def _renew_until_done(self) -> None:
-        delays = exponential_backoff(_RETRY_BASE, _RETRY_MAXIMUM, self._random)
+        maximum = _RETRY_MAXIMUM if self._facts else _FIRST_RETRY_MAXIMUM
+        delays = exponential_backoff(_RETRY_BASE, maximum, self._random)
         while True:
             try:
                 return await self.renew()

@@ -135,6 +135,14 @@ async def test_while_control_is_down_it_tries_again_ever_more_rarely(ca, tmp_pat
     assert identity.ready.is_set()
 
 
+async def test_a_workload_without_a_certificate_never_waits_long(ca, tmp_path):
+    sleeper = Sleeper(end=600)
+    identity = make_identity(tmp_path, Signer(ca, failures=10), sleep=sleeper, clock=sleeper.clock)
+    await run_until(identity, sleeper.done)
+    assert sleeper.naps[4:10] == [2.5] * 6  # half of the most, for want of chance
+    assert identity.ready.is_set()
+
+
 async def test_a_failed_renewal_keeps_the_old_certificate(ca, tmp_path):
     secrets = SecretStore()
     signer = Signer(ca)
