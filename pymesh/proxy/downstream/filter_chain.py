@@ -10,6 +10,9 @@ from pymesh.proxy.downstream.network_filters import build_network_filter
 from pymesh.proxy.tls.contexts import ServerTls
 from pymesh.tasks import TaskGroup
 
+# Istio's drainDuration: so many seconds a retired connection waits for its last request.
+DRAIN_SECONDS = 45.0
+
 
 class FilterChain:
     """It lives as long as its configuration stays the same, whatever else of its listener changes."""
@@ -30,15 +33,16 @@ class FilterChain:
 class FilterChains:
     """Those of one listener: the current ones, and the retired ones that still have connections."""
 
-    def __init__(self, context: ProxyContext) -> None:
+    def __init__(self, context: ProxyContext, drain_seconds: float = DRAIN_SECONDS) -> None:
         self._context = context
+        self._drain_seconds = drain_seconds
         self._current: list[FilterChain] = []
         self._retired: list[FilterChain] = []
         self._table: FilterChainTable[FilterChain] = FilterChainTable(())
         self._tasks = TaskGroup()
 
     def update(self, config: ListenerConfig) -> None:
-        """Chains that stay the same stay alive; those that go are drained and their connections go on."""
+        """Chains that stay the same stay alive; those that go are retired and their connections go on."""
         chains = [self._find_or_build(item, config.is_inbound) for item in config.filter_chains]
         item = config.default_filter_chain
         default = self._find_or_build(item, config.is_inbound) if item is not None else None
@@ -58,8 +62,12 @@ class FilterChains:
     def names(self) -> list[str]:
         return [chain.config.name for chain in self._current]
 
-    def drain(self) -> None:
+    def retire(self) -> None:
         for chain in self._current:
+            chain.network_filter.retire()
+
+    def drain(self) -> None:
+        for chain in (*self._current, *self._retired):
             chain.network_filter.drain()
 
     async def wait_drained(self) -> None:
@@ -80,11 +88,16 @@ class FilterChains:
 
     def _retire(self, chain: FilterChain) -> None:
         self._retired.append(chain)
-        chain.network_filter.drain()
+        chain.network_filter.retire()
         self._tasks.spawn(f"drain filter chain {chain.config.name}", self._forget_drained(chain))
 
     async def _forget_drained(self, chain: FilterChain) -> None:
-        await chain.network_filter.wait_drained()
+        try:
+            async with asyncio.timeout(self._drain_seconds):
+                await chain.network_filter.wait_drained()
+        except TimeoutError:
+            chain.network_filter.drain()
+            await chain.network_filter.wait_drained()
         self._retired.remove(chain)
 
 

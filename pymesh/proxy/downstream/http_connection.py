@@ -260,6 +260,10 @@ class HttpConnection(asyncio.Protocol):
 
     # closing
 
+    def retire(self) -> None:
+        """This request is the last one, or the next: who is just sending it would lose it if we closed."""
+        self.is_last_request = True
+
     def drain(self) -> None:
         """This request is the last one; without one, close."""
         self.is_last_request = True

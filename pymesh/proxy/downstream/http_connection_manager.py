@@ -60,8 +60,14 @@ class HttpConnectionManager:
     def active_requests(self) -> int:
         return sum(connection.stream is not None for connection in self._connections)
 
+    def retire(self) -> None:
+        """Answer with `connection: close` from now on."""
+        self.is_draining = True
+        for connection in self._connections:
+            connection.retire()
+
     def drain(self) -> None:
-        """Answer with `connection: close` from now on, and close connections as they become idle."""
+        """Answer with `connection: close` from now on, and close the connections that are idle."""
         self.is_draining = True
         for connection in tuple(self._connections):
             connection.drain()

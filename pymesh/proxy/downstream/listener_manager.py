@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from pymesh.proxy.downstream.context import ProxyContext
+from pymesh.proxy.downstream.filter_chain import DRAIN_SECONDS
 from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_config import ListenerConfig
 from pymesh.proxy.downstream.listener_stats import METRICS, ListenerStats
@@ -18,12 +19,12 @@ from pymesh.xds import Address
 
 log = logging.getLogger(__name__)
 
-# Istio's drainDuration: what is left of a removed listener's connections is closed after that many seconds.
-DRAIN_SECONDS = 45.0
-
 
 class ListenerManager:
-    """`sockets`: bound before the configuration came, by the address that the configuration will name."""
+    """`sockets`: bound before the configuration came, by the address that the configuration will name.
+
+    What is left of a removed listener's connections after `drain_seconds` is closed.
+    """
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class ListenerManager:
 
     def drain(self) -> None:
         """Of all listeners: connections close as they become idle; new ones are still taken."""
-        for listener in self._listeners.values():
+        for listener in self._all():
             listener.chains.drain()
 
     def stop_accepting(self) -> None:
@@ -117,7 +118,7 @@ class ListenerManager:
 
     def _retire(self, listener: Listener) -> None:
         listener.stop_accepting()
-        listener.chains.drain()
+        listener.chains.retire()
         self._draining.add(listener)
         self._tasks.spawn(f"drain listener {listener.config.name}", self._close_drained(listener))
 

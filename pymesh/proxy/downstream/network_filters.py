@@ -28,8 +28,11 @@ class NetworkFilter(Protocol):
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol of one connection. It calls `info.on_close` at its `connection_lost`."""
 
+    def retire(self) -> None:
+        """End connections with their next request, where the protocol has requests, so that none is lost."""
+
     def drain(self) -> None:
-        """Close connections as they become idle, where the protocol has such a moment."""
+        """End connections with the request in flight, those that are idle now."""
 
     async def wait_drained(self) -> None:
         """Returns when the last connection is gone."""

@@ -37,8 +37,11 @@ class TcpProxy:
         self._is_empty.clear()
         return connection
 
-    def drain(self) -> None:
+    def retire(self) -> None:
         """TCP has no moment between two requests: connections stay until an end closes, or `close`."""
+
+    def drain(self) -> None:
+        """As `retire`."""
 
     async def wait_drained(self) -> None:
         await self._is_empty.wait()

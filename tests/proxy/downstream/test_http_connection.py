@@ -410,6 +410,20 @@ async def test_the_whole_request_has_a_time_where_one_is_set(proxy: Any) -> None
     assert proxy.info.response_code_details == "request_overall_timeout"
 
 
+async def test_retired_connections_serve_the_request_that_may_be_under_way(proxy: Any) -> None:
+    idle, busy = proxy.connect(), proxy.connect()
+    busy.send(GET)
+    first = await proxy.server()
+    proxy.manager.retire()
+    first.send(OK)
+    assert b"connection: close\r\n" in busy.received
+    assert idle.is_open
+    idle.send(GET)
+    (await proxy.server()).send(OK)
+    assert b"connection: close\r\n" in idle.received
+    await proxy.manager.wait_drained()
+
+
 async def test_draining_closes_idle_connections_and_ends_busy_ones_politely(proxy: Any) -> None:
     idle, busy = proxy.connect(), proxy.connect()
     busy.send(GET)
