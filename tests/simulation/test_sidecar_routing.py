@@ -397,6 +397,13 @@ def test_direct_response_needs_no_upstream(sidecar):
     assert (decision.status, decision.action.body) == (418, b"tea")
 
 
+@pytest.mark.parametrize("body", ["string", "bytes"])
+def test_direct_response_may_have_an_empty_body(sidecar, body):
+    answer = f"{{status: 418, body: {{{body}: ''}}}}"
+    mesh = sidecar(MESH + rule(f"  hosts: [payment]\n  http: [{{directResponse: {answer}}}]"))
+    assert mesh.send("http://payment/").status == 418
+
+
 def test_retry_attempts_zero_turns_retries_off(sidecar):
     spec = "  hosts: [payment]\n  http: [{retries: {attempts: 0}, route: [{destination: {host: payment}}]}]"
     assert sidecar(MESH + rule(spec)).send("http://payment/").action.retry_policy is None

@@ -64,10 +64,11 @@ def _action(http: HTTPRoute, context: RouteContext) -> Route:
 
 
 def _direct_response(status: int, body: HTTPBody | None) -> Route:
+    """An empty body is none: a proxy takes no empty source of data."""
     response: dict[str, Any] = {"status": status}
-    if body is not None and body.string is not None:
+    if body is not None and body.string:
         response["body"] = {"inline_string": body.string}
-    elif body is not None and body.bytes is not None:
+    elif body is not None and body.bytes:
         response["body"] = {"inline_bytes": b64encode(body.bytes).decode()}
     return {"direct_response": response}
 
