@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from pymesh.control.authentication import is_loopback, require_identity
+from pymesh.control.model.validation.syntax import is_ip_address
 from pymesh.errors import UsageError
 from pymesh.xds import CERTIFICATE_PATH, ROOT_CERTIFICATE_PATH, Address
 
@@ -109,7 +110,7 @@ def _require_local_name(request: web.Request) -> None:
     """An address, localhost, or a name without a dot, as a real Envoy sends that of its cluster: nobody outside has
     one of those in DNS."""
     name = (urlsplit(f"//{request.host}").hostname or "").removesuffix(".")
-    if "." in name and not name.endswith(".localhost") and not _is_ip_address(name):
+    if "." in name and not name.endswith(".localhost") and not is_ip_address(name):
         raise web.HTTPForbidden(text=f"{name} is not a name of this machine's loopback interface")
 
 
@@ -117,14 +118,6 @@ def _application(routes: Iterable[web.RouteDef], middleware: Middleware) -> web.
     app = web.Application(middlewares=[middleware], client_max_size=MOST_BODY_BYTES)
     app.add_routes(routes)
     return app
-
-
-def _is_ip_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_loopback_host(host: str) -> bool:

@@ -9,6 +9,27 @@ from pymesh.control.model.messages import Destination, Message, Percent, StringM
 
 Bytes = bytes
 
+# By number. https://grpc.github.io/grpc/core/md_doc_statuscodes.html
+GRPC_STATUSES = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+
 
 class HeaderOperations(Message):
     set: dict[str, str] = {}

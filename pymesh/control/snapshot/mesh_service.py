@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from pymesh.control.snapshot.creation_order import CreationOrder
@@ -74,11 +73,3 @@ class MeshService:
     @property
     def is_wildcard(self) -> bool:
         return self.host.startswith("*")
-
-
-def is_ip(address: str) -> bool:
-    try:
-        ip_address(address)
-    except ValueError:
-        return False
-    return True

@@ -7,10 +7,11 @@ from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.service import Service
 from pymesh.control.model.service_entry import ServiceEntry
+from pymesh.control.model.validation.syntax import is_ip_address
 from pymesh.control.snapshot.creation_order import creation_order
 from pymesh.control.snapshot.instance import Instance, build_inline_instance, build_stand_in
 from pymesh.control.snapshot.instances import Instances
-from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService, Resolution, is_ip
+from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService, Resolution
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.protocol import Protocol, port_protocol
 from pymesh.control.snapshot.visibility import visibility
@@ -52,7 +53,7 @@ def build_service(resource: Resource[Service], mesh: Mesh) -> MeshService:
         order=creation_order(resource),
         endpoints={port.number: _endpoints(port, reachable, mesh) for port in ports},
         service_accounts=_service_accounts(instances, mesh),
-        addresses=tuple(item for item in dict.fromkeys((spec.cluster_ip, *spec.cluster_ips)) if is_ip(item)),
+        addresses=tuple(item for item in dict.fromkeys((spec.cluster_ip, *spec.cluster_ips)) if is_ip_address(item)),
         selector=spec.selector,
         is_automatic=resource.metadata.labels.get(MANAGED_BY_LABEL) == MANAGED_BY_REGISTRY,
     )
@@ -78,7 +79,7 @@ def build_service_entry(resource: Resource[ServiceEntry], mesh: Mesh) -> Iterato
             endpoints={port.number: _endpoints(port, reachable, mesh) for port in ports},
             service_accounts=_service_accounts(instances, mesh),
             subject_alt_names=spec.subject_alt_names,
-            addresses=tuple(item for item in spec.addresses if is_ip(item)),
+            addresses=tuple(item for item in spec.addresses if is_ip_address(item)),
             selector=spec.workload_selector.labels if spec.workload_selector is not None else {},
         )
 
@@ -119,7 +120,7 @@ def _entry_ports(spec: ServiceEntry, instances: list[Instance]) -> Iterator[Mesh
 
 def _address_resolution(instances: list[Instance]) -> Resolution:
     """A workload that is known by a DNS name (`--advertise`) cannot stand in an EDS answer."""
-    is_static = all(is_ip(item.address) or item.address.startswith("unix://") for item in instances)
+    is_static = all(is_ip_address(item.address) or item.address.startswith("unix://") for item in instances)
     return Resolution.STATIC if is_static else Resolution.DNS
 
 

@@ -2,36 +2,10 @@
 
 from typing import Any
 
-from pymesh.control.model.virtual_service import Abort, Delay, HTTPFaultInjection
+from pymesh.control.model.virtual_service import GRPC_STATUSES, Abort, Delay, HTTPFaultInjection
 from pymesh.control.translate.config_source import duration
 from pymesh.control.translate.type_urls import HTTP_FAULT
 from pymesh.protojson import fractional_percent
-
-# https://grpc.github.io/grpc/core/md_doc_statuscodes.html
-_GRPC_STATUS = {
-    name: code
-    for code, name in enumerate(
-        (
-            "OK",
-            "CANCELLED",
-            "UNKNOWN",
-            "INVALID_ARGUMENT",
-            "DEADLINE_EXCEEDED",
-            "NOT_FOUND",
-            "ALREADY_EXISTS",
-            "PERMISSION_DENIED",
-            "RESOURCE_EXHAUSTED",
-            "FAILED_PRECONDITION",
-            "ABORTED",
-            "OUT_OF_RANGE",
-            "UNIMPLEMENTED",
-            "INTERNAL",
-            "UNAVAILABLE",
-            "DATA_LOSS",
-            "UNAUTHENTICATED",
-        )
-    )
-}
 
 
 def build_fault(fault: HTTPFaultInjection | None) -> dict[str, Any] | None:
@@ -59,6 +33,6 @@ def _abort(abort: Abort) -> dict[str, Any] | None:
     percentage = fractional_percent(abort.percentage.value if abort.percentage is not None else 0)
     if abort.http_status is not None:
         return {"http_status": abort.http_status, "percentage": percentage}
-    if abort.grpc_status is not None and abort.grpc_status.upper() in _GRPC_STATUS:
-        return {"grpc_status": _GRPC_STATUS[abort.grpc_status.upper()], "percentage": percentage}
+    if abort.grpc_status is not None and abort.grpc_status.upper() in GRPC_STATUSES:
+        return {"grpc_status": GRPC_STATUSES.index(abort.grpc_status.upper()), "percentage": percentage}
     return None

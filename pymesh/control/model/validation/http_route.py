@@ -4,10 +4,10 @@ import re
 
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
-from pymesh.control.model.validation.destination import check_destination, check_weights
-from pymesh.control.model.validation.gateway_name import check_gateway_names
 from pymesh.control.model.validation.header_value import check_header_text, check_header_value
+from pymesh.control.model.validation.route import check_destination, check_gateway_names, check_weights
 from pymesh.control.model.virtual_service import (
+    GRPC_STATUSES,
     Abort,
     Delay,
     HeaderOperations,
@@ -42,25 +42,6 @@ RETRY_ON = frozenset(
         "resource-exhausted",
         "unavailable",
     )
-)
-GRPC_STATUSES = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
 )
 REDIRECT_CODES = (301, 302, 303, 307, 308)
 _LARGEST_BODY = 1024 * 1024

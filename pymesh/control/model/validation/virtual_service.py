@@ -3,10 +3,10 @@
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
-from pymesh.control.model.validation.destination import check_destination, check_weights
-from pymesh.control.model.validation.gateway_name import MESH, check_gateway_names
 from pymesh.control.model.validation.http_route import check_http_route
+from pymesh.control.model.validation.route import check_destination, check_gateway_names, check_weights
 from pymesh.control.model.virtual_service import L4MatchAttributes, TCPRoute, VirtualService
+from pymesh.names import MESH_GATEWAY
 
 
 def check_virtual_service(spec: VirtualService, metadata: Metadata, at: Scope) -> None:
@@ -22,7 +22,7 @@ def check_virtual_service(spec: VirtualService, metadata: Metadata, at: Scope) -
 
 def _check_hosts(spec: VirtualService, at: Scope) -> None:
     at.require(spec.hosts, "must have at least one host")
-    is_for_mesh = not spec.gateways or MESH in spec.gateways
+    is_for_mesh = not spec.gateways or MESH_GATEWAY in spec.gateways
     for index, host in enumerate(spec.hosts):
         if not syntax.is_ip_address(host):
             syntax.check_host(host, at[index])

@@ -1,4 +1,4 @@
-"""Rules of a Destination and of weighted lists of them, which HTTP and TCP routes share."""
+"""What HTTP and TCP routes share: gateways by name, destinations, and weighted lists of them."""
 
 from collections.abc import Sequence
 
@@ -29,3 +29,14 @@ def check_weights(routes: Sequence[HTTPRouteDestination | RouteDestination], at:
     total = sum(route.weight for route in routes)
     at.require(len(routes) <= 1 or total > 0, "the weights of several destinations must not all be 0")
     at.require(total <= _LARGEST_TOTAL, f"the weights must add up to {_LARGEST_TOTAL} at most")
+
+
+def check_gateway_names(gateways: Sequence[str], at: Scope) -> None:
+    """`mesh`, `name`, `./name`, `namespace/name`, or the older `name.namespace.svc...`."""
+    for index, gateway in enumerate(gateways):
+        namespace, slash, name = gateway.rpartition("/")
+        if slash:
+            at[index].require(namespace == "." or syntax.is_dns_label(namespace), f"{namespace!r} is not a namespace")
+            syntax.check_dns_label(name, at[index])
+        else:
+            syntax.check_exact_host(gateway, at[index])
