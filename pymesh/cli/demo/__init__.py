@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,8 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if find_spec("asyncpg") is None:
-        raise UsageError("needs the extra: pip install 'pymesh-servicemesh[demo]'")
+        raise UsageError("needs the extra: pip install 'pymesh-servicemesh[demo]', or '.[demo]' in a checkout")
     clear_proxy_variables()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as Ctrl-C: the children are taken down
     state = Path(tempfile.mkdtemp(prefix="pymesh-demo-"))
     shop = Shop(state)
     try:

@@ -85,8 +85,9 @@ class Processes:
             child.stop()
 
     def wait_all(self) -> None:
-        """Until the user has had enough."""
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        """Until the user has had enough: a signal ends it with an exception."""
+        while True:
+            signal.pause()
 
 
 def wait_until(condition: Callable[[], T | None], what: str, seconds: float = START_SECONDS) -> T:
