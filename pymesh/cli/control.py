@@ -15,9 +15,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(action="run")
     parser.add_argument("--state-dir", metavar="DIR", help="where everything is kept (default: ~/.pymesh)")
     ports = parser.add_argument_group("ports (HOST:PORT; port 0 is any free one)")
-    ports.add_argument("--listen", metavar="HOST:PORT", type=address, default=Address("127.0.0.1", 15010))
-    ports.add_argument("--tls-listen", metavar="HOST:PORT", type=address, default=Address("0.0.0.0", 15012))
-    ports.add_argument("--monitoring", metavar="HOST:PORT", type=address, default=Address("127.0.0.1", 15014))
+    ports.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        type=address,
+        default=Address("127.0.0.1", 15010),
+        help="plaintext, for pymesh apply, get ... (default: 127.0.0.1:15010)",
+    )
+    ports.add_argument(
+        "--tls-listen",
+        metavar="HOST:PORT",
+        type=address,
+        default=Address("0.0.0.0", 15012),
+        help="mTLS, for the proxies (default: 0.0.0.0:15012)",
+    )
+    ports.add_argument(
+        "--monitoring",
+        metavar="HOST:PORT",
+        type=address,
+        default=Address("127.0.0.1", 15014),
+        help="metrics of the whole mesh (default: 127.0.0.1:15014)",
+    )
     parser.add_argument("--mesh-config", metavar="FILE", type=Path, help="Istio's MeshConfig")
     parser.add_argument(
         "--config",

@@ -53,8 +53,20 @@ def add_sidecar_arguments(parser: argparse.ArgumentParser) -> None:
         "--advertise", metavar="HOST", type=host, help="where peers reach this workload (default: found out)"
     )
     ports = parser.add_argument_group("ports (HOST:PORT; port 0 is any free one)")
-    ports.add_argument("--inbound-listen", metavar="HOST:PORT", type=address, default=Address("0.0.0.0", 15006))
-    ports.add_argument("--outbound-listen", metavar="HOST:PORT", type=address, default=Address("127.0.0.1", 15001))
+    ports.add_argument(
+        "--inbound-listen",
+        metavar="HOST:PORT",
+        type=address,
+        default=Address("0.0.0.0", 15006),
+        help="for what others send to the application (default: 0.0.0.0:15006)",
+    )
+    ports.add_argument(
+        "--outbound-listen",
+        metavar="HOST:PORT",
+        type=address,
+        default=Address("127.0.0.1", 15001),
+        help="the application's HTTP proxy (default: 127.0.0.1:15001)",
+    )
     ports.add_argument(
         "--upstream",
         metavar="LOCALPORT=SERVICE:PORT",

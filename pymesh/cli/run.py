@@ -8,6 +8,11 @@ from pymesh.logs import configure_logging
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s --service SERVICE --app-port PORT [flags] -- CMD [ARG ...]"
+    parser.epilog = (
+        "CMD is told http_proxy and PYMESH_OUTBOUND, the sidecar's outbound listener; PYMESH_ADMIN; "
+        "PYMESH_UPSTREAM_<NAME> for each --upstream; and PORT, --app-port: 0 takes any free port."
+    )
     add_sidecar_arguments(parser)
     add_data_plane_arguments(parser)
     parser.add_argument("command", metavar="-- CMD", nargs="+", help="the application and its arguments")
