@@ -85,7 +85,8 @@ def _get(client: ControlClient, item: FileObject) -> dict[str, Any] | None:
 
 def _problems_of(item: FileObject, error: ApiError) -> list[Problem]:
     place = f"{item.place}: {item.kind.name} {item.namespace}/{item.name}"
-    return [Problem(place, f"{path}: {reason}") for path, reason in error.causes] or [Problem(place, str(error))]
+    texts = [reason if f"implement {path}" in reason else f"{path}: {reason}" for path, reason in error.causes]
+    return [Problem(place, text) for text in texts or [str(error)]]
 
 
 def _count(number: int, noun: str) -> str:

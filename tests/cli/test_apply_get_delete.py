@@ -105,6 +105,15 @@ def test_a_dry_run_stores_nothing(pymesh: Pymesh, shop: str) -> None:
     assert "service/payment unchanged (dry run)" in pymesh("apply", "--dry-run", "-f", shop).out
 
 
+def test_what_is_not_implemented_is_named_once(pymesh: Pymesh, tmp_path: Path) -> None:
+    spec = {"hosts": ["a"], "http": [{"delegate": {"name": "b"}}]}
+    path = tmp_path / "a.yaml"
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+    path.write_text(json.dumps({**kind, "metadata": {"name": "a"}, "spec": spec}))
+    line = pymesh("apply", "-f", str(path)).err.splitlines()[0]
+    assert line.endswith("VirtualService default/a: pymesh does not implement spec.http[0].delegate")
+
+
 def test_a_file_without_objects_is_an_error(pymesh: Pymesh, tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("---\n")
     result = pymesh("apply", "-f", str(tmp_path / "empty.yaml"))
