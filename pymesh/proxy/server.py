@@ -29,7 +29,7 @@ from pymesh.proxy.telemetry.access_log import AccessLog
 from pymesh.proxy.telemetry.exporters import MetricsExporter, SpanExporter
 from pymesh.proxy.telemetry.telemetry import Telemetry
 from pymesh.proxy.telemetry.workload import Workload
-from pymesh.proxy.timers import Timers
+from pymesh.proxy.timers import LoopClock, Timers
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.tls.workload_certificate import WorkloadIdentity
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
@@ -127,7 +127,7 @@ class ProxyServer:
             secrets=self.secrets,
             telemetry=self.telemetry,
             workload=self.workload,
-            timers=Timers(loop),
+            timers=Timers(LoopClock(loop)),
             loop=loop,
             node_type=self.node.type,
             principal=self.identity.spiffe_id,

@@ -1,10 +1,12 @@
 """Timeouts by the thousand: one FIFO for each duration and purpose, and one loop timer for each FIFO.
 
 All timeouts of a queue last the same, so the first that was started is the first that is due: starting and stopping
-one is a dict operation, and the loop sees one timer a queue, not one a request.
+one is a dict operation, and the loop sees one timer a queue, not one a request. What is idle most of its life and
+busy often is watched instead: being busy costs it nothing but a note of the time.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,6 +17,14 @@ class Clock(Protocol):
     def time(self) -> float: ...
 
     def call_at(self, when: float, callback: Callable[[], object], /) -> asyncio.TimerHandle: ...
+
+
+class LoopClock:
+    """A loop's timers with the exact time: uvloop's own stands still, to the millisecond, while callbacks run."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.time = time.monotonic
+        self.call_at = loop.call_at
 
 
 class TimerQueue:
@@ -64,14 +74,62 @@ class TimerQueue:
                 self._handle = self._clock.call_at(next(iter(deadlines.values())), self._run)
 
 
-class Timers:
-    """All queues of a process, made on demand."""
+class IdleWatch:
+    """Calls `fire(owner)` when an owner has been idle for `duration` seconds; `since(owner)` says since when, in the
+    clock's time, and None while it is not idle. Between `watch` and `forget` it may change its mind at no cost.
 
-    __slots__ = ("_clock", "_queues", "time")
+    It fires late by at most a 64th of the duration, so that many owners do not mean many looks at all of them.
+    """
+
+    __slots__ = ("_clock", "_fire", "_handle", "_owners", "_since", "duration")
+
+    def __init__(
+        self, duration: float, since: Callable[[Any], float | None], fire: Callable[[Any], None], clock: Clock
+    ) -> None:
+        self.duration = duration
+        self._since = since
+        self._fire = fire
+        self._clock = clock
+        self._owners: set[object] = set()
+        self._handle: asyncio.TimerHandle | None = None
+
+    def watch(self, owner: object) -> None:
+        self._owners.add(owner)
+        if self._handle is None:
+            self._handle = self._clock.call_at(self._clock.time() + self.duration, self._run)
+
+    def forget(self, owner: object) -> None:
+        """No effect where the owner is not watched."""
+        self._owners.discard(owner)
+
+    def _run(self) -> None:
+        self._handle = None
+        now = self._clock.time()
+        # Whoever becomes idle from now on is not due before this.
+        earliest = now + self.duration
+        try:
+            for owner in tuple(self._owners):
+                since = self._since(owner)
+                if since is None:
+                    continue
+                if since + self.duration <= now:
+                    self._fire(owner)
+                else:
+                    earliest = min(earliest, since + self.duration)
+        finally:  # also where `fire` had a bug: the others' timeouts must go on
+            if self._owners:
+                self._handle = self._clock.call_at(max(earliest, now + self.duration / 64), self._run)
+
+
+class Timers:
+    """All queues and watches of a process, made on demand."""
+
+    __slots__ = ("_clock", "_queues", "_watches", "time")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.time = clock.time
+        self._watches: dict[tuple[float, object, object], IdleWatch] = {}
         self._queues: dict[tuple[float, Callable[[Any], None]], TimerQueue] = {}
 
     def queue(self, duration: float, fire: Callable[[Any], None]) -> TimerQueue:
@@ -81,6 +139,16 @@ class Timers:
         if queue is None:
             queue = self._queues[key] = TimerQueue(duration, fire, self._clock)
         return queue
+
+    def idle_watch(
+        self, duration: float, since: Callable[[Any], float | None], fire: Callable[[Any], None]
+    ) -> IdleWatch:
+        """The watch of this duration (seconds) and purpose."""
+        key = (duration, since, fire)
+        watch = self._watches.get(key)
+        if watch is None:
+            watch = self._watches[key] = IdleWatch(duration, since, fire, self._clock)
+        return watch
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         """For what is rare and lasts differently each time: a retry's back-off, a delay fault."""

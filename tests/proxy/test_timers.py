@@ -95,3 +95,69 @@ def test_a_bug_in_one_owner_does_not_stop_the_others() -> None:
         clock.advance_to(1.0)
     clock.advance_to(1.0)
     assert fired == ["good"]
+
+
+class Owner:
+    since: float | None = 0.0
+
+
+def watch(clock: Clock, fired: list[Any]) -> Any:
+    return Timers(clock).idle_watch(64.0, lambda owner: owner.since, fired.append)
+
+
+def test_a_watched_owner_fires_when_it_has_been_idle_for_long_enough() -> None:
+    clock, fired, owner = Clock(), [], Owner()
+    idle = watch(clock, fired)
+    idle.watch(owner)
+    owner.since = 10.0
+    clock.advance_to(64.0)
+    assert fired == []
+    clock.advance_to(74.0)
+    assert fired == [owner]
+
+
+def test_a_busy_owner_does_not_fire_until_it_is_idle_again() -> None:
+    clock, fired, owner = Clock(), [], Owner()
+    idle = watch(clock, fired)
+    idle.watch(owner)
+    owner.since = None
+    clock.advance_to(64.0)
+    owner.since = 64.0
+    clock.advance_to(128.0)
+    assert fired == [owner]
+
+
+def test_a_forgotten_owner_does_not_fire_and_leaves_no_timer_behind() -> None:
+    clock, fired, owner = Clock(), [], Owner()
+    idle = watch(clock, fired)
+    idle.watch(owner)
+    idle.forget(owner)
+    clock.advance_to(64.0)
+    assert fired == []
+    assert clock.calls == []
+
+
+def test_many_owners_are_looked_at_seldom() -> None:
+    clock, fired = Clock(), []
+    idle = watch(clock, fired)
+    for i in range(1000):
+        owner = Owner()
+        owner.since = i / 1000
+        idle.watch(owner)
+    clock.advance_to(64.0)
+    assert [when for when, _ in clock.calls] == [65.0]  # a 64th of the duration later, not at the next owner's time
+    clock.advance_to(65.0)
+    assert len(fired) >= 1000
+
+
+def test_a_bug_in_a_callback_does_not_end_the_watch() -> None:
+    clock = Clock()
+
+    def fire(owner: object) -> None:
+        raise ValueError
+
+    idle = Timers(clock).idle_watch(1.0, lambda owner: owner.since, fire)
+    idle.watch(Owner())
+    with pytest.raises(ValueError):
+        clock.advance_to(1.0)
+    assert len(clock.calls) == 1

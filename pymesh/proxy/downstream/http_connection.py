@@ -37,6 +37,7 @@ class HttpConnection(asyncio.Protocol):
         "_requests",
         "_transport",
         "client_cert",
+        "idle_since",
         "info",
         "is_last_request",
         "is_write_paused",
@@ -65,6 +66,7 @@ class HttpConnection(asyncio.Protocol):
         self.stream: Stream | None = None
         self.is_last_request = False  # answer with `connection: close`
         self.is_write_paused = False
+        self.idle_since = 0.0  # where there is no stream
         self._requests = 0
         self._queue: deque[_Event] | None = None
         self._holds: set[object] = set()  # who does not want the client to be read
@@ -89,8 +91,11 @@ class HttpConnection(asyncio.Protocol):
             self.client_cert = ForwardedClientCert(manager.config, info.peer, manager.context.principal)
         self.is_last_request = manager.is_draining
         manager.on_connection_made(self)
-        if manager.idle_timeouts is not None:
-            manager.idle_timeouts.start(self)
+        self.idle_since = manager.time()
+        if manager.idle_watch is not None:
+            manager.idle_watch.watch(self)
+        if manager.stream_idle_watch is not None:
+            manager.stream_idle_watch.watch(self)
         if manager.duration_timeouts is not None:
             manager.duration_timeouts.start(self)
 
@@ -247,16 +252,15 @@ class HttpConnection(asyncio.Protocol):
         if self.stream is not stream:
             return
         self.stream = None
-        self.release_reading(stream)
+        self.idle_since = stream.info.end
+        if self._holds:
+            self.release_reading(stream)
         if not stream.keep_alive:
             self._close(is_unread=not stream.is_request_complete)
         elif not stream.is_request_complete:
             self._close(is_unread=True)
-        else:
-            if self.manager.idle_timeouts is not None:
-                self.manager.idle_timeouts.start(self)
-            if self._queue is not None:
-                self._replay()
+        elif self._queue is not None:
+            self._replay()
 
     # closing
 
@@ -277,8 +281,11 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def on_idle_timeout(self) -> None:
-        if self.stream is None:
-            self._close(is_unread=False)
+        self._close(is_unread=False)
+
+    def on_stream_idle_timeout(self) -> None:
+        assert self.stream is not None
+        self.stream.on_idle_timeout()
 
     def on_head_timeout(self) -> None:
         self._is_head_timed = False
@@ -302,12 +309,10 @@ class HttpConnection(asyncio.Protocol):
 
     def _stop_timers(self) -> None:
         manager = self.manager
-        for timeouts in (
-            manager.idle_timeouts,
-            manager.head_timeouts,
-            manager.duration_timeouts,
-            manager.delayed_closes,
-        ):
+        for watch in (manager.idle_watch, manager.stream_idle_watch):
+            if watch is not None:
+                watch.forget(self)
+        for timeouts in (manager.head_timeouts, manager.duration_timeouts, manager.delayed_closes):
             if timeouts is not None:
                 timeouts.stop(self)
 
@@ -318,6 +323,14 @@ class HttpConnection(asyncio.Protocol):
             self.manager.on_bug(repr(self))
         self._is_closing = True
         self._transport.close()
+
+
+def idle_since(connection: HttpConnection) -> float | None:
+    return connection.idle_since if connection.stream is None else None
+
+
+def stream_idle_since(connection: HttpConnection) -> float | None:
+    return None if connection.stream is None else connection.stream.active_at
 
 
 def _codec_reply(error: CodecError) -> LocalReply:

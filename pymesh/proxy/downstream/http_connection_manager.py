@@ -7,7 +7,7 @@ from typing import Any
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
-from pymesh.proxy.downstream.http_connection import HttpConnection
+from pymesh.proxy.downstream.http_connection import HttpConnection, idle_since, stream_idle_since
 from pymesh.proxy.downstream.http_date import DateCache
 from pymesh.proxy.downstream.path_normalization import PathNormalizer
 from pymesh.proxy.downstream.request_headers import RequestHeaderPolicy
@@ -16,7 +16,7 @@ from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.routing.route_table import RouteTable
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
-from pymesh.proxy.timers import TimerQueue
+from pymesh.proxy.timers import IdleWatch, TimerQueue
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class HttpConnectionManager:
         self.config = config
         self.context = context
         self.is_inbound = is_inbound
+        self.time = context.timers.time
         self.direction = INBOUND if is_inbound else OUTBOUND
         self.filters: tuple[Any, ...] = tuple(item.factory.build(item.config, context) for item in config.http_filters)
         self.request_headers = RequestHeaderPolicy(config)
@@ -43,11 +44,13 @@ class HttpConnectionManager:
         self._connections: set[HttpConnection] = set()
         self._drained = asyncio.Event()
         # timeouts; None where disabled
-        self.idle_timeouts = self._timeouts(config.idle_timeout, HttpConnection.on_idle_timeout)
+        self.idle_watch = self._watch(config.idle_timeout, idle_since, HttpConnection.on_idle_timeout)
+        self.stream_idle_watch = self._watch(
+            config.stream_idle_timeout, stream_idle_since, HttpConnection.on_stream_idle_timeout
+        )
         self.head_timeouts = self._timeouts(
             config.request_headers_timeout or config.stream_idle_timeout, HttpConnection.on_head_timeout
         )
-        self.stream_idle_timeouts = self._timeouts(config.stream_idle_timeout, Stream.on_idle_timeout)
         self.request_timeouts = self._timeouts(config.request_timeout, Stream.on_request_timeout)
         self.duration_timeouts = self._timeouts(config.max_connection_duration, HttpConnection.drain)
         self.delayed_closes = self._timeouts(config.delayed_close_timeout, HttpConnection.abort)
@@ -100,3 +103,6 @@ class HttpConnectionManager:
 
     def _timeouts(self, duration: float, fire: Any) -> TimerQueue | None:
         return self.context.timers.queue(duration, fire) if duration else None
+
+    def _watch(self, duration: float, since: Any, fire: Any) -> IdleWatch | None:
+        return self.context.timers.idle_watch(duration, since, fire) if duration else None

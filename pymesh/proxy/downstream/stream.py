@@ -82,8 +82,6 @@ class Stream(ResponseHalf):
     def start(self) -> None:
         """The head is here."""
         manager, head, headers = self._manager, self.head, self.headers
-        if self._idle_timeouts is not None:
-            self._idle_timeouts.start(self)
         if manager.request_timeouts is not None and not self.is_request_complete:
             manager.request_timeouts.start(self)
         if b"expect" in headers and head.version is HTTP_11:
@@ -153,11 +151,9 @@ class Stream(ResponseHalf):
 
     def _set_idle_timeout(self, duration: float) -> None:
         """The route's own, instead of the connection manager's."""
-        if self._idle_timeouts is not None:
-            self._idle_timeouts.stop(self)
-        timers = self._manager.context.timers
-        self._idle_timeouts = timers.queue(duration, Stream.on_idle_timeout) if duration else None
-        if self._idle_timeouts is not None:
+        self.active_at = None
+        if duration:
+            self._idle_timeouts = self._manager.context.timers.queue(duration, Stream.on_idle_timeout)
             self._idle_timeouts.start(self)
 
     def _is_upgrade_allowed(self) -> bool:
@@ -205,8 +201,7 @@ class Stream(ResponseHalf):
 
     def on_request_body(self, data: bytes) -> None:
         self.info.bytes_received += len(data)
-        if self._idle_timeouts is not None:
-            self._idle_timeouts.start(self)
+        self._on_activity()
         if self.upstream is not None:
             self.upstream.on_request_body(data)
             return
@@ -229,8 +224,7 @@ class Stream(ResponseHalf):
         """After an upgrade, or bytes that came right behind the request for one."""
         if self.is_tunnel:
             self.info.bytes_received += len(data)
-            if self._idle_timeouts is not None:
-                self._idle_timeouts.start(self)
+            self._on_activity()
             self.upstream.send_raw_data(data)
             return
         if self._early_body is None:
@@ -260,16 +254,18 @@ class Stream(ResponseHalf):
     # the end
 
     def on_idle_timeout(self) -> None:
-        if self.response_started:
-            self.reset("stream_idle_timeout", "SI")
-        else:
-            self.send_local_reply(
-                STREAM_IDLE_TIMEOUT_RESPONSE if self.is_request_complete else STREAM_IDLE_TIMEOUT_REQUEST
-            )
+        reply = STREAM_IDLE_TIMEOUT_RESPONSE if self.is_request_complete else STREAM_IDLE_TIMEOUT_REQUEST
+        try:
+            self.send_local_reply(reply)  # a response that has begun is reset
+        except Exception:
+            self.on_bug()
 
     def on_request_timeout(self) -> None:
         if not self.response_started:
-            self.send_local_reply(REQUEST_TIMEOUT)
+            try:
+                self.send_local_reply(REQUEST_TIMEOUT)
+            except Exception:
+                self.on_bug()
 
     def on_bug(self) -> None:
         """Called in an `except`: the catch point of this stream."""

@@ -3,15 +3,18 @@
 https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/connection_pooling
 """
 
+from operator import attrgetter
 from typing import Protocol
 
-from pymesh.proxy.timers import TimerQueue, Timers
+from pymesh.proxy.timers import IdleWatch, Timers
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import CLOSED_AT_ONCE, INTERNAL_ERROR, OVERFLOW, UpstreamFailure, connect_failure
 from pymesh.proxy.upstream.http_connection import HttpConnection
 from pymesh.proxy.upstream.transport import ConnectError, Connector, connect
 from pymesh.tasks import TaskGroup
+
+_IDLE_SINCE = attrgetter("idle_since")
 
 
 class Waiter(Protocol):
@@ -39,6 +42,7 @@ class ConnectionPool:
         self.cluster = cluster
         self.endpoint = endpoint
         self._timers = timers
+        self._time = timers.time
         self._tasks = tasks
         self._connect = connector
         self._idle: list[HttpConnection] = []
@@ -46,7 +50,6 @@ class ConnectionPool:
         self._connections: set[HttpConnection] = set()
         self._connecting = 0
         self._is_draining = False
-        self._timeouts: TimerQueue | None = None
 
     def __repr__(self) -> str:
         return (
@@ -58,7 +61,7 @@ class ConnectionPool:
         """A connection that is ready; a failure; or None, and the waiter will be called. `fresh`: a new one only."""
         if self._idle and not fresh:
             connection = self._idle.pop()
-            self._idle_timeouts().stop(connection)
+            connection.idle_since = None
             return connection
         if not self.cluster.circuit_breakers.pending_requests.try_acquire():
             return OVERFLOW
@@ -77,7 +80,6 @@ class ConnectionPool:
         self._is_draining = True
         idle, self._idle = self._idle, []
         for connection in idle:
-            self._idle_timeouts().stop(connection)
             connection.close()
 
     # a connection's callbacks
@@ -91,18 +93,18 @@ class ConnectionPool:
         elif self._waiters:
             self._next_waiter().on_connection(connection)
         else:
+            connection.idle_since = self._time()
             self._idle.append(connection)
-            if cluster.idle_timeout:
-                self._idle_timeouts().start(connection)
 
     def on_closed(self, connection: HttpConnection) -> None:
         if connection not in self._connections:
             return  # it never became ready
         self._connections.discard(connection)
+        if connection.idle_watch is not None:
+            connection.idle_watch.forget(connection)
         self.cluster.circuit_breakers.connections.release()
         if connection in self._idle:
             self._idle.remove(connection)
-            self._idle_timeouts().stop(connection)
         self._open_for_waiters()
 
     # opening
@@ -137,8 +139,11 @@ class ConnectionPool:
                 self._on_open(connection)
 
     def _on_open(self, connection: HttpConnection) -> None:
-        connection.on_ready(self._timers.time())
+        connection.on_ready(self._time())
         self._connections.add(connection)
+        connection.idle_watch = self._idle_watch()
+        if connection.idle_watch is not None:
+            connection.idle_watch.watch(connection)
         self.on_idle(connection)
 
     def _fail_waiters(self, failure: UpstreamFailure) -> None:
@@ -161,10 +166,8 @@ class ConnectionPool:
         if cluster.max_requests_per_connection and connection.requests >= cluster.max_requests_per_connection:
             return True
         duration = cluster.max_connection_duration
-        return bool(duration) and self._timers.time() - connection.opened_at >= duration
+        return bool(duration) and self._time() - connection.opened_at >= duration
 
-    def _idle_timeouts(self) -> TimerQueue:
-        timeouts = self._timeouts
-        if timeouts is None or timeouts.duration != self.cluster.idle_timeout:
-            timeouts = self._timeouts = self._timers.queue(self.cluster.idle_timeout, HttpConnection.on_idle_timeout)
-        return timeouts
+    def _idle_watch(self) -> IdleWatch | None:
+        timeout = self.cluster.idle_timeout
+        return self._timers.idle_watch(timeout, _IDLE_SINCE, HttpConnection.on_idle_timeout) if timeout else None
