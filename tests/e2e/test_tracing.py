@@ -29,8 +29,8 @@ def test_every_request_leaves_its_spans_where_the_mesh_samples_all(mesh) -> None
         assert web.get("http://payment/pay").status == 200
     mesh.wait_until(lambda: list(traces(mesh).values()) == [2] * REQUESTS, "two spans of each request")
     tree = mesh.run("trace", next(iter(traces(mesh)))).stdout
-    assert re.search(r"web\S* .* client payment.default.svc.cluster.local:80/\* .* 200", tree)
-    assert re.search(r"└─ payment\S* .* server payment.default.svc.cluster.local:80/\* .* 200", tree)
+    assert re.search(r"web\S* .* client payment.default:80/\* .* 200", tree)
+    assert re.search(r"└─ payment\S* .* server payment.default:80/\* .* 200", tree)
 
 
 def test_no_request_is_traced_where_the_mesh_samples_none_but_one_that_a_caller_sampled(mesh) -> None:
