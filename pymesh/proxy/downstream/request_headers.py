@@ -73,8 +73,11 @@ class RequestHeaderPolicy:
             self._set_edge(headers, remote_ip, scheme)
         elif XFP not in headers:
             headers[XFP] = scheme
-        if self._generates_id and not (self._keeps_id and REQUEST_ID in headers):
-            headers.set(REQUEST_ID, new_request_id())
+        if self._generates_id:
+            if REQUEST_ID not in headers:
+                headers[REQUEST_ID] = new_request_id()
+            elif not self._keeps_id:
+                headers.set(REQUEST_ID, new_request_id())
 
     def client_address(self, headers: HeaderMap) -> str | None:
         """`ip:0` of the client, where trusted hops vouch for it in x-forwarded-for; ask before `apply`."""

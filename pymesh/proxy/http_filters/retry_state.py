@@ -42,9 +42,6 @@ class RetryState:
         self.is_holding = False
 
     def on_response(self, status: int, headers: HeaderMap) -> RetryDecision:
-        if status < 400 and b"grpc-status" not in headers and not self._policy.retriable_status_codes:
-            self.release()
-            return RetryDecision.NO  # what nearly all of them are
         return self._decide(wants_retry_of_response(self._policy, status, headers))
 
     def on_failure(self, failure: UpstreamFailure) -> RetryDecision:
@@ -71,6 +68,11 @@ class RetryState:
             return RetryDecision.OVERFLOW
         self.is_holding = True
         return RetryDecision.RETRY
+
+
+def is_final_response(policy: RetryPolicy, status: int, headers: HeaderMap) -> bool:
+    """A quick look that is enough for nearly all: nothing of this response could want a retry."""
+    return status < 400 and b"grpc-status" not in headers and not policy.retriable_status_codes
 
 
 def wants_retry_of_response(policy: RetryPolicy, status: int, headers: HeaderMap) -> bool:

@@ -10,8 +10,9 @@ from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
 from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.local_replies import RESPONSE_TIMEOUT, upstream_failed
 from pymesh.proxy.http_filters.mirror import MirrorRequest
-from pymesh.proxy.http_filters.retry_state import RetryDecision, RetryState
+from pymesh.proxy.http_filters.retry_state import RetryDecision, RetryState, is_final_response
 from pymesh.proxy.http_filters.upstream_try import ATTEMPT_COUNT, PENDING_BUFFER_LIMIT, RETRY_BUFFER_LIMIT, UpstreamTry
+from pymesh.proxy.routing.retry_policy import RetryPolicy
 from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.failure import CONNECTION_TERMINATION, OVERFLOW, PER_TRY_TIMEOUT, UpstreamFailure
@@ -38,8 +39,7 @@ class UpstreamRequest(UpstreamTry):
         super().__init__(stream, cluster, action, context)
         self._adds_envoy_headers = adds_envoy_headers
         self._mirrors: list[MirrorRequest] | None = None
-        policy = action.retry_policy
-        self._retry = None if policy is None else RetryState(policy, cluster.circuit_breakers.retries)
+        self._retry: RetryState | None = None  # made when there is something to decide
         self._was_resent = False
         self._timer: Any = None  # of the back-off
 
@@ -97,11 +97,10 @@ class UpstreamRequest(UpstreamTry):
         self._is_done = True
         if self._has_timers:
             self._stop_timers()
-        if self._retry is not None and self._retry.is_holding:
+        if self._retry is not None:
             self._retry.release()
         connection = self._connection
-        if self._endpoint is not None:
-            self._end_try()
+        self._end_try()
         if connection is not None and connection.exchange is self:
             connection.abandon()
         if self._mirrors is not None and not self._stream.is_request_complete:
@@ -119,12 +118,16 @@ class UpstreamRequest(UpstreamTry):
         connection = self._connection
         assert connection is not None
         self._cluster.on_result(connection.endpoint, head.status, None)
-        if self._retry is not None and self._is_retried(self._retry.on_response(head.status, head.headers)):
-            discard_response(connection, head)
-            self._retry_later()
-            return
+        policy = self._action.retry_policy
+        if policy is not None and not is_final_response(policy, head.status, head.headers):
+            if self._is_retried(self._retry_state(policy).on_response(head.status, head.headers)):
+                discard_response(connection, head)
+                self._retry_later()
+                return
+        elif self._retry is not None:
+            self._retry.release()
         self._response_started = True
-        if self._has_timers and self._retry is not None:
+        if self._has_timers:
             self._stop_per_try_timeout()
         if self._adds_envoy_headers:
             head.headers[SERVICE_TIME] = b"%d" % (1000 * (time.monotonic() - self._head_sent_at))
@@ -143,8 +146,7 @@ class UpstreamRequest(UpstreamTry):
         self._stream.send_response_body(data)
 
     def on_response_end(self, trailers: HeaderMap | None) -> None:
-        self._end_try()
-        self._stream.send_response_end(trailers)
+        self._stream.send_response_end(trailers)  # which closes us
 
     def on_read_end(self) -> None:
         self._stream.on_response_read_end()
@@ -172,7 +174,9 @@ class UpstreamRequest(UpstreamTry):
             self._cluster.on_result(endpoint, None, failure.reason)
         if connection is not None and self._may_resend(connection, failure):
             self._resend()
-        elif self._retry is not None and self._is_retried(self._retry.on_failure(failure)):
+            return
+        policy = self._action.retry_policy
+        if policy is not None and self._is_retried(self._retry_state(policy).on_failure(failure)):
             self._retry_later()
         else:
             self._give_up(failure)
@@ -191,6 +195,11 @@ class UpstreamRequest(UpstreamTry):
         self._stream.send_local_reply(reply)
 
     # another try
+
+    def _retry_state(self, policy: RetryPolicy) -> RetryState:
+        if self._retry is None:
+            self._retry = RetryState(policy, self._cluster.circuit_breakers.retries)
+        return self._retry
 
     def _may_resend(self, connection: HttpConnection, failure: UpstreamFailure) -> bool:
         """A kept-alive connection that the server closed before a byte of response: it most likely closed an idle
@@ -263,12 +272,12 @@ class UpstreamRequest(UpstreamTry):
         self._stop_per_try_timeout()
 
     def on_timeout(self) -> None:
-        if self._endpoint is not None:
-            self._cluster.on_result(self._endpoint, None, "timeout")
-        if self._response_started:
-            self._stream.reset("response_timeout", "UT")
-        else:
-            self._stream.send_local_reply(RESPONSE_TIMEOUT)
+        try:
+            if self._endpoint is not None:
+                self._cluster.on_result(self._endpoint, None, "timeout")
+            self._stream.send_local_reply(RESPONSE_TIMEOUT)  # a response that has begun is reset
+        except Exception:
+            self._stream.on_bug()
 
     def on_per_try_timeout(self) -> None:
         connection = self._connection

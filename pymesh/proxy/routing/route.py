@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 from pymesh.proxy.matchers.compiled import Request
 from pymesh.proxy.matchers.header_matcher import HeaderMatcher
@@ -143,7 +143,8 @@ class RouteConfiguration:
     ignore_port_in_host_matching: bool = False
 
 
-class RouteMatch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RouteMatch:
     """What a lookup finds."""
 
     route: Route

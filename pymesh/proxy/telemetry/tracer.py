@@ -38,7 +38,10 @@ class Tracer:
         """
         traceparent = headers.get(b"traceparent")
         if traceparent is None or not self._continue(info, traceparent):
-            self._start_root(info)
+            ids = self._bits(192).to_bytes(24).hex()
+            info.trace_id = ids[:32]
+            info.span_id = ids[32:]
+            info.sampled = self._random() * 100.0 < self.percent
             if traceparent is not None:
                 headers.remove(b"tracestate")
         flags = "01" if info.sampled else "00"
@@ -56,9 +59,3 @@ class Tracer:
         info.span_id = self._bits(64).to_bytes(8).hex()
         info.sampled = text[54] in _SAMPLED_DIGITS
         return True
-
-    def _start_root(self, info: StreamInfo) -> None:
-        ids = self._bits(192).to_bytes(24).hex()
-        info.trace_id = ids[:32]
-        info.span_id = ids[32:]
-        info.sampled = self._random() * 100.0 < self.percent
