@@ -42,7 +42,7 @@ class Stream(ResponseHalf):
     )
 
     def __init__(self, connection: Any, head: RequestHead) -> None:
-        super().__init__(connection, head)
+        ResponseHalf.__init__(self, connection, head)  # super() costs as much as a third of it
         self.path = head.path
         self.authority = head.headers.get(b"host", b"")
         self.scheme = head.scheme

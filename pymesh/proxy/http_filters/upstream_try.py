@@ -62,18 +62,17 @@ class UpstreamTry(LoadBalancerContext):
         self.hash = action.hash(stream) if action.hash_policies else None
         self.tried = ()
         # of all tries
-        policy = action.retry_policy
         self._stream: Any = stream
         self._cluster = cluster
         self._action = action
         self._context = context
-        self._has_timers = bool(action.timeout) or (policy is not None and bool(policy.per_try_timeout))
+        self._has_timers = action.has_timeouts
         self._is_done = False
         # the request's body: kept for another try, or until there is a connection
         self._body: list[bytes] = []
         self._body_size = 0
         self._trailers: HeaderMap | None = None
-        self._is_replayable = policy is not None
+        self._is_replayable = action.retry_policy is not None
         # of this try
         self._endpoint: Endpoint | None = None
         self._pool: Any = None

@@ -61,9 +61,12 @@ class ClusterAction:
     upgrades: frozenset[str] = frozenset()
     is_connect: bool = False
     cluster_not_found_code: int = 503
+    has_timeouts: bool = field(init=False, repr=False, compare=False)  # for the whole or for a try
     _bounds: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        per_try = self.retry_policy is not None and self.retry_policy.per_try_timeout
+        object.__setattr__(self, "has_timeouts", bool(self.timeout or per_try))
         object.__setattr__(self, "_bounds", tuple(accumulate(cluster.weight for cluster in self.clusters)))
 
     def choose_cluster(self, random_value: float) -> WeightedCluster:

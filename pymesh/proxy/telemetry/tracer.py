@@ -17,6 +17,7 @@ _TRACEPARENT = re.compile(
 _SAMPLED_DIGITS = "13579bdf"  # last hex digit of the flags with the sampled bit set
 _NO_TRACE = "0" * 32
 _NO_SPAN = "0" * 16
+_BATCH = 64  # made at once, a trace's ids cost half
 
 
 class Tracer:
@@ -30,6 +31,7 @@ class Tracer:
         source = random_source or random.Random()
         self._random = source.random
         self._bits = source.getrandbits
+        self._roots: list[tuple[str, str, bytes]] = []  # trace id, span id, traceparent of one that is not sampled
 
     def start(self, info: StreamInfo, headers: MutableHeaders) -> None:
         """Fill the trace fields of `info` and write the `traceparent` that the next hop gets.
@@ -37,15 +39,17 @@ class Tracer:
         `tracestate` is passed on as it is, unless it belonged to a traceparent that is invalid.
         """
         traceparent = headers.get(b"traceparent")
-        if traceparent is None or not self._continue(info, traceparent):
-            ids = self._bits(192).to_bytes(24).hex()
-            info.trace_id = ids[:32]
-            info.span_id = ids[32:]
-            info.sampled = self._random() * 100.0 < self.percent
-            if traceparent is not None:
-                headers.remove(b"tracestate")
-        flags = "01" if info.sampled else "00"
-        headers.set(b"traceparent", f"00-{info.trace_id}-{info.span_id}-{flags}".encode())
+        if traceparent is not None and self._continue(info, traceparent):
+            flags = "01" if info.sampled else "00"
+            headers.set(b"traceparent", f"00-{info.trace_id}-{info.span_id}-{flags}".encode())
+            return
+        if not self._roots:
+            self._make_roots()
+        info.trace_id, info.span_id, root = self._roots.pop()
+        info.sampled = self._random() * 100.0 < self.percent
+        if traceparent is not None:
+            headers.remove(b"tracestate")
+        headers.set(b"traceparent", root[:-2] + b"01" if info.sampled else root)
 
     def _continue(self, info: StreamInfo, traceparent: bytes) -> bool:
         if _TRACEPARENT.fullmatch(traceparent) is None:
@@ -59,3 +63,8 @@ class Tracer:
         info.span_id = self._bits(64).to_bytes(8).hex()
         info.sampled = text[54] in _SAMPLED_DIGITS
         return True
+
+    def _make_roots(self) -> None:
+        for _ in range(_BATCH):
+            ids = self._bits(192).to_bytes(24).hex()
+            self._roots.append((ids[:32], ids[32:], f"00-{ids[:32]}-{ids[32:]}-00".encode()))

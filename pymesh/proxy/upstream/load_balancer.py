@@ -139,12 +139,13 @@ class LeastRequest:
         if self._schedule is not None:
             return self._schedule.choose()
         endpoints, count, random = self._endpoints, len(self._endpoints), self._random
+        if count == 1:
+            return endpoints[0]
         chosen = endpoints[int(random() * count)]
-        if count > 1:
-            for _ in self._choices:
-                other = endpoints[int(random() * count)]
-                if other.active_requests < chosen.active_requests:
-                    chosen = other
+        for _ in self._choices:
+            other = endpoints[int(random() * count)]
+            if other.active_requests < chosen.active_requests:
+                chosen = other
         return chosen
 
     def _biased_weight(self, endpoint: Endpoint) -> float:

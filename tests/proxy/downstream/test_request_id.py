@@ -1,6 +1,6 @@
 import uuid
 
-from pymesh.proxy.downstream.request_id import new_request_id, request_ids
+from pymesh.proxy.downstream.request_id import RequestIds, new_request_id
 
 
 def test_ids_are_random_uuids_and_differ() -> None:
@@ -17,8 +17,8 @@ def test_randomness_is_fetched_by_the_batch() -> None:
         calls.append(size)
         return bytes(size)
 
-    ids = request_ids(urandom)
-    assert next(ids) == b"00000000-0000-4000-8000-000000000000"
-    for _ in range(255):
-        next(ids)
-    assert calls == [4096]
+    ids = RequestIds(urandom)
+    assert ids.new() == b"00000000-0000-4000-8000-000000000000"
+    for _ in range(63):
+        ids.new()
+    assert calls == [1024]
