@@ -162,6 +162,7 @@ class Process:
 
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str] | None = None) -> None:
         self.lines: list[str] = []
+        self._is_asked = False
         self._news: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pymesh", *arguments],
@@ -207,9 +208,17 @@ class Process:
         self._reader.join(seconds)
         return code
 
+    def terminate(self) -> None:
+        """Ask it to end; once, as a second signal is impatience."""
+        if not self._is_asked and self._process.poll() is None:
+            self._is_asked = True
+            self._process.terminate()
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send the signal and wait for the end; killed if that takes STOP_SECONDS. The exit code, -9 for killed."""
-        if self._process.poll() is None:
+        if number == signal.SIGTERM:
+            self.terminate()
+        elif self._process.poll() is None:
             self._process.send_signal(number)
         try:
             return self.wait()
@@ -437,8 +446,11 @@ class Mesh:
         return app
 
     def close(self) -> None:
-        """Newest first, so that nobody loses what it still needs."""
-        for process in reversed(self._processes):
+        """The proxies at once, then the control planes, to which they say good-bye."""
+        proxies = [process for process in self._processes if isinstance(process, DataPlane)]
+        for process in proxies:
+            process.terminate()
+        for process in (*proxies, *self._processes):
             process.stop()
         for app in self._apps:
             app.close()

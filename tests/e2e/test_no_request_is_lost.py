@@ -198,13 +198,13 @@ def test_twenty_pushes_of_every_kind(mesh) -> None:
 
 @pytest.mark.timeout(90)
 def test_renewals_of_every_certificate(mesh) -> None:
-    shop = Shop(mesh, {"SECRET_TTL": "4s"})
+    shop = Shop(mesh, {"SECRET_TTL": "6s"})
     [directory] = (mesh.state_dir / "proxy" / "default").glob("web-v1-*")
     certificate, root, payment = directory / "certificate.pem", directory / "root.pem", shop.payments["v1"]
     inbound = payment.ports["inbound"]
     with mtls_connection(certificate, root, inbound) as early, mesh.load(shop.url) as load:
         before = {proxy: renewals_of(proxy) for proxy in shop.proxies}
-        mesh.wait_until(lambda: all(renewals_of(p) >= before[p] + 2 for p in shop.proxies), "two renewals of each", 20)
+        mesh.wait_until(lambda: all(renewals_of(p) >= before[p] + 2 for p in shop.proxies), "two renewals of each", 30)
         assert status_of_a_get(early) == b"200"
         with mtls_connection(certificate, root, inbound) as late:
             assert status_of_a_get(late) == b"200"
@@ -229,8 +229,8 @@ def test_stops_and_restarts_of_the_control_plane(mesh) -> None:
             assert mesh.http_get(shop.url).status == 200
             shop.control = mesh.control()
             mesh.apply(round_of(number))
-            mesh.wait_until(lambda number=number: push_of(load) == str(number), "a push of the new control plane", 15)
-            mesh.wait_until(lambda: are_in_step(mesh, 6), "all proxies to be back", 15)
+            mesh.wait_until(lambda number=number: push_of(load) == str(number), "a push of the new control plane", 30)
+            mesh.wait_until(lambda: are_in_step(mesh, 6), "all proxies to be back", 30)
             load.wait_answers(50)
         assert echo(early, b"after") == b"db:after"
     shop.assert_nothing_lost(load)
