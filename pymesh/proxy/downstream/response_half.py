@@ -4,7 +4,7 @@ Nothing is written before its time: `send_response_*` collect, and `flush` write
 the server's connection.
 """
 
-import time
+from time import time as unix_time
 from typing import Any
 
 from pymesh.proxy.codec.header_map import HeaderMap
@@ -50,7 +50,8 @@ class ResponseHalf:
     def __init__(self, connection: Any, head: RequestHead) -> None:
         self.connection = connection
         self._manager = manager = connection.manager
-        now = manager.time()
+        time = manager.time
+        now = time()
         self.active_at: float | None = now  # for the connection manager's idle timeout; None: it does not apply
         self._idle_timeouts: TimerQueue | None = None  # the route's own
         self.head = head
@@ -69,7 +70,7 @@ class ResponseHalf:
         self._out: list[bytes] = []
         self.is_tunnel = False
         self.is_done = False
-        self.info = StreamInfo(now, time.time())
+        self.info = StreamInfo(now, unix_time())
 
     def on_raw_data(self, data: bytes) -> None:
         raise NotImplementedError
@@ -157,10 +158,9 @@ class ResponseHalf:
             return
         self._out = []
         connection = self.connection
-        if len(out) == 1:
-            connection.write(out[0])
-        elif self.info.bytes_sent < _ONE_WRITE:
-            connection.write(b"".join(out))
+        if len(out) == 1 or self.info.bytes_sent < _ONE_WRITE:
+            write = connection.write
+            write(b"".join(out))
         else:
             connection.writelines(out)
         if connection.is_write_paused and self.upstream is not None:
@@ -248,16 +248,17 @@ class ResponseHalf:
 
     def _finish(self) -> None:
         self.is_done = True
-        info = self.info
-        info.end = self._manager.time()
+        info, manager = self.info, self._manager
+        time, on_request_complete = manager.time, manager.on_request_complete
+        info.end = time()
         if self._idle_timeouts is not None:
             self._idle_timeouts.stop(self)
-        if self._manager.request_timeouts is not None:
-            self._manager.request_timeouts.stop(self)
+        if manager.request_timeouts is not None:
+            manager.request_timeouts.stop(self)
         upstream, self.upstream = self.upstream, None  # no cycle is left for the garbage collector
         if upstream is not None:
             upstream.close()
-        self._manager.on_request_complete(info, self._manager.direction)
+        on_request_complete(info, manager.direction)
         self.connection.on_stream_end(self)
 
 

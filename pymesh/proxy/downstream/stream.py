@@ -89,8 +89,9 @@ class Stream(ResponseHalf):
         if self.path == b"*":
             self.send_local_reply(ABSOLUTE_PATH_REJECTED)
             return
-        if manager.normalize_path is not None and self.path:
-            path = manager.normalize_path(self.path)
+        normalize = manager.normalize_path
+        if normalize is not None and self.path:
+            path = normalize(self.path)
             if path is None:
                 self.send_local_reply(PATH_REJECTED)
                 return
@@ -103,7 +104,8 @@ class Stream(ResponseHalf):
             connection.apply_client_cert(headers)
         if not self.scheme:
             self.scheme = headers[XFP]
-        manager.start_trace(self.info, headers)
+        start_trace = manager.start_trace  # as a local, CPython 3.11 finds it faster than as a method
+        start_trace(self.info, headers)
         table = manager.inline_routes or manager.find_routes(manager.config.route_config_name)
         if table is not None:
             self._find_route(table)

@@ -43,7 +43,8 @@ class Router:
         if type(action) is not ClusterAction:
             return _answer(action, stream)
         weighted: WeightedCluster = stream.weighted_cluster
-        cluster: Cluster | None = self._get_cluster(weighted.name)
+        get_cluster = self._get_cluster
+        cluster: Cluster | None = get_cluster(weighted.name)
         info = stream.info
         info.upstream_cluster = weighted.name
         if cluster is None:

@@ -121,7 +121,8 @@ class HttpConnection(asyncio.Protocol):
         self.keep_alive = not wants_upgrade
         self._parser.expect(method, wants_upgrade)
         if is_complete:
-            self.write(head)
+            write = self.write
+            write(head)
         else:
             self.out.append(head)
 
