@@ -48,7 +48,7 @@ _WORDS = st.sampled_from(
 _SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "host": _HOSTS,
     "hosts": st.lists(_HOSTS, min_size=1, max_size=2),
-    "retryOn": st.sampled_from(["", "5xx", "503,reset", "retriable-headers, http3-post-connect-failure"]),
+    "retryOn": st.sampled_from(["", "5xx", "503,reset", "retriable-4xx, http3-post-connect-failure"]),
     "protocol": st.sampled_from(["HTTP", "HTTPS", "TCP", "TLS", "GRPC", "REDIS"]),
     "gateways": st.just(["mesh", "gw"]),
     "gatewayPort": st.sampled_from([80, 443, 9000]),

@@ -14,7 +14,6 @@ RETRY_ON = frozenset(
         "refused-stream",
         "retriable-4xx",
         "retriable-status-codes",
-        "retriable-headers",
         "envoy-ratelimited",
         "http3-post-connect-failure",
         "cancelled",
@@ -35,7 +34,6 @@ class RetryPolicy:
     retry_on: frozenset[str] = frozenset()
     num_retries: int = 1
     per_try_timeout: float | None = None
-    per_try_idle_timeout: float | None = None
     retriable_status_codes: frozenset[int] = frozenset()
     base_interval: float = 0.025
     max_interval: float = 0.25
@@ -45,12 +43,13 @@ class RetryPolicy:
 
 def decode_retry_policy(reader: Reader) -> RetryPolicy:
     """https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto (RetryPolicy)"""
+    if reader.duration("per_try_idle_timeout"):
+        reader.fail("per_try_idle_timeout", "is not supported")
     base, maximum = _decode_back_off(reader)
     return RetryPolicy(
         retry_on=_decode_retry_on(reader),
         num_retries=_decode_num_retries(reader),
         per_try_timeout=reader.duration("per_try_timeout") or None,
-        per_try_idle_timeout=reader.duration("per_try_idle_timeout") or None,
         retriable_status_codes=frozenset(reader.integers("retriable_status_codes")),
         base_interval=base,
         max_interval=maximum,
@@ -60,7 +59,8 @@ def decode_retry_policy(reader: Reader) -> RetryPolicy:
 
 
 def _decode_retry_on(reader: Reader) -> frozenset[str]:
-    """Envoy ignores unknown words here; a silent no-op helps nobody, so they are errors."""
+    """Envoy ignores unknown words here; a silent no-op helps nobody, so they are errors. So is `retriable-headers`: we
+    have no `retriable_headers` that it could go by."""
     conditions = [word.strip() for word in reader.string("retry_on").split(",") if word.strip()]
     for condition in conditions:
         if condition not in RETRY_ON:

@@ -49,6 +49,8 @@ def test_istios_policy_is_understood():
     ("policy", "path"),
     [
         ({"retry_on": "sometimes"}, "retry_policy.retry_on"),
+        ({"retry_on": "5xx,retriable-headers"}, "retry_policy.retry_on"),
+        ({"per_try_idle_timeout": "1s"}, "retry_policy.per_try_idle_timeout"),
         ({"num_retries": -1}, "retry_policy.num_retries"),
         ({"retry_back_off": {}}, "retry_policy.retry_back_off.base_interval"),
         ({"retry_back_off": {"base_interval": "2s", "max_interval": "1s"}}, "retry_policy.retry_back_off.max_interval"),
