@@ -1,6 +1,6 @@
 """The one module that knows which transports carry our bytes: aiofastnet's on uvloop, or the loop's own.
 
-`PYMESH_TRANSPORT=uvloop` switches to the loop's own. Nothing of ours is imported here.
+`PYMESH_TRANSPORT=uvloop` switches to the loop's own. Nothing of ours is imported here but what aiofastnet needs.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import ssl
 from collections.abc import Callable
 
 import aiofastnet
+
+from pymesh.proxy.reset_watcher import watch_for_reset
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
@@ -32,6 +34,7 @@ async def connect(
     name = (server_hostname or "") if tls is not None else None
     if USES_AIOFASTNET:
         transport, _ = await aiofastnet.create_connection(loop, factory, host, port, ssl=tls, server_hostname=name)
+        watch_for_reset(loop, transport, is_accepted=False)
     else:
         transport, _ = await loop.create_connection(factory, host, port, ssl=tls, server_hostname=name)
     return transport
@@ -54,6 +57,7 @@ async def accept(
         transport, _ = await aiofastnet.connect_accepted_socket(
             loop, factory, sock, ssl=tls, ssl_handshake_timeout=timeout
         )
+        watch_for_reset(loop, transport, is_accepted=True)
     else:
         transport, _ = await loop.connect_accepted_socket(factory, sock, ssl=tls, ssl_handshake_timeout=timeout)
     return transport

@@ -3,13 +3,23 @@ import socket
 import struct
 
 import pytest
+import uvloop
 
-from pymesh.proxy.net import accept, end_writing
+from pymesh.proxy.net import accept, connect, end_writing
+
+
+@pytest.fixture
+def event_loop_policy():
+    return uvloop.EventLoopPolicy()
 
 
 class WatchedProtocol(asyncio.Protocol):
     def __init__(self) -> None:
         self.lost = asyncio.Event()
+        self.received = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
@@ -44,3 +54,38 @@ async def test_the_end_of_writing_notices_that_the_peer_has_reset_the_connection
     reset(client)
     end_writing(transport)  # before the loop has seen it
     await asyncio.wait_for(transport.get_protocol().lost.wait(), 5)
+
+
+@pytest.mark.parametrize("size", [1, 5000, 600_000, 1_000_000])
+async def test_a_reset_right_behind_data_is_noticed(sockets, size):
+    client, accepted = sockets
+    transport = await accept(asyncio.get_running_loop(), WatchedProtocol, accepted)
+    await asyncio.sleep(0)  # it is being read
+    client.setblocking(False)
+    client.send(bytes(size))
+    reset(client)
+    await asyncio.wait_for(transport.get_protocol().lost.wait(), 5)
+
+
+async def test_a_reset_by_a_client_that_is_not_read_at_the_moment_is_noticed(sockets):
+    client, accepted = sockets
+    transport = await accept(asyncio.get_running_loop(), WatchedProtocol, accepted)
+    transport.pause_reading()
+    client.send(b"data")
+    reset(client)
+    await asyncio.wait_for(transport.get_protocol().lost.wait(), 5)
+
+
+async def test_what_a_server_has_sent_before_its_reset_is_read_when_it_is_wanted():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        transport = await connect(asyncio.get_running_loop(), WatchedProtocol, *server.getsockname())
+        accepted, _ = server.accept()
+    transport.pause_reading()
+    accepted.send(bytes(5000))
+    reset(accepted)
+    protocol = transport.get_protocol()
+    await asyncio.sleep(0.1)  # the watcher has looked
+    assert not protocol.lost.is_set()
+    transport.resume_reading()
+    await asyncio.wait_for(protocol.lost.wait(), 5)
+    assert protocol.received == 5000
