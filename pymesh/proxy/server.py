@@ -13,6 +13,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 
 from pymesh.errors import PymeshError, UsageError
@@ -50,6 +51,8 @@ LIVE = "LIVE"
 DRAINING = "DRAINING"
 
 _FLUSH_SECONDS = 1.0  # what telemetry may take of a proxy's end
+_ACCEPT_SECONDS = 5.0  # Istio's terminationDrainDuration: by then who looks at /ready sends his clients elsewhere
+_IDLE_SECONDS = 0.5  # after which a connection is closed: of one that was just used, the client may just be sending
 
 
 class ProxyServer:
@@ -166,20 +169,34 @@ class ProxyServer:
         await self.identity.ready.wait()
 
     async def drain(self, unawaited: Collection[Address] = ()) -> None:
-        """Close connections as they become idle; returns when all are gone, or after the drain time.
+        """End all connections, each with its request in flight; returns when all are gone, or after the drain time.
 
-        Nobody waits for the connections of the listeners at `unawaited`.
+        New ones are taken at first. Nobody waits for the connections of the listeners at `unawaited`.
         """
         self.is_draining = True
-        self.listeners.drain()
-        awaited = [name for name, address in self.listeners.addresses().items() if address not in unawaited]
         try:
             async with asyncio.timeout(self._options.drain_time):
-                for listener in filter(None, map(self.listeners.get, awaited)):
-                    await listener.wait_drained()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_ACCEPT_SECONDS):
+                        await self._end_connections(unawaited)
+                self.listeners.stop_accepting()
+                await self._end_connections(unawaited)  # of those who came at the last moment
         except TimeoutError:
             log.warning("connections were still open after %g s", self._options.drain_time)
         self.listeners.stop_accepting()
+
+    async def _end_connections(self, unawaited: Collection[Address]) -> None:
+        """Clients who are active are told with a response; who has been idle for a while is closed."""
+        while True:
+            self.listeners.drain(_IDLE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    return await self._wait_drained(unawaited)
+
+    async def _wait_drained(self, unawaited: Collection[Address]) -> None:
+        awaited = [name for name, address in self.listeners.addresses().items() if address not in unawaited]
+        for listener in filter(None, map(self.listeners.get, awaited)):
+            await listener.wait_drained()
 
     async def aclose(self) -> None:
         """The end: close what is open, save what is not saved, send the last telemetry."""

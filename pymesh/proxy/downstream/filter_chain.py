@@ -66,9 +66,9 @@ class FilterChains:
         for chain in self._current:
             chain.network_filter.retire()
 
-    def drain(self) -> None:
+    def drain(self, idle_seconds: float = 0.0) -> None:
         for chain in (*self._current, *self._retired):
-            chain.network_filter.drain()
+            chain.network_filter.drain(idle_seconds)
 
     async def wait_drained(self) -> None:
         for chain in (*self._current, *self._retired):

@@ -268,10 +268,11 @@ class HttpConnection(asyncio.Protocol):
         """This request is the last one, or the next: who is just sending it would lose it if we closed."""
         self.is_last_request = True
 
-    def drain(self) -> None:
-        """This request is the last one; without one, close."""
+    def drain(self, idle_seconds: float = 0.0) -> None:
+        """This request is the last one; without one for so long, close."""
         self.is_last_request = True
-        if self.stream is None and not self._parser.is_in_head:
+        is_idle = self.stream is None and not self._parser.is_in_head
+        if is_idle and self.manager.time() - self.idle_since >= idle_seconds:
             self._close(is_unread=False)
 
     def abort(self) -> None:

@@ -69,11 +69,11 @@ class HttpConnectionManager:
         for connection in self._connections:
             connection.retire()
 
-    def drain(self) -> None:
-        """Answer with `connection: close` from now on, and close the connections that are idle."""
+    def drain(self, idle_seconds: float = 0.0) -> None:
+        """Answer with `connection: close` from now on, and close the connections that have been idle for so long."""
         self.is_draining = True
         for connection in tuple(self._connections):
-            connection.drain()
+            connection.drain(idle_seconds)
 
     async def wait_drained(self) -> None:
         """Returns when the last connection is gone."""

@@ -76,10 +76,11 @@ class ListenerManager:
 
     # the end
 
-    def drain(self) -> None:
-        """Of all listeners: connections close as they become idle; new ones are still taken."""
+    def drain(self, idle_seconds: float = 0.0) -> None:
+        """Of all listeners: the next response on a connection is its last, and those that have been idle for so long
+        are closed now; new ones are still taken."""
         for listener in self._all():
-            listener.chains.drain()
+            listener.chains.drain(idle_seconds)
 
     def stop_accepting(self) -> None:
         for listener in self._listeners.values():

@@ -31,8 +31,8 @@ class NetworkFilter(Protocol):
     def retire(self) -> None:
         """End connections with their next request, where the protocol has requests, so that none is lost."""
 
-    def drain(self) -> None:
-        """End connections with the request in flight, those that are idle now."""
+    def drain(self, idle_seconds: float = 0.0) -> None:
+        """End connections with the request in flight or the next, and now those that have been idle for so long."""
 
     async def wait_drained(self) -> None:
         """Returns when the last connection is gone."""

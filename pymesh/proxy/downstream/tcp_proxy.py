@@ -40,7 +40,7 @@ class TcpProxy:
     def retire(self) -> None:
         """TCP has no moment between two requests: connections stay until an end closes, or `close`."""
 
-    def drain(self) -> None:
+    def drain(self, idle_seconds: float = 0.0) -> None:
         """As `retire`."""
 
     async def wait_drained(self) -> None:

@@ -436,6 +436,22 @@ async def test_draining_closes_idle_connections_and_ends_busy_ones_politely(prox
     await proxy.manager.wait_drained()
 
 
+async def test_draining_can_spare_connections_that_were_just_used(proxy: Any) -> None:
+    idle, used = proxy.connect(), proxy.connect()
+    proxy.clock.advance(3.0)
+    used.send(GET)
+    (await proxy.server()).send(OK)
+    used.take()
+    proxy.clock.advance(0.5)
+    proxy.manager.drain(idle_seconds=1.0)
+    assert not idle.is_open
+    assert used.is_open
+    used.send(GET)
+    (await proxy.server()).send(OK)
+    assert b"connection: close\r\n" in used.received
+    assert not used.is_open
+
+
 async def test_a_connection_carries_so_many_requests_and_no_more(proxy: Any) -> None:
     proxy.route(HI, max_requests_per_connection=2)
     client = proxy.connect()
