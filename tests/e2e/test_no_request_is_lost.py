@@ -3,6 +3,7 @@
 Nothing is lost means: every request is answered with 200 and no connection is closed to a client.
 """
 
+import base64
 import contextlib
 import json
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 # What is pushed with each round differs in routes, clusters, listeners and filter chains.
 ROUND = """
@@ -71,6 +73,31 @@ apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {{name: default}}
 spec: {{mtls: {{mode: {mode}}}}}
+"""
+
+HTTPS = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: web}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:
+  - port: {{number: 443, name: https, protocol: HTTPS}}
+    hosts: [shop.example.com]
+    tls: {{mode: SIMPLE, credentialName: shop}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: web}}
+spec:
+  hosts: [shop.example.com]
+  gateways: [web]
+  http: [{{route: [{{destination: {{host: web}}}}]}}]
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: shop, namespace: istio-system}}
+data: {{tls.crt: {certificate}, tls.key: {key}}}
 """
 
 EITHER = """
@@ -164,7 +191,7 @@ def mtls_connection(certificate: Path, root: Path, address: str) -> Iterator[ssl
 
 
 def status_of_a_get(connection: ssl.SSLSocket) -> bytes:
-    connection.sendall(b"GET / HTTP/1.1\r\nhost: payment\r\n\r\n")
+    connection.sendall(b"GET / HTTP/1.1\r\nhost: shop.example.com\r\n\r\n")
     head, body = b"", b""
     while b"\r\n\r\n" not in head:
         head += connection.recv(65536)
@@ -215,6 +242,35 @@ def test_renewals_of_every_certificate(mesh) -> None:
     shop.assert_nothing_lost(load)
 
 
+def test_a_new_certificate_of_the_gateway(mesh) -> None:
+    mesh.control()
+    gateway = mesh.gateway("--port-map", "443=0", ready=False)
+    mesh.proxy("web", mesh.http_app("web").port)
+    ca = trustme.CA()
+    trust = ssl.create_default_context(cadata=ca.cert_pem.bytes().decode())
+
+    def apply_new() -> None:
+        issued = ca.issue_cert("shop.example.com")
+        pems = [base64.b64encode(pem.bytes()).decode() for pem in (issued.cert_chain_pems[0], issued.private_key_pem)]
+        mesh.apply(HTTPS.format(certificate=pems[0], key=pems[1]))
+
+    def connect() -> ssl.SSLSocket:
+        return trust.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="shop.example.com")
+
+    def serial() -> str:
+        with connect() as connection:
+            return connection.getpeercert()["serialNumber"]
+
+    apply_new()  # and wait, as the objects of the file come one after the other
+    port = int(gateway.wait_line(r"^listening on \S+:(\d+) \(Gateway port 443\)").group(1))
+    mesh.wait_until(lambda: "kubernetes://shop" in gateway.read_admin("/config_dump").body.decode(), "the Secret")
+    with connect() as early:
+        assert status_of_a_get(early) == b"200"
+        apply_new()
+        mesh.wait_until(lambda: serial() != early.getpeercert()["serialNumber"], "the new certificate")
+        assert status_of_a_get(early) == b"200"
+
+
 def test_stops_and_restarts_of_the_control_plane(mesh) -> None:
     shop = Shop(mesh)
     db = mesh.tcp_app(b"db:")
@@ -253,3 +309,13 @@ def test_a_stop_and_start_of_one_of_two_instances_and_a_kill_of_the_other(mesh) 
         for proxy in (shop.web, shop.gateway):
             mesh.wait_until(lambda proxy=proxy: killed not in proxy.clusters(), "its end", 10)
     shop.assert_nothing_lost(load)
+
+
+def test_the_stop_of_a_gateway_whose_clients_keep_their_connections(mesh) -> None:
+    shop = Shop(mesh)
+    with mesh.load(shop.url, callers=8) as load:
+        load.wait_answers(100)
+        assert shop.gateway.stop() == 0
+    ends = [end for end in load.lost if not end.startswith(("closed after", "ConnectionRefusedError"))]
+    assert ends == []
+    assert set(load.statuses) == {200}
