@@ -84,7 +84,8 @@ def test_a_new_gateway_opens_a_port_and_its_end_closes_it_and_the_others_connect
     kept = connection.sock
     mesh.apply(GATEWAY.format(name="second", port=81))
     second = listening_port(gateway, 81)
-    assert mesh.http_get(f"http://127.0.0.1:{second}/").status == 200
+    url = f"http://127.0.0.1:{second}/"
+    mesh.wait_until(lambda: mesh.http_get(url).status == 200, "the second route")  # applied after its Gateway
     mesh.run("delete", "gateway", "second")
     gateway.wait_line(rf"no longer listening on \S+:{second} ")
     assert socket.socket().connect_ex(("127.0.0.1", second)) != 0

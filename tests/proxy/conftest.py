@@ -190,6 +190,7 @@ class FakeProxy:
             timers=Timers(self.clock),
             loop=self.clock,  # type: ignore[arg-type]
             random=lambda: self.chance,
+            split=lambda: self.chance,
             connect=self._connect,
         )
         self.manager: Any = None

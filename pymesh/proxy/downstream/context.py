@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pymesh.proxy.routing.even_values import even_values
 from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
@@ -19,7 +20,8 @@ class ProxyContext:
     """`workload` is who this proxy stands for; `node_type` is xds.SIDECAR or xds.ROUTER.
 
     `principal` is the proxy's own SPIFFE URI, `tasks` what the data plane has to await (connects), `random` is uniform
-    in [0, 1). `build_tracer` takes the percentage of the traces to sample.
+    in [0, 1) and `split` the same but evenly spread, for weights. `build_tracer` takes the percentage of the traces to
+    sample.
     """
 
     clusters: Any  # upstream.ClusterManager
@@ -33,6 +35,7 @@ class ProxyContext:
     principal: str = ""
     tasks: TaskGroup = field(default_factory=TaskGroup)
     random: Callable[[], float] = random.random
+    split: Callable[[], float] = field(default_factory=lambda: even_values(random.random()).__next__)
     connect: Connector = connect
     build_tracer: Callable[[float], Any] = Tracer
     peer_metadata: bytes = field(init=False)

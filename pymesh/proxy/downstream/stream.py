@@ -137,7 +137,7 @@ class Stream(ResponseHalf):
                 info.downstream_remote_address = address
 
     def _find_route(self, table: RouteTable) -> None:
-        random_value = self._manager.context.random()
+        random_value = self._manager.context.split()
         self.match = match = table.route(self, random_value)
         if match is None:
             return

@@ -77,7 +77,7 @@ class TcpConnection(asyncio.Protocol):
         """Choose the cluster, and connect in the background; what the client says meanwhile is kept."""
         transport.set_protocol(self.tunnel.downstream)
         self.tunnel.downstream.attach(transport)
-        name = self._proxy.config.choose_cluster(self._proxy.context.random())
+        name = self._proxy.config.choose_cluster(self._proxy.context.split())
         self.stream_info.upstream_cluster = name
         cluster = self._proxy.context.clusters.get(name)
         if cluster is None:
