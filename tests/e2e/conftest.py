@@ -466,11 +466,21 @@ class Mesh:
         return process
 
 
-@pytest.fixture
-def mesh(tmp_path: Path) -> Iterator[Mesh]:
-    mesh = Mesh(tmp_path)
+def run_mesh(state_dir: Path) -> Iterator[Mesh]:
+    mesh = Mesh(state_dir)
     try:
         yield mesh
     finally:
         mesh.close()
     mesh.assert_no_traceback()
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[Mesh]:
+    yield from run_mesh(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    """One mesh for all tests of a module, each of which uses hosts of its own."""
+    yield from run_mesh(tmp_path_factory.mktemp("mesh"))

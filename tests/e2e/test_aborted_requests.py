@@ -101,12 +101,16 @@ async def call_all(chance: random.Random, ports: list[int]) -> list[bytes]:
 async def serve_and_call(
     handler: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     start: Callable[[int], list[int]],
+    check: Callable[[], None],
     chance: random.Random,
 ) -> list[bytes]:
+    """`check` runs while the application still holds on to its connections."""
     server = await asyncio.start_server(handler, "127.0.0.1", 0)
     async with server:
         ports = await asyncio.to_thread(start, server.sockets[0].getsockname()[1])
-        return await call_all(chance, ports)
+        wrong = await call_all(chance, ports)
+        await asyncio.to_thread(check)
+        return wrong
 
 
 def active(proxy: Any) -> list[str]:
@@ -130,7 +134,8 @@ def test_nothing_stays_of_requests_that_were_aborted_and_no_answer_reaches_anoth
         mesh.wait_until(lambda: "payment.test" in web.read_admin("/config_dump").body.decode(), "the rule at web")
         return [edge, outbound]
 
-    wrong = asyncio.run(serve_and_call(lambda r, w: answer(chance, r, w), start, chance))
-    assert wrong == []
-    for proxy in proxies:
-        mesh.wait_until(lambda proxy=proxy: not active(proxy), "the last stream's end", 5.0)
+    def check() -> None:
+        for proxy in proxies:
+            mesh.wait_until(lambda proxy=proxy: not active(proxy), "the last stream's end", 5.0)
+
+    assert asyncio.run(serve_and_call(lambda r, w: answer(chance, r, w), start, check, chance)) == []
