@@ -218,6 +218,7 @@ class UpstreamRequest(UpstreamTry):
         endpoint = self._endpoint
         self._was_resent = True
         self._end_try()
+        self._stream.resume_request()
         self._endpoint = endpoint
         self._stream.info.attempt_count -= 1
         self._try(fresh=True)
@@ -243,6 +244,8 @@ class UpstreamRequest(UpstreamTry):
             self.tried = (*self.tried, self._endpoint)
         self._stop_per_try_timeout()
         self._end_try()
+        if not self._is_paused:
+            self._stream.resume_request()  # the connection that held the client up is no longer ours
         self._has_timers = True
         self._cluster.stats.upstream_rq_retry += 1
         delay = self._retry.back_off(self._context.random())

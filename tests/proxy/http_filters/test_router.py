@@ -246,6 +246,21 @@ async def test_the_last_5xx_is_the_answer_and_is_flagged_urx(proxy: Any) -> None
     assert proxy.info.response_code_details == "via_upstream"
 
 
+async def test_a_client_that_a_slow_try_held_up_is_read_again_for_the_next_one(proxy: Any) -> None:
+    proxy.route(proxy.forward(retry_policy=ON_5XX))
+    client = proxy.connect()
+    client.send(POST[:-1])
+    slow = await proxy.server()
+    slow.protocol.pause_writing()
+    assert not client.is_reading
+    slow.hang_up()
+    proxy.clock.advance(0.25)
+    server = await proxy.server()
+    assert client.is_reading
+    client.send(POST[-1:])
+    assert body_of(server.received) == b"abc"
+
+
 async def test_a_body_longer_than_the_buffer_is_sent_once(proxy: Any) -> None:
     proxy.route(proxy.forward(retry_policy=ON_5XX))
     client = proxy.connect()
