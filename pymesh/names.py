@@ -54,6 +54,9 @@ ROOT_CA = "ROOTCA"
 CREDENTIAL_PREFIX = "kubernetes://"
 CA_CREDENTIAL_SUFFIX = "-cacert"
 
+# The header by which a proxy tells the next one, over mTLS, whose workload sends the request.
+PEER_METADATA = b"x-envoy-peer-metadata"
+
 # ALPN by which a mesh peer is known on a port that also takes plaintext and foreign TLS.
 MESH_ALPN = ("istio-peer-exchange", "istio")
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import HTTP_11, RequestHead
 from pymesh.proxy.codec.serializer import CONTINUE as CONTINUE_RESPONSE
@@ -21,8 +22,6 @@ from pymesh.proxy.http_filters.local_replies import (
 from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.routing.route_table import RouteTable
 from pymesh.proxy.telemetry.workload import parse_workload
-
-PEER_METADATA = b"x-envoy-peer-metadata"
 
 # A filter that waits holds this much of a request's body before the client is stopped.
 _EARLY_BODY_LIMIT = 64 * 1024

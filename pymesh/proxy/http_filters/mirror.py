@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
@@ -176,7 +177,7 @@ def _head(mirror: Mirror, stream: Any, endpoint: Endpoint, context: FilterContex
     if mirror.append_shadow_suffix:
         headers.set(b"host", _shadow(headers[b"host"]))
     if endpoint.is_mtls:
-        headers.set(b"x-envoy-peer-metadata", context.peer_metadata)
+        headers.set(PEER_METADATA, context.peer_metadata)
     return write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), headers)
 
 

@@ -7,6 +7,7 @@ than one try at a time, and one that was given up cannot speak any more: its con
 import time
 from typing import Any
 
+from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
 from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
@@ -21,7 +22,6 @@ from pymesh.proxy.upstream.failure import OVERFLOW, UpstreamFailure
 from pymesh.proxy.upstream.http_connection import HttpConnection
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 
-PEER_METADATA = b"x-envoy-peer-metadata"
 ATTEMPT_COUNT = b"x-envoy-attempt-count"
 
 # What is kept of a request's body to send it again; a longer one is sent once (Envoy: per_request_buffer_limit_bytes,
