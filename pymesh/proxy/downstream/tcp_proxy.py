@@ -163,7 +163,6 @@ class TcpConnection(asyncio.Protocol):
 
 def _stream_info(info: ConnectionInfo, is_inbound: bool) -> StreamInfo:
     stream_info = StreamInfo(info.start, time.time())
-    stream_info.protocol = b"tcp"
     stream_info.downstream_local_address = info.local_address
     stream_info.downstream_remote_address = info.remote_address
     stream_info.requested_server_name = info.sni

@@ -66,6 +66,7 @@ async def test_bytes_go_both_ways_and_are_counted(context, add_cluster, echo_por
     writer.close()
     await eventually(lambda: context.telemetry.closed)
     assert context.telemetry.closed == [info]
+    assert info.protocol == b""  # %PROTOCOL% of a TCP connection is "-"
     assert (info.bytes_received, info.bytes_sent, info.response_flags) == (5, 5, ())
     assert info.end >= info.start > 0
     assert cluster.circuit_breakers.connections.active == 0
