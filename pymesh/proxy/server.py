@@ -50,6 +50,7 @@ PRE_INITIALIZING = "PRE_INITIALIZING"
 LIVE = "LIVE"
 DRAINING = "DRAINING"
 
+_QUIET_SECONDS = 0.05  # the kernel resets what comes in the moment in which a socket is closed
 _FLUSH_SECONDS = 1.0  # what telemetry may take of a proxy's end
 _ACCEPT_SECONDS = 5.0  # Istio's terminationDrainDuration: by then who looks at /ready sends his clients elsewhere
 _IDLE_SECONDS = 0.5  # after which a connection is closed: of one that was just used, the client may just be sending
@@ -191,12 +192,18 @@ class ProxyServer:
             self.listeners.drain(_IDLE_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_IDLE_SECONDS):
-                    return await self._wait_drained(unawaited)
+                    return await self._wait_quiet(unawaited)
 
-    async def _wait_drained(self, unawaited: Collection[Address]) -> None:
-        awaited = [name for name, address in self.listeners.addresses().items() if address not in unawaited]
-        for listener in filter(None, map(self.listeners.get, awaited)):
-            await listener.wait_drained()
+    async def _wait_quiet(self, unawaited: Collection[Address]) -> None:
+        """Until there are no connections, and none comes: clients whose connections have ended may just be back."""
+        names = [name for name, address in self.listeners.addresses().items() if address not in unawaited]
+        listeners = [listener for listener in map(self.listeners.get, names) if listener is not None]
+        accepted = -1
+        while (total := sum(listener.stats.downstream_cx_total for listener in listeners)) != accepted:
+            accepted = total
+            for listener in listeners:
+                await listener.wait_drained()
+            await asyncio.sleep(_QUIET_SECONDS)
 
     async def aclose(self) -> None:
         """The end: close what is open, save what is not saved, send the last telemetry."""
