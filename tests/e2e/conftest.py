@@ -102,14 +102,17 @@ class Load:
         ...
         load.wait_answers(50)
     load.assert_nothing_lost()
+
+    A caller whose connection was closed makes another; if not `stays`, he goes elsewhere.
     """
 
-    def __init__(self, url: str, via: str | None = None, callers: int = 2) -> None:
+    def __init__(self, url: str, via: str | None = None, callers: int = 2, stays: bool = True) -> None:
         self.statuses: Counter[int] = Counter()
         self.lost: list[str] = []  # requests that got no answer, and connections that were closed after one
         self.last: Answer | None = None
         host, _, path = url.removeprefix("http://").partition("/")
         self._target = via or host, url if via else f"/{path}"
+        self._stays = stays
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(callers)]
 
@@ -145,6 +148,8 @@ class Load:
             except (OSError, http.client.HTTPException) as error:
                 self.lost.append(repr(error))
                 connection.close()
+            if connection.sock is None and not self._stays:
+                return
         connection.close()
 
     def _request(self, connection: http.client.HTTPConnection) -> None:
