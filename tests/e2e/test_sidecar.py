@@ -229,16 +229,6 @@ def test_a_sidecar_that_stops_leaves_the_registry(mesh) -> None:
     assert workload_entries(mesh) == []
 
 
-def test_a_killed_sidecar_has_left_the_endpoint_lists_within_ten_seconds(mesh) -> None:
-    mesh.control()
-    payment = mesh.proxy("payment", mesh.http_app("payment").port)
-    web = mesh.proxy("web", mesh.http_app("web").port)
-    assert web.get("http://payment/").status == 200
-    inbound = payment.ports["inbound"]
-    assert payment.stop(signal.SIGKILL) == -signal.SIGKILL
-    mesh.wait_until(lambda: inbound not in web.read_admin("/clusters").body.decode(), "the endpoint to go", 10.0)
-
-
 def test_traffic_goes_on_and_a_sidecar_restarts_while_control_is_away(mesh) -> None:
     control = mesh.control()
     payment_port = mesh.http_app("payment").port
