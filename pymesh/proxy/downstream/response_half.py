@@ -72,6 +72,9 @@ class ResponseHalf:
         self.is_done = False
         self.info = StreamInfo(now, unix_time())
 
+    def on_bug(self) -> None:
+        raise NotImplementedError
+
     def on_raw_data(self, data: bytes) -> None:
         raise NotImplementedError
 
@@ -229,11 +232,14 @@ class ResponseHalf:
         """After the head has been written."""
         if self.is_done:
             return
-        self.flush()
-        early, self._early_body = self._early_body, None
-        for data in early or ():
-            self.on_raw_data(data)
-        self.resume_request()
+        try:
+            self.flush()
+            early, self._early_body = self._early_body, None
+            for data in early or ():
+                self.on_raw_data(data)
+            self.resume_request()
+        except Exception:  # nobody else stands behind the loop's call
+            self.on_bug()
 
     def send_raw_data(self, data: bytes) -> None:
         self.info.bytes_sent += len(data)

@@ -17,6 +17,7 @@ from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import OVERFLOW, connect_failure
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 from pymesh.proxy.upstream.transport import ConnectError
+from pymesh.xds import Address
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class ConnectTunnel(asyncio.Protocol):
         self._cluster.on_result(endpoint, None, None)
         info = self._stream.info
         address = transport.get_extra_info("sockname")
-        info.upstream_local_address = f"{address[0]}:{address[1]}"
+        info.upstream_local_address = str(Address(*address[:2]))
         ssl_object = transport.get_extra_info("ssl_object")
         info.is_mtls = info.is_mtls or endpoint.is_mtls
         if endpoint.is_mtls and (identity := peer_identity(ssl_object)) is not None:

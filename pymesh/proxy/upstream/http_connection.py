@@ -18,6 +18,7 @@ from pymesh.proxy.upstream.failure import (
     PROTOCOL_ERROR_IN_RESPONSE,
     UpstreamFailure,
 )
+from pymesh.xds import Address
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +173,7 @@ class HttpConnection(asyncio.Protocol):
         self.transport = transport
         self.write = transport.write
         address = transport.get_extra_info("sockname")
-        self.local_address = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
+        self.local_address = str(Address(*address[:2])) if isinstance(address, tuple) else ""
 
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
@@ -188,20 +189,26 @@ class HttpConnection(asyncio.Protocol):
                 self._pool.on_idle(self)
             elif exchange is not None and self.exchange is exchange:
                 exchange.on_read_end()
-        except Exception:  # the one place where a bug behind this connection is caught
-            log.exception("bug while handling a response of %s", self.endpoint.address)
-            self.abandon()
-            if exchange is not None:
-                exchange.on_upstream_failure(INTERNAL_ERROR)
+        except Exception:
+            self._on_bug(exchange)
 
     def eof_received(self) -> None:
-        self._parser.feed_eof()
+        exchange = self.exchange
+        try:
+            self._parser.feed_eof()
+        except Exception:
+            self._on_bug(exchange)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closed = True
-        self._parser.close()
-        self._fail(CONNECTION_TERMINATION_IN_RESPONSE if self.response_started else CONNECTION_TERMINATION)
-        self._pool.on_closed(self)
+        exchange = self.exchange
+        try:
+            self._parser.close()
+            self._fail(CONNECTION_TERMINATION_IN_RESPONSE if self.response_started else CONNECTION_TERMINATION)
+        except Exception:
+            self._on_bug(exchange)
+        finally:  # or its slot in the pool would be lost
+            self._pool.on_closed(self)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -241,6 +248,13 @@ class HttpConnection(asyncio.Protocol):
     def on_raw_data(self, data: bytes) -> None:
         if self.exchange is not None:
             self.exchange.on_raw_data(data)
+
+    def _on_bug(self, exchange: Exchange | None) -> None:
+        """Called in an `except`: the catch point of all that happens behind this connection."""
+        log.exception("bug while handling a response of %s", self.endpoint.address)
+        self.abandon()
+        if exchange is not None:
+            exchange.on_upstream_failure(INTERNAL_ERROR)
 
     def _fail(self, failure: UpstreamFailure) -> None:
         exchange, self.exchange = self.exchange, None
