@@ -34,7 +34,9 @@ spec:
   hosts: ["*"]
   gateways: [web]
   http: [{{route: [{{destination: {{host: web}}}}]}}]
----
+"""
+
+MODE = """
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {{name: default, namespace: istio-system}}
@@ -61,7 +63,7 @@ ENOUGH = 200  # connections that say nothing
 class Edge:
     """A sidecar and a gateway in front of one application, and a caller behind a sidecar of its own."""
 
-    def __init__(self, mesh, mode: str = "PERMISSIVE") -> None:
+    def __init__(self, mesh) -> None:
         self.mesh = mesh
         self.control = mesh.control()
         app = mesh.http_app("web")
@@ -72,12 +74,18 @@ class Edge:
         self.gateway = mesh.gateway("--port-map", "80=0", "--port-map", "443=0", ready=False)
         self.web = mesh.proxy("web", app.port)
         self.caller = mesh.proxy("caller", 0)
-        mesh.apply(GATEWAY.format(certificate=certificate, key=key, mode=mode))
+        mesh.apply(GATEWAY.format(certificate=certificate, key=key))
         self.http, self.https = (self._gateway_address(port) for port in (80, 443))
 
     @property
     def inbound(self) -> str:
         return self.web.ports["inbound"]
+
+    def set_mode(self, mode: str) -> None:
+        self.mesh.apply(MODE.format(mode=mode))
+        expected = b"" if mode == "STRICT" else b"HTTP/1.1 200 "
+        get = b"GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n"
+        self.mesh.wait_until(lambda: self.mesh.exchange(self.inbound, get)[:13] == expected, mode)
 
     def assert_works(self) -> None:
         assert self.caller.get("http://web/").status == 200
@@ -86,6 +94,11 @@ class Edge:
     def _gateway_address(self, port: int) -> str:
         found = self.gateway.wait_line(rf"^listening on \S+:(\d+) \(Gateway port {port}\)")
         return f"127.0.0.1:{found.group(1)}"
+
+
+@pytest.fixture(scope="module")
+def edge(module_mesh) -> Edge:
+    return Edge(module_mesh)
 
 
 def connect(address: str) -> socket.socket:
@@ -144,20 +157,20 @@ def test_control_ends_in_two_seconds_though_polls_and_watches_are_held(mesh) -> 
 # what a client gets wrong
 
 
-def test_malformed_http_is_400_and_an_oversized_head_431_everywhere_and_the_next_request_works(mesh) -> None:
-    edge = Edge(mesh)
+def test_malformed_http_is_400_and_an_oversized_head_431_everywhere_and_the_next_request_works(edge) -> None:
+    edge.set_mode("PERMISSIVE")
     listeners = {"inbound": edge.inbound, "outbound": edge.web.ports["outbound"], "gateway": edge.http}
     for name, address in listeners.items():
         for what, data in MALFORMED.items():
-            assert mesh.exchange(address, data).startswith(b"HTTP/1.1 400 "), f"{what} at {name}"
+            assert edge.mesh.exchange(address, data).startswith(b"HTTP/1.1 400 "), f"{what} at {name}"
         for what, headers in OVERSIZED.items():
             data = b"GET / HTTP/1.1\r\nhost: web\r\n" + headers + b"\r\n"
-            assert mesh.exchange(address, data).startswith(b"HTTP/1.1 431 "), f"{what} at {name}"
+            assert edge.mesh.exchange(address, data).startswith(b"HTTP/1.1 431 "), f"{what} at {name}"
         edge.assert_works()
 
 
-def test_garbage_at_the_ports_of_control_and_admin_is_400_and_they_go_on(mesh) -> None:
-    edge = Edge(mesh)
+def test_garbage_at_the_ports_of_control_and_admin_is_400_and_they_go_on(edge) -> None:
+    mesh = edge.mesh
     places = [mesh.addresses["listen"], mesh.addresses["monitoring"], f"http://{edge.web.admin}"]
     for address in (place.removeprefix("http://") for place in places):
         for data in (MALFORMED["no HTTP"], client_hello(), b"GET / HTTP/1.1\r\nx: " + b"v" * 100_000 + b"\r\n\r\n"):
@@ -169,10 +182,9 @@ def test_garbage_at_the_ports_of_control_and_admin_is_400_and_they_go_on(mesh) -
     edge.assert_works()
 
 
-def test_garbage_half_a_handshake_and_silence_at_tls_ports_hurt_nobody(mesh) -> None:
-    edge = Edge(mesh, "STRICT")
-    mesh.wait_until(lambda: mesh.exchange(edge.inbound, b"GET / HTTP/1.1\r\n\r\n") == b"", "STRICT")
-    hello = client_hello()
+def test_garbage_half_a_handshake_and_silence_at_tls_ports_hurt_nobody(edge) -> None:
+    edge.set_mode("STRICT")
+    mesh, hello = edge.mesh, client_hello()
     with contextlib.ExitStack() as open_connections:
         for address in (edge.inbound, edge.https, mesh.addresses["tls"].removeprefix("https://")):
             for data in (
