@@ -135,16 +135,15 @@ class Shop:
     def __init__(self, mesh, environment: dict[str, str] | None = None) -> None:
         self.control = mesh.control()
         self.apps = {name: mesh.http_app(name) for name in ("web", "v1", "v2")}
-        starting = {
-            name: mesh.proxy("payment", self.apps[name].port, "--version", name, ready=False, environment=environment)
-            for name in ("v1", "v2")
+        options = {"ready": False, "environment": environment}
+        self.payments = {
+            name: mesh.proxy("payment", self.apps[name].port, "--version", name, **options) for name in ("v1", "v2")
         }
-        self.web = mesh.proxy("web", self.apps["web"].port, environment=environment)
-        ports = ("80=0", "81=0", "82=0")
-        self.gateway = mesh.gateway(*(flag for port in ports for flag in ("--port-map", port)), environment=environment)
-        for proxy in starting.values():
+        self.web = mesh.proxy("web", self.apps["web"].port, **options)
+        ports = ("--port-map", "80=0", "--port-map", "81=0", "--port-map", "82=0")
+        self.gateway = mesh.gateway(*ports, **options)
+        for proxy in self.proxies:
             proxy.wait_line("is ready")
-        self.payments = starting
         self.apps["web"].outbound = self.web.ports["outbound"]
         mesh.apply(round_of(0))
         port = self.gateway.wait_line(r"^listening on \S+:(\d+) \(Gateway port 80\)").group(1)
