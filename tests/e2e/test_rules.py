@@ -307,7 +307,6 @@ def external(name, service_port, policy, resolution="STATIC", address="127.0.0.1
 
 
 def test_more_than_the_connection_pool_allows_is_503_uo(shop: Shop) -> None:
-
     app = shop.mesh.http_app("ext")
     shop.apply(
         external(
@@ -319,7 +318,7 @@ def test_more_than_the_connection_pool_allows_is_503_uo(shop: Shop) -> None:
     )
     answers = []
     threads = [
-        threading.Thread(target=lambda: answers.append(shop.web.get("http://overflow.ext/slow/0.5?o")))
+        threading.Thread(target=lambda: answers.append(shop.web.get("http://overflow.ext/slow/1.5?o")))
         for _ in range(6)
     ]
     for t in threads:
