@@ -316,6 +316,8 @@ def test_more_than_the_connection_pool_allows_is_503_uo(shop: Shop) -> None:
         ),
         "outbound|80||overflow.ext",
     )
+    # While the one connection is being opened, the request that opens it is pending too: open it before.
+    assert shop.web.get("http://overflow.ext/").status == 200
     answers = []
     threads = [
         threading.Thread(target=lambda: answers.append(shop.web.get("http://overflow.ext/slow/1.5?o")))
