@@ -3,22 +3,31 @@
 import argparse
 import json
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymesh.cli.client import ControlClient, add_client_arguments, open_client
-from pymesh.cli.objects import collection_path, expect_kind, object_path
+from pymesh.cli.objects import collection_path, expect_kind, object_path, read_objects
 from pymesh.cli.table import format_table
 from pymesh.control.model.kinds import Kind
-from pymesh.errors import UsageError
+from pymesh.errors import PymeshError, UsageError
 from pymesh.names import DEFAULT_NAMESPACE
 
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
+class _Selection(NamedTuple):
+    """What of one kind to show: the objects of these names, or all. `namespace` None: those of every namespace."""
+
+    kind: Kind
+    namespace: str | None
+    names: tuple[str, ...] = ()
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kinds", metavar="KIND[,KIND...]", help="for example virtualservices, vs, services")
+    parser.add_argument("kinds", metavar="KIND[,KIND...]", nargs="?", help="for example virtualservices, vs, services")
     parser.add_argument("names", metavar="NAME", nargs="*")
-    parser.add_argument("-n", "--namespace", metavar="NS", default=DEFAULT_NAMESPACE)
+    parser.add_argument("-f", "--filename", action="append", default=[], metavar="FILE", help="the objects of a file")
+    parser.add_argument("-n", "--namespace", metavar="NS")
     parser.add_argument("-A", "--all-namespaces", action="store_true")
     parser.add_argument("-l", "--selector", metavar="LABELS", default="", help="for example app=web,version!=v1")
     parser.add_argument("-o", "--output", choices=("wide", "yaml", "json", "name"))
@@ -26,34 +35,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    kinds = [expect_kind(word) for word in args.kinds.split(",")]
-    if args.names and (args.all_namespaces or args.selector):
-        raise UsageError("a name cannot stand beside -A or -l")
-    namespace = None if args.all_namespaces else args.namespace
+    selections = _selections(args)
     with open_client(args) as client:
         if args.output in ("yaml", "json"):
-            _print_objects(_read_objects(client, kinds, namespace, args), args)
+            objects = [item for selection in selections for item in _read_objects(client, selection, args.selector)]
+            is_one = len(selections) == 1 and len(selections[0].names) == 1
+            _print_objects(objects, is_one, args.output)
             return 0
-        found = sum([_print_table(client, kind, namespace, args, len(kinds) > 1) for kind in kinds])
+        found = sum([_print_table(client, selection, args, len(selections) > 1) for selection in selections])
     if not found:
-        where = "" if namespace is None else f" in {namespace} namespace"
+        where = "" if args.all_namespaces else f" in {args.namespace or DEFAULT_NAMESPACE} namespace"
         print(f"No resources found{where}.", file=sys.stderr)
     return 0
 
 
-def _read_objects(
-    client: ControlClient, kinds: list[Kind], namespace: str | None, args: argparse.Namespace
-) -> list[dict[str, Any]]:
-    if args.names:
-        return [client.get(object_path(kind, args.namespace, name)) for kind in kinds for name in args.names]
-    query = {"labelSelector": args.selector} if args.selector else None
-    return [item for kind in kinds for item in client.get(collection_path(kind, namespace), query)["items"]]
+def _selections(args: argparse.Namespace) -> list[_Selection]:
+    if bool(args.filename) == bool(args.kinds):
+        raise UsageError("give either -f FILE or KIND [NAME ...]")
+    if (args.names or args.filename) and (args.all_namespaces or args.selector):
+        raise UsageError("a name or a file cannot stand beside -A or -l")
+    if args.filename:
+        return _selections_of_files(args)
+    namespace = None if args.all_namespaces else args.namespace or DEFAULT_NAMESPACE
+    return [_Selection(expect_kind(word), namespace, tuple(args.names)) for word in args.kinds.split(",")]
 
 
-def _print_objects(objects: list[dict[str, Any]], args: argparse.Namespace) -> None:
-    is_one = len(args.names) == 1 and len(objects) == 1
+def _selections_of_files(args: argparse.Namespace) -> list[_Selection]:
+    objects, problems = read_objects(args.filename, args.namespace)
+    if problems:
+        raise PymeshError("\n".join(map(str, problems)))
+    names: dict[tuple[Kind, str], list[str]] = {}
+    for item in objects:
+        names.setdefault((item.kind, item.namespace), []).append(item.name)
+    return [_Selection(kind, namespace, tuple(of_kind)) for (kind, namespace), of_kind in names.items()]
+
+
+def _read_objects(client: ControlClient, selection: _Selection, selector: str) -> list[dict[str, Any]]:
+    kind, namespace, names = selection
+    if names:
+        return [client.get(object_path(kind, namespace or DEFAULT_NAMESPACE, name)) for name in names]
+    query = {"labelSelector": selector} if selector else None
+    return list(client.get(collection_path(kind, namespace), query)["items"])
+
+
+def _print_objects(objects: list[dict[str, Any]], is_one: bool, output: str) -> None:
     value = objects[0] if is_one else {"apiVersion": "v1", "kind": "List", "items": objects}
-    if args.output == "json":
+    if output == "json":
         print(json.dumps(value, indent=4, ensure_ascii=False))
         return
     import yaml  # only here, as most uses do not need it
@@ -61,11 +88,10 @@ def _print_objects(objects: list[dict[str, Any]], args: argparse.Namespace) -> N
     print(yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True), end="")
 
 
-def _print_table(
-    client: ControlClient, kind: Kind, namespace: str | None, args: argparse.Namespace, is_one_of_many: bool
-) -> int:
+def _print_table(client: ControlClient, selection: _Selection, args: argparse.Namespace, is_one_of_many: bool) -> int:
     """Prints the table of one kind; returns how many objects it has."""
-    columns, rows = _read_table(client, kind, namespace, args)
+    kind, namespace, _ = selection
+    columns, rows = _read_table(client, selection, args.selector)
     if not rows:
         return 0
     if args.output == "name":
@@ -84,12 +110,14 @@ def _print_table(
 
 
 def _read_table(
-    client: ControlClient, kind: Kind, namespace: str | None, args: argparse.Namespace
+    client: ControlClient, selection: _Selection, selector: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Column definitions and rows."""
-    if not args.names:
-        query = {"labelSelector": args.selector} if args.selector else None
+    kind, namespace, names = selection
+    if not names:
+        query = {"labelSelector": selector} if selector else None
         tables = [client.get(collection_path(kind, namespace), query, _TABLE)]
     else:
-        tables = [client.get(object_path(kind, args.namespace, name), accept=_TABLE) for name in args.names]
+        paths = [object_path(kind, namespace or DEFAULT_NAMESPACE, name) for name in names]
+        tables = [client.get(path, accept=_TABLE) for path in paths]
     return tables[0]["columnDefinitions"], [row for table in tables for row in table["rows"]]

@@ -172,6 +172,17 @@ def test_get_selects_by_label(pymesh: Pymesh, shop: str) -> None:
     assert pymesh("get", "svc", "-l", "app!=payment", "-o", "name").out == ""
 
 
+def test_get_shows_the_objects_of_a_file(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    pymesh("apply", "-f", shop, "-n", "other")
+    assert pymesh("get", "-f", shop, "-o", "name").out.split() == [
+        "service/payment",
+        "virtualservice.networking.istio.io/payment",
+    ]
+    listed = json.loads(pymesh("get", "-f", shop, "-n", "other", "-o", "json").out)
+    assert [item["metadata"]["namespace"] for item in listed["items"]] == ["other", "other"]
+
+
 def test_get_of_what_is_not_there_is_an_error(pymesh: Pymesh) -> None:
     assert pymesh("get", "vs", "nobody") == (1, "", "pymesh get: VirtualService default/nobody not found\n")
 
@@ -191,7 +202,8 @@ def test_delete_by_name_and_by_file(pymesh: Pymesh, shop: str) -> None:
     [
         (["apply", "-f", "/nowhere/a.yaml"], "pymesh apply: /nowhere/a.yaml: No such file or directory"),
         (["get", "pods"], "pymesh get: unknown kind 'pods'"),
-        (["get", "vs", "a", "-A"], "pymesh get: a name cannot stand beside -A or -l"),
+        (["get", "vs", "a", "-A"], "pymesh get: a name or a file cannot stand beside -A or -l"),
+        (["get"], "pymesh get: give either -f FILE or KIND [NAME ...]"),
         (["delete"], "pymesh delete: give either -f FILE or KIND NAME"),
         (["delete", "vs"], "pymesh delete: give the names of the vs to delete"),
         (["get", "vs", "--control", "http://:x"], "pymesh get: --control http://:x"),
