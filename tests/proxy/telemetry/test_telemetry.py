@@ -107,5 +107,5 @@ def test_a_long_scrape_comes_in_pieces_and_misses_what_began_meanwhile(make_info
     text += b"".join(pieces)
     assert len(text) > 2_000_000
     assert text.count(b"\nistio_requests_total{") == 100
-    assert b"599" not in text
+    assert b'response_code="599"' not in text  # bare digits may stand in a timestamp
     assert all(len(piece) < 70_000 for piece in telemetry.expose())
