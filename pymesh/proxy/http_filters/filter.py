@@ -82,7 +82,7 @@ class FilterStream(Protocol):
 
 
 class HttpFilter(Protocol):
-    def on_request(self, stream: Any) -> FilterStatus | LocalReply:
+    def on_request(self, stream: FilterStream) -> FilterStatus | LocalReply:
         """The request's head is here; its body may follow."""
 
 

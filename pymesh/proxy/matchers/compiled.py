@@ -33,9 +33,3 @@ class Request(Protocol):
 
 BytesPredicate = Callable[[bytes], bool]
 RequestPredicate = Callable[[Request], bool]
-
-
-def split_path(path: bytes) -> bytes:
-    """The path without its query."""
-    end = path.find(b"?")
-    return path if end < 0 else path[:end]
