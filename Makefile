@@ -1,16 +1,20 @@
-# `make demo`, `make test` and `make bench` do all set-up in .venv; they need Python >= 3.11, make, and a way to PyPI.
+# `make demo`, `test`, `soak` and `bench` do all set-up in .venv; they need Python >= 3.11, make, and a way to PyPI.
 
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test soak lint format bench clean
 
 demo: .venv/demo.stamp
 	$(BIN)/pymesh demo
 
 test: .venv/test.stamp
 	$(BIN)/pytest
+
+# What is too long for `make test`. SOAK_SECONDS (default 60) is the length of each test that scales with time.
+soak: .venv/test.stamp
+	$(BIN)/pytest -m soak --timeout 900
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
