@@ -92,7 +92,7 @@ class Gateway:
         self._instance.save()
 
     def _announce_listeners(self) -> None:
-        addresses = self.server.listeners.addresses()
+        addresses = self.server.data_plane.addresses()
         known, self._listening = self._listening, {name: self._describe(a) for name, a in addresses.items()}
         for name, text in self._listening.items():
             if known.get(name) != text:

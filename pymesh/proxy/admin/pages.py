@@ -13,6 +13,7 @@ from aiohttp import web
 from pymesh import __version__
 from pymesh.proxy.admin.cluster_page import render_clusters
 from pymesh.proxy.admin.config_dump import build_config_dump
+from pymesh.proxy.data_plane import DataPlane
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 LIVE = "LIVE"
@@ -24,10 +25,8 @@ class Administered(Protocol):
     started_at: float  # time.monotonic()
     node: Any  # xds.Node
     runtime: Any  # proxy.xds.Runtime
-    listeners: Any  # downstream.ListenerManager
-    clusters: Any  # upstream.ClusterManager
+    data_plane: DataPlane
     identity: Any  # tls.WorkloadIdentity
-    telemetry: Any  # telemetry.Telemetry
     xds: Any  # proxy.xds.XdsClient
     quit: Any  # asyncio.Event
 
@@ -76,10 +75,10 @@ class AdminPages:
         return _json(self._proxy.describe_ports())
 
     async def listeners(self, request: web.Request) -> web.Response:
-        return _json(self._proxy.listeners.describe())
+        return _json(await self._proxy.data_plane.describe_listeners())
 
     async def clusters(self, request: web.Request) -> web.Response:
-        clusters = [cluster.describe() for cluster in self._proxy.clusters]
+        clusters = await self._proxy.data_plane.describe_clusters()
         if request.query.get("format") == "json":
             return _json({"cluster_statuses": clusters})
         return web.Response(text=render_clusters(clusters))
@@ -92,15 +91,16 @@ class AdminPages:
 
     async def prometheus(self, request: web.Request) -> web.StreamResponse:
         """In pieces: between two of them, the loop serves requests."""
+        await self._proxy.data_plane.refresh()
         response = web.StreamResponse(headers={"Content-Type": PROMETHEUS_TEXT})
         await response.prepare(request)
-        for piece in self._proxy.telemetry.expose():
+        for piece in self._proxy.data_plane.expose():
             await response.write(piece)
             await asyncio.sleep(0)
         return response
 
     async def drain_listeners(self, request: web.Request) -> web.Response:
-        self._proxy.listeners.drain()
+        await self._proxy.data_plane.drain_listeners()
         return web.Response(text="OK\n")
 
     async def quit(self, request: web.Request) -> web.Response:

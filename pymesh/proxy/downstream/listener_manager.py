@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import socket
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +10,7 @@ from pymesh.proxy.downstream.filter_chain import DRAIN_SECONDS
 from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_config import ListenerConfig
 from pymesh.proxy.downstream.listener_stats import METRICS, ListenerStats
-from pymesh.proxy.sockets import bind_address
+from pymesh.proxy.listen_sockets import ListenSockets, OwnSockets
 from pymesh.proxy.telemetry.metric_names import DOWNSTREAM_RQ_ACTIVE
 from pymesh.tasks import TaskGroup
 from pymesh.xds import Address
@@ -21,19 +19,16 @@ log = logging.getLogger(__name__)
 
 
 class ListenerManager:
-    """`sockets`: bound before the configuration came, by the address that the configuration will name.
-
-    What is left of a removed listener's connections after `drain_seconds` is closed.
-    """
+    """What is left of a removed listener's connections after `drain_seconds` is closed."""
 
     def __init__(
         self,
         context: ProxyContext,
-        sockets: Mapping[Address, socket.socket] | None = None,
+        sockets: ListenSockets | None = None,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         self._context = context
-        self._sockets = dict(sockets or {})
+        self._sockets = sockets or OwnSockets()
         self._drain_seconds = drain_seconds
         self._listeners: dict[str, Listener] = {}
         self._draining: set[Listener] = set()
@@ -50,17 +45,21 @@ class ListenerManager:
         """
         present = self._listeners.get(config.name)
         if present is None:
-            self._listeners[config.name] = self._open(config)
+            self._listeners[config.name] = await self._open(config)
         elif present.config.address != config.address:
-            self._listeners[config.name] = self._open(config)
+            opened = await self._open(config)
+            await self._sockets.release(present.config.name, present.config.address)
+            self._listeners[config.name] = opened
             self._retire(present)
         elif present.config != config:
             present.update(config)
 
     async def remove(self, name: str) -> None:
         """Stop accepting at once; open connections drain."""
-        listener = self._listeners.pop(name, None)
+        listener = self._listeners.get(name)
         if listener is not None:
+            await self._sockets.release(name, listener.config.address)
+            del self._listeners[name]
             self._retire(listener)
 
     def get(self, name: str) -> Listener | None:
@@ -95,9 +94,7 @@ class ListenerManager:
         """Close everything now, sockets that no listener has taken among it."""
         for listener in self._all():
             listener.close()
-        for sock in self._sockets.values():
-            sock.close()
-        self._sockets.clear()
+        self._sockets.close()
 
     async def aclose(self) -> None:
         """`close`, and wait until nothing runs in the background."""
@@ -111,9 +108,8 @@ class ListenerManager:
     def _all(self) -> tuple[Listener, ...]:
         return (*self._listeners.values(), *self._draining)
 
-    def _open(self, config: ListenerConfig) -> Listener:
-        sock = self._sockets.pop(config.address, None) or bind_address(config.address)
-        listener = Listener(config, self._context, sock)
+    async def _open(self, config: ListenerConfig) -> Listener:
+        listener = Listener(config, self._context, await self._sockets.take(config.name, config.address))
         log.info("listener %s is on %s", config.name, listener.address)
         return listener
 

@@ -14,7 +14,7 @@ from pymesh.proxy.telemetry.direction import Direction
 from pymesh.proxy.telemetry.metrics_request import MetricsRequest
 from pymesh.proxy.telemetry.resource import SCOPE, resource_of
 from pymesh.proxy.telemetry.spans import build_span
-from pymesh.proxy.telemetry.stats import Stats
+from pymesh.proxy.telemetry.stats import SeriesSource
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.xds import METRICS_PATH, TRACES_PATH
@@ -101,22 +101,25 @@ class SpanExporter:
 class MetricsExporter:
     """Give `run()` to a TaskGroup; await `flush()` at shutdown.
 
-    What is sent are totals since the proxy started, so an export that fails (`failures`) loses nothing.
+    What is sent are totals since the proxy started, so an export that fails (`failures`) loses nothing. `refresh` is
+    awaited before they are read.
     """
 
     def __init__(
         self,
-        stats: Stats,
+        stats: SeriesSource,
         node_id: str,
         post: Post,
         interval: float = 5.0,
         clock: Callable[[], float] = time.time,
+        refresh: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.failures = 0
         self._request = MetricsRequest(stats, node_id, clock())
         self._post = post
         self._interval = interval
         self._clock = clock
+        self._refresh = refresh
 
     async def run(self) -> None:
         """Never returns."""
@@ -125,6 +128,8 @@ class MetricsExporter:
             await self.flush()
 
     async def flush(self) -> None:
+        if self._refresh is not None:
+            await self._refresh()
         body = self._request.serialize(self._clock())
         if body is None:
             return

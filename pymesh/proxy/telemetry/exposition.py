@@ -6,14 +6,14 @@ from itertools import chain
 from pymesh.prometheus import bound_texts, family_lines, histogram_lines, label_text, sample_line
 from pymesh.proxy.telemetry.metric_names import BUCKETS, HTTP_LABELS, REQUESTS_TOTAL, TCP_LABELS, Metric
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
-from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, TCP_COUNTERS, HttpSeries, Stats, TcpSeries
+from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, TCP_COUNTERS, HttpSeries, SeriesSource, TcpSeries
 
 PIECE = 64 * 1024  # characters; below a millisecond
 
 _BOUNDS = bound_texts(BUCKETS)
 
 
-def expose(stats: Stats, metrics: ProxyMetrics) -> Iterator[bytes]:
+def expose(stats: SeriesSource, metrics: ProxyMetrics) -> Iterator[bytes]:
     """Pieces of about PIECE: a thousand series are 54 MB, which nobody should hold at once or write in one go."""
     lines: list[str] = []
     size = 0

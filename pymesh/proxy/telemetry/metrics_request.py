@@ -15,7 +15,7 @@ from pymesh.proxy.telemetry.metric_names import (
     Metric,
 )
 from pymesh.proxy.telemetry.resource import SCOPE, key_values, nanoseconds, resource_of
-from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, TCP_COUNTERS, HttpSeries, Stats, TcpSeries
+from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, TCP_COUNTERS, HttpSeries, SeriesSource, TcpSeries
 
 Point = Any  # otlp's NumberDataPoint or HistogramDataPoint
 
@@ -24,7 +24,7 @@ class MetricsRequest:
     """Totals since `start_time` (seconds since the epoch), which with the node id names this run of the proxy: what is
     sent twice is counted once."""
 
-    def __init__(self, stats: Stats, node_id: str, start_time: float) -> None:
+    def __init__(self, stats: SeriesSource, node_id: str, start_time: float) -> None:
         self._stats = stats
         self._start = nanoseconds(start_time)
         self._message = otlp.ExportMetricsServiceRequest()

@@ -6,7 +6,7 @@ the label values are worked out and name the series. A cache is emptied when ful
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from pymesh.proxy.telemetry.direction import INBOUND, Direction
 from pymesh.proxy.telemetry.labels import LocalPeer, has_host_fallback, http_labels, overflow_labels, tcp_labels
@@ -82,6 +82,17 @@ TCP_COUNTERS: tuple[tuple[Metric, Callable[[TcpSeries], int]], ...] = (
     (TCP_SENT_BYTES, lambda series: series.sent_bytes),
     (TCP_RECEIVED_BYTES, lambda series: series.received_bytes),
 )
+
+
+class SeriesSource(Protocol):
+    """What exposition and export read: Stats is one. A series is the same object each time."""
+
+    @property
+    def local(self) -> LocalPeer: ...
+
+    def http_series(self) -> Iterable[HttpSeries]: ...
+
+    def tcp_series(self) -> Iterable[TcpSeries]: ...
 
 
 class _OpenConnection:

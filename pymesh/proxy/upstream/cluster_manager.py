@@ -1,4 +1,4 @@
-"""The clusters by name. xds/runtime.py is the only one who changes them."""
+"""The clusters by name. xds/config_writer.py is the only one who changes them."""
 
 import asyncio
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Who decodes and who obeys each type of resource: the wiring between the runtime and the data plane."""
+"""Who decodes and who obeys each type of resource: the wiring between the configuration and the data plane."""
 
 from functools import partial
 
@@ -8,10 +8,10 @@ from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.xds.cds import decode_cluster
+from pymesh.proxy.xds.config_writer import Handler
 from pymesh.proxy.xds.eds import decode_cluster_load_assignment
 from pymesh.proxy.xds.lds import decode_listener
 from pymesh.proxy.xds.rds import decode_route_configuration
-from pymesh.proxy.xds.runtime import Handler
 from pymesh.proxy.xds.sds import decode_secret
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,20 +38,40 @@ class Page:
         return json.loads(self.text)
 
 
+class StandingDataPlane:
+    """It counts nothing that it was not asked to count: `expose` shows 3 only after a `refresh`."""
+
+    def __init__(self) -> None:
+        self.drained = 0
+        self._requests = b" 0\n"
+
+    async def refresh(self) -> None:
+        self._requests = b" 3\n"
+
+    def expose(self) -> Iterator[bytes]:
+        return iter((b"istio_requests_total", self._requests))
+
+    async def describe_listeners(self) -> list[dict[str, Any]]:
+        return [{"name": "http_proxy"}]
+
+    async def describe_clusters(self) -> list[dict[str, Any]]:
+        return [CLUSTER_DESCRIPTION]
+
+    async def drain_listeners(self) -> None:
+        self.drained += 1
+
+
 class Admin:
     """The proxy behind the admin port is `proxy`, to be changed at will."""
 
     def __init__(self) -> None:
-        self.drained = 0
         self.proxy = SimpleNamespace(
             state="LIVE",
             started_at=time.monotonic(),
             node=Node("sidecar~10.0.0.2~web.default~x", metadata=NodeMetadata(name="web")),
             runtime=SimpleNamespace(held=no_resources(), rejected={type_url: {} for type_url in TYPES}),
-            listeners=SimpleNamespace(describe=lambda: [{"name": "http_proxy"}], drain=self._drain),
-            clusters=[SimpleNamespace(describe=lambda: CLUSTER_DESCRIPTION)],
+            data_plane=StandingDataPlane(),
             identity=SimpleNamespace(describe=lambda: {"state": "valid"}),
-            telemetry=SimpleNamespace(expose=lambda: iter((b"istio_requests_total", b" 3\n"))),
             xds=SimpleNamespace(is_connected=True),
             quit=asyncio.Event(),
             describe_ports=lambda: {"outbound": "127.0.0.1:15001"},
@@ -63,9 +83,6 @@ class Admin:
     async def ask(self, path: str, method: str = "GET") -> Page:
         async with aiohttp.request(method, self._url + path) as response:
             return Page(response.status, await response.text())
-
-    def _drain(self) -> None:
-        self.drained += 1
 
 
 @pytest.fixture
@@ -131,4 +148,4 @@ async def test_quitquitquit_asks_for_the_end(admin: Admin) -> None:
 
 async def test_drain_listeners_drains(admin: Admin) -> None:
     await admin.ask("/drain_listeners", "POST")
-    assert admin.drained == 1
+    assert admin.proxy.data_plane.drained == 1

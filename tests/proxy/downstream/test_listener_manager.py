@@ -14,6 +14,7 @@ from pymesh.proxy.downstream.filter_chain_match import FilterChainMatch
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
+from pymesh.proxy.listen_sockets import OwnSockets
 from pymesh.proxy.sockets import bind_address, bound_address
 from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, SubjectAltNameMatcher, TlsCertificate
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig
@@ -137,7 +138,7 @@ async def test_a_socket_that_was_bound_before_is_taken(context, say):
     await say("v1")
     sock = bind_address(ANY_PORT)
     address = bound_address(sock)
-    manager = ListenerManager(context, {address: sock})
+    manager = ListenerManager(context, OwnSockets({address: sock}))
     await manager.apply(listener(chain("v1"), address=address))
     assert manager.addresses() == {"in": address}
     assert await greeting(manager) == "v1"

@@ -1,4 +1,4 @@
-"""The runtime, with handlers that write down what they are told instead of a data plane."""
+"""The runtime and its writer, with handlers that write down what they are told instead of a data plane."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,9 @@ import pytest
 
 from pymesh.errors import PymeshError
 from pymesh.protojson import Reader
+from pymesh.proxy.xds.config_writer import ConfigWriter, Handler
 from pymesh.proxy.xds.disk_cache import DiskCache
-from pymesh.proxy.xds.runtime import Handler, Runtime
+from pymesh.proxy.xds.runtime import Runtime
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, TYPES, DeltaResource, DeltaResponse
 
 
@@ -43,7 +44,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def runtime(recorder: Recorder, tmp_path: Path) -> Runtime:
-    return Runtime(recorder.handlers(), DiskCache(tmp_path / "config.json"))
+    return Runtime(ConfigWriter(recorder.handlers()).apply, DiskCache(tmp_path / "config.json"))
 
 
 def resource(name: str, version: str = "1", **fields: Any) -> DeltaResource:
@@ -117,11 +118,11 @@ async def test_removing_what_was_never_accepted_tells_nobody(runtime: Runtime, r
 
 async def test_a_proxy_starts_again_with_what_it_accepted(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path / "config.json")
-    before = Runtime(Recorder().handlers(), cache)
+    before = Runtime(ConfigWriter(Recorder().handlers()).apply, cache)
     await before.apply([response(CLUSTER, resource("c", "7"), resource("bad", value=3))])
     cache.flush()
     recorder = Recorder()
-    after = Runtime(recorder.handlers(), DiskCache(tmp_path / "config.json"))
+    after = Runtime(ConfigWriter(recorder.handlers()).apply, DiskCache(tmp_path / "config.json"))
     assert await after.load()
     assert recorder.journal == ["+c"]
     assert after.held == before.held
