@@ -1,11 +1,11 @@
-"""pymesh against Envoy and nginx: CPU a request, throughput, latency and memory, in one run on one machine.
+"""pymesh against Envoy and others: CPU a request, throughput, latency and memory, in one run on one machine.
 
-Each proxy is pinned to one core; wrk, the backend and the control plane have the other. Rounds alternate between the
-contestants, and the ratio to Envoy is the median of the ratios of each round, so a machine that is noisy for a while
-is noisy for all. Envoy and pymesh run the same xDS resources. Metrics are on, the access log is off, pymesh samples
-1 % of the traces. Prints a Markdown table.
+Each proxy is pinned to one core; the load, the backend and the control plane have the other. Rounds alternate between
+the contestants, and the ratio to Envoy is the median of the ratios of each round. Envoy and pymesh run the same xDS
+resources, with outlier detection, circuit breakers, retries and timeouts on, and trace 1 % of the requests; pymesh
+counts Istio's metrics besides, Envoy its own. Prints Markdown tables: all figures, then those that have a target.
 
-    python benchmarks/compare.py [--rounds 5] [--seconds 3]
+    python benchmarks/compare.py [--work plain,mtls] [--contestants Envoy,pymesh] [--rounds 5] [--seconds 3]
 
 Interrupted or failed, it leaves no process and no file.
 """
@@ -17,31 +17,32 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from statistics import median
 
-from contestants import LOAD_CORE, MTLS_HOST, PLAIN_HOST, Contest, Contestant
-from measurement import Load, Sample, measure, resident_megabytes
+from contest import Contest
+from contestants import ENVOY, PYMESH, Contestant, Started
+from measurement import resident_kilobytes
+from report import DETAILS, TARGETS, Verdict, detail_row, header, target_row
+from rounds import Results, median_sample, ratio, run_rounds
+from works import WORKS, Work
 
 from pymesh.cli.demo.processes import Processes
 from pymesh.cli.demo.shop import clear_proxy_variables
 from pymesh.errors import PymeshError
 
-BASELINE = "Envoy"
-WARM_UP_SECONDS = 1
+_PROGRAMS = ("haproxy", "nginx", "taskset", "wrk")
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-Results = dict[str, list[Sample]]
 
 
 def main() -> int:
     args = parse_arguments()
     if (os.cpu_count() or 1) < 2:
-        print("compare.py: needs two cores, one for the proxies, one for wrk and the backend", file=sys.stderr)
+        print("compare.py: needs two cores, one for the proxies, one for the load and the backend", file=sys.stderr)
         return 2
-    if missing := [name for name in ("nginx", "taskset", "wrk") if shutil.which(name) is None]:
+    if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         print(f"compare.py: needs {', '.join(missing)} on the PATH", file=sys.stderr)
         return 2
     clear_proxy_variables()
@@ -50,7 +51,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pymesh-bench-") as directory:
         processes = Processes(Path(directory))
         try:
-            print_report(Contest(Path(directory), processes), args.rounds, args.seconds)
+            print_report(Contest(Path(directory), processes), args)
         except PymeshError as error:
             print(f"compare.py: {error}", file=sys.stderr)
             return 1
@@ -65,52 +66,62 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
+    names = [work.name for work in WORKS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=_names, default=names, help=f"some of {','.join(names)} (all)")
+    parser.add_argument("--contestants", type=_names, default=[], help="such as Envoy,pymesh (all)")
     parser.add_argument("--rounds", type=int, default=5, help="of which the median counts (5)")
     parser.add_argument("--seconds", type=int, default=3, help="of load for each contestant in each round (3)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if unknown := set(args.work) - set(names):
+        parser.error(f"there is no work {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    return args
 
 
-def print_report(contest: Contest, rounds: int, seconds: int) -> None:
-    print(f"{date.today().isoformat()}, {machine()}, {rounds} rounds of {seconds} s, GET of 1 KB, 32 connections\n")
-    print("| work | proxy | CPU µs/request | ratio to Envoy | requests/s | p50 ms | p99 ms | RSS MB |")
-    print("|---|---|---|---|---|---|---|---|")
-    contest.start_backend()
-    for work, host, start in (
-        ("plain HTTP", PLAIN_HOST, contest.start_plain),
-        ("mTLS, client's and server's proxy together", MTLS_HOST, contest.start_mtls_pair),
-    ):
-        contestants = start()
-        results = run_rounds(contestants, host, rounds, seconds)
-        for line in table_rows(work, contestants, results):
-            print(line, flush=True)
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
 
 
-def run_rounds(contestants: list[Contestant], host: str, rounds: int, seconds: int) -> Results:
-    """Every contestant once a round; who begins changes with each round."""
+def print_report(contest: Contest, args: argparse.Namespace) -> None:
+    start = time.monotonic()
+    print(f"{date.today().isoformat()}, {machine()}, {args.rounds} rounds of {args.seconds} s, 32 connections\n")
+    _print(header(DETAILS))
+    started = Started(contest, args.contestants)
+    verdicts = []
+    for work in WORKS:
+        if work.name not in args.work or not (contestants := started.get(work.setting)):
+            continue
+        results = run_rounds(contestants, work.load(contest), args.rounds, args.seconds)
+        _print(detail_rows(work, contestants, results))
+        verdicts += judge(work, results)
+    _print(["", *header(TARGETS), *map(target_row, verdicts), ""])
+    _print([f"The run took {(time.monotonic() - start) / 60:.1f} minutes."])
+
+
+def detail_rows(work: Work, contestants: Sequence[Contestant], results: Results) -> list[str]:
+    rows = []
     for contestant in contestants:
-        measure(load_of(contestant, host, WARM_UP_SECONDS), contestant.pids)
-    results: Results = {contestant.name: [] for contestant in contestants}
-    for number in range(rounds):
-        first = number % len(contestants)
-        for contestant in (*contestants[first:], *contestants[:first]):
-            results[contestant.name].append(measure(load_of(contestant, host, seconds), contestant.pids))
-    return results
-
-
-def load_of(contestant: Contestant, host: str, seconds: int) -> Load:
-    return Load(f"http://127.0.0.1:{contestant.port}/", host, int(LOAD_CORE), seconds=seconds)
-
-
-def table_rows(work: str, contestants: list[Contestant], results: Results) -> Iterator[str]:
-    for contestant in contestants:
-        samples = results[contestant.name]
-        pairs = zip(samples, results[BASELINE], strict=True)
-        ratio = median(sample.cpu / envoy.cpu for sample, envoy in pairs)
-        cpu, rps, p50, p99 = (median(figures) for figures in zip(*samples, strict=True))
-        memory = resident_megabytes(contestant.pids)
+        sample = median_sample(results[contestant.name])
         name = contestant.name if len(contestant.children) == 1 else f"{contestant.name} × {len(contestant.children)}"
-        yield f"| {work} | {name} | {cpu:.1f} | {ratio:.2f} | {rps:.0f} | {p50:.2f} | {p99:.2f} | {memory:.0f} |"
+        megabytes = resident_kilobytes(contestant.pids) / 1024
+        cost = ratio(results, contestant.name, ENVOY, lambda sample: sample.cpu)
+        rows.append(detail_row(work.title, work.unit, name, sample, cost, megabytes))
+    return rows
+
+
+def judge(work: Work, results: Results) -> list[Verdict]:
+    """None without pymesh among the contestants."""
+    if PYMESH not in results:
+        return []
+    figure = work.figure
+    envoy = figure(median_sample(results[ENVOY])) if ENVOY in results else None
+    value = ratio(results, PYMESH, ENVOY, figure)
+    pymesh = figure(median_sample(results[PYMESH]))
+    return [Verdict(work.title, work.figure_unit, pymesh, envoy, value, work.target)]
+
+
+def _print(lines: Sequence[str]) -> None:
+    print(*lines, sep="\n", flush=True)
 
 
 def machine() -> str:

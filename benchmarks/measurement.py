@@ -1,60 +1,46 @@
-"""One measured run: wrk against a proxy, and what the proxy's processes cost meanwhile, from /proc."""
+"""One measured run: a load against a proxy, and what the proxy's processes cost meanwhile, from /proc."""
 
 import os
-import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pymesh.errors import PymeshError
 
 _TICK = os.sysconf("SC_CLK_TCK")
-_LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
-_REQUESTS = re.compile(r"^\s+(\d+) requests in ([\d.]+)(ms|s|m),", re.MULTILINE)
-_FAILURES = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.+)")
-_MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
 class MeasurementError(PymeshError):
-    """A run that proves nothing: requests failed, or wrk did not run."""
+    """A run that proves nothing: requests failed, or the load did not run."""
 
 
-class Load(NamedTuple):
-    """What wrk sends: `connections` keep-alive connections, closed loop, for `seconds`, which wrk takes whole only."""
+class Outcome(NamedTuple):
+    """What a load has done. `amount`: requests, or MB, whatever the work's cost is counted by. Latencies in ms."""
 
-    url: str
-    host: str
-    core: int
-    connections: int = 32
-    seconds: int = 3
+    amount: float
+    seconds: float
+    p50: float | None = None
+    p99: float | None = None
+
+
+class Load(Protocol):
+    def run(self, port: int, seconds: int) -> Outcome:
+        """Against 127.0.0.1:`port`. Raises MeasurementError where a request failed."""
 
 
 class Sample(NamedTuple):
-    cpu: float  # microseconds of CPU a request, of all the proxy's processes and threads
-    rps: float
-    p50: float  # milliseconds
-    p99: float
+    cpu: float  # microseconds of CPU for each of the load's amount, of all the proxy's processes and threads
+    rate: float  # amount a second
+    p50: float | None  # milliseconds
+    p99: float | None
 
 
-def measure(load: Load, pids: Sequence[int]) -> Sample:
-    """Raises MeasurementError where a request failed."""
+def measure(load: Load, port: int, pids: Sequence[int], seconds: int) -> Sample:
+    """Raises MeasurementError."""
     before = cpu_seconds(pids)
-    text = run_wrk(load)
+    outcome = load.run(port, seconds)
     cpu = cpu_seconds(pids) - before
-    requests, seconds = _requests(text)
-    latency = {percent: float(value) * _MILLISECONDS[unit] for percent, value, unit in _LATENCY.findall(text)}
-    return Sample(cpu / requests * 1e6, requests / seconds, latency["50"], latency["99"])
-
-
-def run_wrk(load: Load) -> str:
-    command = ["taskset", "-c", str(load.core), "wrk", "-t1", f"-c{load.connections}", f"-d{load.seconds}s"]
-    command += ["--latency", "-H", f"Host: {load.host}", load.url]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=load.seconds + 30, check=False)
-    failure = _FAILURES.search(result.stdout)
-    if result.returncode or failure:
-        raise MeasurementError(f"wrk {load.url}: {failure[0] if failure else result.stderr.strip()}")
-    return result.stdout
+    return Sample(cpu / outcome.amount * 1e6, outcome.amount / outcome.seconds, outcome.p50, outcome.p99)
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
@@ -62,8 +48,8 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     return sum(_ticks(pid) for pid in pids) / _TICK
 
 
-def resident_megabytes(pids: Sequence[int]) -> float:
-    return sum(_status_kilobytes(pid, "VmRSS") for pid in pids) / 1024
+def resident_kilobytes(pids: Sequence[int]) -> int:
+    return sum(_status_kilobytes(pid, "VmRSS") for pid in pids)
 
 
 def _ticks(pid: int) -> int:
@@ -76,10 +62,3 @@ def _status_kilobytes(pid: int, key: str) -> int:
         if line.startswith(f"{key}:"):
             return int(line.split()[1])
     raise MeasurementError(f"process {pid} has no {key}")
-
-
-def _requests(text: str) -> tuple[int, float]:
-    match = _REQUESTS.search(text)
-    if match is None or match[1] == "0":
-        raise MeasurementError(f"wrk answered nothing:\n{text}")
-    return int(match[1]), float(match[2]) * _MILLISECONDS[match[3]] / 1e3

@@ -11,7 +11,10 @@ http {{
   client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
   uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
   {upstream}
-  server {{ listen 127.0.0.1:{port}{tls}; location / {{ {location} }} }}
+  server {{
+    listen 127.0.0.1:{port} backlog=1024{tls}; client_max_body_size 0; client_body_buffer_size 64k;
+    location / {{ {location} }} {locations}
+  }}
 }}
 """
 
@@ -19,6 +22,11 @@ http {{
 def answer(body: str) -> str:
     """A location that needs no other server."""
     return f'return 200 "{body}";'
+
+
+def files(path: str, directory: Path) -> str:
+    """A further location, with the files of a directory."""
+    return f"location {path} {{ alias {directory}/; sendfile on; open_file_cache max=10; }}"
 
 
 def forward(scheme: str = "http", tls: str = "") -> str:
@@ -43,10 +51,13 @@ def server_tls(certificate: Path, root: Path) -> str:
     )
 
 
-def write_config(directory: Path, port: int, location: str, upstream: int | None = None, tls: str = "") -> Path:
+def write_config(
+    directory: Path, port: int, location: str, upstream: int | None = None, tls: str = "", locations: str = ""
+) -> Path:
     """The configuration's file. `upstream` is a port of this machine."""
     servers = "" if upstream is None else f"upstream upstream {{ server 127.0.0.1:{upstream}; keepalive 64; }}"
     directory.mkdir()
     file = directory / "nginx.conf"
-    file.write_text(_CONFIG.format(directory=directory, port=port, upstream=servers, location=location, tls=tls))
+    names = {"directory": directory, "port": port, "upstream": servers, "tls": tls}
+    file.write_text(_CONFIG.format(location=location, locations=locations, **names))
     return file
