@@ -27,6 +27,9 @@ class Log:
     def on_interim_head(self, head: Any) -> None:
         self.events.append(("interim", head.status))
 
+    def on_close_announced(self) -> None:
+        self.events.append(("close announced",))
+
     def on_request_body(self, data: bytes) -> None:
         self._join("body", data)
 

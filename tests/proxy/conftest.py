@@ -65,6 +65,8 @@ class FakeTransport:
         self.is_reading = True
         self.is_open = True
         self.has_ended = False  # the proxy's FIN
+        self.is_aborted = False
+        self.stays_open = False  # `close` does not end it: what was written has not gone out
         self._is_lost = False
 
     # what the proxy calls
@@ -99,11 +101,14 @@ class FakeTransport:
         return not self.is_open
 
     def close(self) -> None:
-        if self.is_open:
+        if self.is_open and not self.stays_open:
             self.is_open = False
             asyncio.get_running_loop().call_soon(self._lose)
 
-    abort = close
+    def abort(self) -> None:
+        self.is_aborted = True
+        self.stays_open = False
+        self.close()
 
     # what the test does at the other end
 

@@ -6,6 +6,8 @@ from pymesh.proxy.codec.header_map import HeaderMap
 
 MAX_HEAD_BYTES = 60 * 1024  # Envoy: max_request_headers_kb
 MAX_HEADERS = 100  # Envoy: max_headers_count
+# A Content-Length beyond it would overflow where somebody counts in signed 64 bits (RFC 9110 8.6).
+MAX_CONTENT_LENGTH = (1 << 63) - 1
 
 HTTP_10 = b"HTTP/1.0"
 HTTP_11 = b"HTTP/1.1"

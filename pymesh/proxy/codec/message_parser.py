@@ -15,12 +15,14 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import (
     BAD_MESSAGE,
     HEAD_TOO_LARGE,
+    MAX_CONTENT_LENGTH,
     MAX_HEAD_BYTES,
     MAX_HEADERS,
     TOO_MANY_HEADERS,
     TRAILERS_TOO_LARGE,
     CodecError,
 )
+from pymesh.proxy.codec.trailers import drop_forbidden
 
 new_header_map = HeaderMap.__new__
 
@@ -82,6 +84,7 @@ class MessageParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
+        value = value.rstrip()  # RFC 9110 5.5: no part of it; llhttp takes only the leading blanks away
         fields = self._fields
         if name in fields:
             fields.add(name, value)
@@ -93,12 +96,20 @@ class MessageParser:
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
         raise NotImplementedError
 
-    def _check_limits(self, fields: HeaderMap) -> None:
+    def _check_limits(self, fields: HeaderMap, target: bytes = b"") -> None:
         """Of a complete head, of which a cheap look has said that it may be too large."""
         if fields.count() > MAX_HEADERS:
             self._reject(TOO_MANY_HEADERS)
-        if sum(len(name) + len(value) + 4 for name, value in fields.pairs()) > MAX_HEAD_BYTES:
+        if len(target) + sum(len(name) + len(value) + 4 for name, value in fields.pairs()) > MAX_HEAD_BYTES:
             self._reject(HEAD_TOO_LARGE)
+
+    def _read_unusual_length(self, fields: HeaderMap, length: bytes) -> int:
+        """A Content-Length that llhttp takes and others may not: one meaning for everybody behind us."""
+        value = int(length)
+        if value > MAX_CONTENT_LENGTH:
+            self._reject(BAD_MESSAGE)
+        fields.set(b"content-length", b"%d" % value)  # 007 may be octal for somebody
+        return value
 
     def _take_trailers(self) -> HeaderMap | None:
         if not self._fields:
@@ -107,7 +118,7 @@ class MessageParser:
         self._fields = new_header_map(HeaderMap)
         if trailers.count() > MAX_HEADERS:
             self._reject(TRAILERS_TOO_LARGE)
-        return trailers
+        return drop_forbidden(trailers)
 
     def _reject(self, error: CodecError) -> NoReturn:
         self._error = error

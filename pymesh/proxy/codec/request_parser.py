@@ -31,7 +31,9 @@ TRANSFER_ENCODING_ON_10 = CodecError(400, "http1.transfer_encoding_not_allowed")
 # host[:port] of RFC 3986: no userinfo, no space, no delimiter that would end an authority.
 _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::\d{0,5})?")
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)([/?].*)?", re.IGNORECASE)
-_IGNORED_UPGRADES = (b"h2c",)
+_PORT = re.compile(rb"(?::(\d{1,5}))?\Z")
+# CONNECT is a method: as an upgrade, it would pass for one.
+_IGNORED_UPGRADES = (b"", b"h2c", b"connect")
 
 
 class RequestSink(Protocol):
@@ -79,7 +81,7 @@ class RequestParser(MessageParser):
         fields, target = self._fields, self._target
         self._fields, self._target = new_header_map(HeaderMap), b""
         if fields.repeated or len(fields) > MAX_HEADERS or self._unaccounted > MAX_HEAD_BYTES:
-            self._check_limits(fields)
+            self._check_limits(fields, target)
         self._unaccounted = 0
         head = RequestHead(parser.get_method(), target, HTTP_11, fields, parser.should_keep_alive())
         if (version := parser.get_http_version()) != "1.1":
@@ -92,7 +94,9 @@ class RequestParser(MessageParser):
         if b"transfer-encoding" in fields:
             self._check_transfer_encoding(head)
         elif (length := fields.get(b"content-length")) is not None:
-            head.content_length = int(length)
+            head.content_length = (
+                int(length) if length >= b"1" and len(length) < 19 else self._read_unusual_length(fields, length)
+            )
         if parser.should_upgrade():
             self._check_upgrade(head)
         self._in_body = True
@@ -125,6 +129,8 @@ class RequestParser(MessageParser):
         if b"#" in target:
             self._reject(FRAGMENT)
         if head.method == b"CONNECT":
+            if not 0 < int(_PORT.search(target)[1] or 0) < 65536:  # type: ignore[index]  # it always matches
+                self._reject(BAD_TARGET)  # RFC 9110 9.3.6
             self._take_authority(head, target, b"")
             return
         if target == b"*":
@@ -171,15 +177,15 @@ class RequestParser(MessageParser):
         """llhttp has stopped at the end of the head, for CONNECT and for `Connection: upgrade`.
 
         RFC 9110 7.8 lets a server ignore an upgrade: h2c, as Envoy does, and one with a body, whose end would be in
-        doubt.
+        doubt; it makes a server ignore one of HTTP/1.0.
         """
         if head.method == b"CONNECT":
-            if head.has_body:
+            if head.has_body or head.path:  # a target of `/x` looks like an ordinary one until here
                 self._reject(BAD_MESSAGE)
             head.upgrade = b"connect"
             return
         upgrade = (head.headers.get_joined(b"upgrade") or b"").strip().lower()
-        if upgrade in _IGNORED_UPGRADES or head.has_body:
+        if upgrade in _IGNORED_UPGRADES or head.has_body or head.version is HTTP_10:
             self._replay = _framing_head(head)
         else:
             head.upgrade = upgrade

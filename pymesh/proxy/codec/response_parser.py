@@ -8,6 +8,8 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import BAD_MESSAGE, MAX_HEAD_BYTES, MAX_HEADERS, CodecError, ResponseHead
 from pymesh.proxy.codec.message_parser import MessageParser, RawData, new_header_map
 
+# Of one response, with the final one: Envoy takes any number, but a flood of them is no progress.
+MAX_HEADS = 256
 UNSOLICITED = CodecError(502, "http1.unsolicited_response")
 
 
@@ -24,19 +26,22 @@ class ResponseSink(Protocol):
 
     def on_response_end(self, trailers: HeaderMap | None) -> None: ...
 
+    def on_close_announced(self) -> None:
+        """In a trailer: nothing can be read of this connection behind the end, which follows."""
+
     def on_raw_data(self, data: bytes) -> None: ...
 
 
 class ResponseParser(MessageParser):
     """One per upstream connection."""
 
-    __slots__ = ("_head", "_is_expected", "_is_head_request", "_is_interim", "_sink", "_wants_upgrade")
+    __slots__ = ("_head", "_heads_left", "_is_head_request", "_is_interim", "_sink", "_wants_upgrade")
 
     def __init__(self, sink: ResponseSink) -> None:
         super().__init__()
         self._sink: Any = sink
         self._head: ResponseHead | None = None
-        self._is_expected = False
+        self._heads_left = 0  # how many may still come of the response that is due
         self._is_head_request = False
         self._is_interim = False
         self._wants_upgrade = False
@@ -44,7 +49,7 @@ class ResponseParser(MessageParser):
 
     def expect(self, method: bytes, wants_upgrade: bool = False) -> None:
         """A request has been sent: one final response is due, and without this none is allowed."""
-        self._is_expected = True
+        self._heads_left = MAX_HEADS
         self._is_head_request = method == b"HEAD"
         self._wants_upgrade = wants_upgrade
 
@@ -58,6 +63,11 @@ class ResponseParser(MessageParser):
 
     # llhttp's callbacks
 
+    def on_message_begin(self) -> None:
+        # Not only where it is complete: the rest of it would be taken for the answer to the next request.
+        if not self._heads_left:
+            self._reject(UNSOLICITED)
+
     def on_headers_complete(self) -> None:
         parser = self._parser
         fields, status = self._fields, parser.get_status_code()
@@ -66,13 +76,16 @@ class ResponseParser(MessageParser):
             self._check_limits(fields)
         self._unaccounted = 0
         head = ResponseHead(status, fields, parser.should_keep_alive())
-        if not self._is_expected:
-            self._reject(UNSOLICITED)
-        if status < 200:
-            return self._on_informational(head)
+        if status != 200:
+            if status < 200:
+                return self._on_informational(head)
+            if status == 204:
+                self._refuse_framing(head)
         length = fields.get(b"content-length")
         if length is not None and b"transfer-encoding" not in fields:
-            head.content_length = int(length)
+            head.content_length = (
+                int(length) if length >= b"1" and len(length) < 19 else self._read_unusual_length(fields, length)
+            )
         else:
             self._read_framing(head)
         self._head = head
@@ -93,26 +106,41 @@ class ResponseParser(MessageParser):
         if self._is_interim:
             self._is_interim = False
         elif self._head is not None:
-            self._complete(self._take_trailers() if self._fields else None)
+            self._complete(self._end_trailers() if self._fields else None)
 
     def _complete(self, trailers: HeaderMap | None) -> None:
         self._head = None
         self._in_body = False
-        self._is_expected = False
+        self._heads_left = 0
         self._sink.on_response_end(trailers)
 
     # the rules
 
+    def _end_trailers(self) -> HeaderMap | None:
+        if not self._parser.should_keep_alive():  # it counts what stands in a trailer
+            self._sink.on_close_announced()
+        return self._take_trailers()
+
     def _on_informational(self, head: ResponseHead) -> None:
         """RFC 9110 15.2: any number of them before the final response. 101 is final, and must have been asked for."""
         self._is_interim = True
+        self._heads_left -= 1
+        if head.status < 100 or not self._heads_left:
+            self._reject(BAD_MESSAGE)
+        self._refuse_framing(head)
         if head.status != 101:
             self._sink.on_interim_head(head)
             return
-        if not self._wants_upgrade:
+        if not self._wants_upgrade or not self._parser.should_upgrade():
             self._reject(BAD_MESSAGE)
-        self._is_expected = False
+        self._heads_left = 0
         self._sink.on_response_head(head)
+
+    def _refuse_framing(self, head: ResponseHead) -> None:
+        """RFC 9112 6.1, 6.2: of 1xx and 204, which have no body. Who sends it may send a body too."""
+        fields = head.headers
+        if b"transfer-encoding" in fields or int(fields.get(b"content-length", b"0")):
+            self._reject(BAD_MESSAGE)
 
     def _read_framing(self, head: ResponseHead) -> None:
         """RFC 9112 6.3, where there is no Content-Length."""
@@ -122,6 +150,9 @@ class ResponseParser(MessageParser):
             if encoding.lower() != b"chunked" or (fields.repeated and b"transfer-encoding" in fields.repeated):
                 self._reject(BAD_MESSAGE)
             head.is_chunked = True
+            # RFC 9112 6.1: framing that a 1.0 server cannot mean. llhttp keeps such a connection only if it is told to.
+            if b"connection" in fields and self._parser.get_http_version() != "1.1":
+                head.keep_alive = False
         else:
             head.ends_at_close = head.status not in (204, 304) and not self._is_head_request
 

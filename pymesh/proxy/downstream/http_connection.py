@@ -19,6 +19,9 @@ from pymesh.proxy.net import end_writing
 # What a pipelined client sent before its turn: a head, a piece of a body, an end with its trailers, or nonsense.
 _Event = RequestHead | bytes | tuple[HeaderMap | None] | CodecError
 
+# Holds the reading from a client that does not read: its pipelined requests would fill our memory with responses.
+_UNREAD_RESPONSES = object()
+
 # The head was read, and only then refused: Envoy answers without a body, and does not call it a protocol error.
 _REFUSED_HEADS = (MISSING_HOST, FRAGMENT)
 
@@ -36,6 +39,7 @@ class HttpConnection(asyncio.Protocol):
         "_queue",
         "_requests",
         "_transport",
+        "_unsent",
         "client_cert",
         "idle_since",
         "info",
@@ -73,6 +77,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_head_timed = False
         self._is_replaying = False
         self._is_closing = False
+        self._unsent = 0  # bytes, at the last look at a connection that is to close
 
     def __repr__(self) -> str:
         state = "closing" if self._is_closing else "busy" if self.stream is not None else "idle"
@@ -128,11 +133,14 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.is_write_paused = True
-        if self.stream is not None and self.stream.upstream is not None:
+        if self.stream is None:
+            self.hold_reading(_UNREAD_RESPONSES)
+        elif self.stream.upstream is not None:
             self.stream.upstream.pause_response()
 
     def resume_writing(self) -> None:
         self.is_write_paused = False
+        self.release_reading(_UNREAD_RESPONSES)
         if self.stream is not None and self.stream.upstream is not None:
             self.stream.upstream.resume_response()
 
@@ -255,6 +263,8 @@ class HttpConnection(asyncio.Protocol):
         self.idle_since = stream.info.end
         if self._holds:
             self.release_reading(stream)
+        if self.is_write_paused:
+            self.hold_reading(_UNREAD_RESPONSES)
         if not stream.keep_alive:
             self._close(is_unread=not stream.is_request_complete)
         elif not stream.is_request_complete:
@@ -301,12 +311,25 @@ class HttpConnection(asyncio.Protocol):
         if self._is_closing:
             return
         self._is_closing = True
-        delayed = self.manager.delayed_closes
-        if is_unread and delayed is not None and self._transport.can_write_eof():
-            end_writing(self._transport)
+        delayed, transport = self.manager.delayed_closes, self._transport
+        self._unsent = transport.get_write_buffer_size()
+        if is_unread and delayed is not None and transport.can_write_eof():
+            end_writing(transport)
             delayed.start(self)
-        else:
-            self._transport.close()
+            return
+        transport.close()
+        if delayed is not None and self._unsent:
+            delayed.start(self)
+
+    def on_delayed_close(self) -> None:
+        """The client has had its time. While it reads what is left of a response, it gets more."""
+        unsent = self._transport.get_write_buffer_size()
+        if not 0 < unsent < self._unsent:
+            self.abort()
+            return
+        self._unsent = unsent
+        if self.manager.delayed_closes is not None:
+            self.manager.delayed_closes.start(self)
 
     def _stop_timers(self) -> None:
         manager = self.manager

@@ -53,7 +53,7 @@ class HttpConnectionManager:
         )
         self.request_timeouts = self._timeouts(config.request_timeout, Stream.on_request_timeout)
         self.duration_timeouts = self._timeouts(config.max_connection_duration, HttpConnection.drain)
-        self.delayed_closes = self._timeouts(config.delayed_close_timeout, HttpConnection.abort)
+        self.delayed_closes = self._timeouts(config.delayed_close_timeout, HttpConnection.on_delayed_close)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol for one accepted connection."""

@@ -35,6 +35,8 @@ class PathNormalizer:
         if _SUSPICIOUS.search(target) is None:
             return target
         path, mark, query = target.partition(b"?")
+        if b"%00" in path:
+            return None  # where somebody's path ends; refused as by Envoy
         if self._escaped_slashes != KEEP_ESCAPED_SLASHES and _ESCAPED_SLASH.search(path) is not None:
             if self._escaped_slashes == REJECT_ESCAPED_SLASHES:
                 return None

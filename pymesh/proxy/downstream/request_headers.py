@@ -48,6 +48,8 @@ _EDGE_ONLY = (
 # One look tells whether anything of all that is there at all.
 _SPECIAL = frozenset((CONNECTION, b"te", b"upgrade", b"expect", *_HOP_BY_HOP, *_INTERNAL_ONLY, *_EDGE_ONLY))
 PLAIN_OPTIONS = (b"keep-alive", b"close")
+# Who names these in Connection wants a proxy to forget who asked for what (Envoy: sanitizeConnectionHeader).
+_PROTECTED = frozenset((b"host", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
 _NOTHING_SPECIAL = _SPECIAL.isdisjoint
 
 
@@ -64,11 +66,11 @@ class RequestHeaderPolicy:
         self._keeps_id = not self.is_edge or config.preserve_external_request_id
         self._removed = frozenset((*_HOP_BY_HOP, *_INTERNAL_ONLY, *(_EDGE_ONLY if self.is_edge else ())))
 
-    def apply(self, head: RequestHead, remote_ip: bytes, scheme: bytes) -> None:
-        """`scheme` is https on a TLS connection, else http."""
+    def apply(self, head: RequestHead, remote_ip: bytes, scheme: bytes) -> bool:
+        """`scheme` is https on a TLS connection, else http. False: refuse the request."""
         headers = head.headers
-        if not _NOTHING_SPECIAL(headers):
-            self._remove(head, headers)
+        if not _NOTHING_SPECIAL(headers) and not self._remove(head, headers):
+            return False
         if self.is_edge:
             self._set_edge(headers, remote_ip, scheme)
         elif XFP not in headers:
@@ -78,6 +80,7 @@ class RequestHeaderPolicy:
                 headers[REQUEST_ID] = new_request_id()
             elif not self._keeps_id:
                 headers.set(REQUEST_ID, new_request_id())
+        return True
 
     def client_address(self, headers: HeaderMap) -> str | None:
         """`ip:0` of the client, where trusted hops vouch for it in x-forwarded-for; ask before `apply`."""
@@ -93,9 +96,11 @@ class RequestHeaderPolicy:
             headers.set(XFP, scheme)
         headers.set(EXTERNAL_ADDRESS, trusted.rpartition(":")[0].strip("[]").encode() if trusted else remote_ip)
 
-    def _remove(self, head: RequestHead, headers: HeaderMap) -> None:
+    def _remove(self, head: RequestHead, headers: HeaderMap) -> bool:
         nominated = headers.get_joined(CONNECTION)
         if nominated is not None:
+            if nominated not in PLAIN_OPTIONS and not _PROTECTED.isdisjoint(_options(nominated)):
+                return False
             remove_connection_options(headers, nominated)
         for name in self._removed.intersection(headers):
             headers.remove(name)
@@ -107,6 +112,7 @@ class RequestHeaderPolicy:
             headers.set(CONNECTION, b"Upgrade")
         elif b"upgrade" in headers:
             headers.remove(b"upgrade")
+        return True
 
 
 def remove_connection_options(headers: HeaderMap, nominated: bytes) -> None:
@@ -114,10 +120,13 @@ def remove_connection_options(headers: HeaderMap, nominated: bytes) -> None:
     headers.remove(CONNECTION)
     if nominated in PLAIN_OPTIONS:
         return
-    for option in nominated.lower().split(b","):
-        name = option.strip()
+    for name in _options(nominated):
         if name not in (b"close", b"keep-alive", b"upgrade", b"te", b"host", b"content-length"):
             headers.remove(name)
+
+
+def _options(connection: bytes) -> list[bytes]:
+    return [option.strip() for option in connection.lower().split(b",")]
 
 
 def _keep_trailers_only(headers: HeaderMap) -> None:

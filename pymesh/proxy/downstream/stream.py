@@ -12,6 +12,7 @@ from pymesh.proxy.downstream.response_half import ResponseHalf
 from pymesh.proxy.http_filters.filter import CONTINUE, STOP
 from pymesh.proxy.http_filters.local_replies import (
     ABSOLUTE_PATH_REJECTED,
+    CONNECTION_HEADER_REJECTED,
     INTERNAL_ERROR,
     PATH_REJECTED,
     REQUEST_TIMEOUT,
@@ -98,7 +99,9 @@ class Stream(ResponseHalf):
         connection = self.connection
         if connection.info.peer is not None or PEER_METADATA in headers or XFF in headers:
             self._set_client(headers)
-        manager.request_headers.apply(head, connection.remote_ip, connection.scheme)
+        if not manager.request_headers.apply(head, connection.remote_ip, connection.scheme):
+            self.send_local_reply(CONNECTION_HEADER_REJECTED)
+            return
         if connection.client_cert is not None or XFCC in headers:
             connection.apply_client_cert(headers)
         if not self.scheme:

@@ -14,6 +14,7 @@ STREAM_IDLE_TIMEOUT_RESPONSE = LocalReply(504, b"stream timeout", "stream_idle_t
 
 REQUEST_TIMEOUT = LocalReply(408, b"request timeout", "request_overall_timeout")
 REQUEST_HEADER_TIMEOUT = LocalReply(408, b"", "request_header_timeout")
+CONNECTION_HEADER_REJECTED = LocalReply(400, b"Bad Request", "http1.connection_header_rejected", "DPE")
 PATH_REJECTED = LocalReply(400, b"", "path_normalization_failed")
 ABSOLUTE_PATH_REJECTED = LocalReply(404, b"", "absolute_path_rejected")
 

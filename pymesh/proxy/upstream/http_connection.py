@@ -177,17 +177,20 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
+        if exchange is None:  # nothing was asked: what this answers nobody knows
+            self.close()
+            return
         self.response_started = True
         try:
             error = self._parser.feed(data)
             if error is not None:
-                self._fail(PROTOCOL_ERROR_IN_RESPONSE if self.has_head else PROTOCOL_ERROR)
+                self._fail_protocol()
                 self.close()
             elif self._ended:
                 # Only now: what came behind the response in the same read would have become the next one's.
                 self._ended = False
                 self._pool.on_idle(self)
-            elif exchange is not None and self.exchange is exchange:
+            elif self.exchange is exchange:
                 exchange.on_read_end()
         except Exception:
             self._on_bug(exchange)
@@ -195,7 +198,8 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         exchange = self.exchange
         try:
-            self._parser.feed_eof()
+            if not self._parser.feed_eof() and self.response_started:
+                self._fail_protocol()  # as Envoy: a response that ends too early is no response
         except Exception:
             self._on_bug(exchange)
 
@@ -245,6 +249,9 @@ class HttpConnection(asyncio.Protocol):
             self.close()
         exchange.on_response_end(trailers)
 
+    def on_close_announced(self) -> None:
+        self.keep_alive = False
+
     def on_raw_data(self, data: bytes) -> None:
         if self.exchange is not None:
             self.exchange.on_raw_data(data)
@@ -255,6 +262,9 @@ class HttpConnection(asyncio.Protocol):
         self.abandon()
         if exchange is not None:
             exchange.on_upstream_failure(INTERNAL_ERROR)
+
+    def _fail_protocol(self) -> None:
+        self._fail(PROTOCOL_ERROR_IN_RESPONSE if self.has_head else PROTOCOL_ERROR)
 
     def _fail(self, failure: UpstreamFailure) -> None:
         exchange, self.exchange = self.exchange, None

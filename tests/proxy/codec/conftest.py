@@ -35,6 +35,9 @@ class Events:
     def on_interim_head(self, head: Any) -> None:
         self._add("interim", head)
 
+    def on_close_announced(self) -> None:
+        self._add("close announced", None)
+
     def on_raw_data(self, data: bytes) -> None:
         self._add("raw", data)
 

@@ -104,47 +104,6 @@ def test_http_10_without_a_host_gets_the_default_one(parse_requests: Any) -> Non
     assert head.headers[b"host"] == b"shop"
 
 
-@pytest.mark.parametrize(
-    ("data", "status"),
-    [
-        (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
-        (b"GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: user@a\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
-        (b"GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        (b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        (b"GET x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        (b"FROB / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (b"GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 426),
-        (b"GET / HTTP/0.9\r\nHost: a\r\n\r\n", 426),
-        (b"GET /\r\n\r\n", 426),
-        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a: b\r\n" * 100 + b"\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 62_000 + b"\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 70_000, 431),
-    ],
-)
-def test_what_could_be_read_in_two_ways_is_refused(parse_requests: Any, data: bytes, status: int) -> None:
-    outcome = parse_requests(data)
-    assert outcome.error is not None
-    assert outcome.error.status == status
-    assert "end" not in outcome.kinds
-
-
 def test_nothing_is_heard_after_an_error(parse_requests: Any) -> None:
     outcome = parse_requests(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n" + HOST + b"\r\n")
     assert outcome.events == []

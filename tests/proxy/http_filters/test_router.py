@@ -100,8 +100,19 @@ async def test_half_a_response_ends_in_a_close(proxy: Any) -> None:
     assert body_of(client.received) == b"abc"
     assert not client.is_open
     info = proxy.info
-    assert (info.response_code, info.response_flags) == (200, ("UC",))
-    assert info.response_code_details == "upstream_reset_after_response_started{connection_termination}"
+    assert (info.response_code, info.response_flags) == (200, ("UPE",))
+    assert info.response_code_details == "upstream_reset_after_response_started{protocol_error}"
+
+
+async def test_half_a_head_is_502(proxy: Any) -> None:
+    client = proxy.connect()
+    client.send(GET)
+    server = await proxy.server()
+    server.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+    server.hang_up()
+    assert client.received.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+    assert proxy.info.response_flags == ("UPE",)
+    assert client.is_open
 
 
 async def test_bytes_behind_a_response_never_become_another_ones(proxy: Any) -> None:
