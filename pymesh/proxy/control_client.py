@@ -16,19 +16,18 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import aiohttp
 import msgspec
 
 from pymesh import xds
 from pymesh.errors import ControlUnreachableError, PymeshError
+from pymesh.proxy.http_client import HttpClient, HttpError
 from pymesh.state_dir import write_private
 
 log = logging.getLogger(__name__)
 
 CONTROL_HOSTNAME = "istiod.istio-system.svc"  # the name in the control plane's certificate
-_JSON = {"Content-Type": "application/json"}
+_JSON = {"content-type": "application/json"}
 _CALL_SECONDS = 5.0
-_CONNECT_SECONDS = 2.0
 _MOST_ERROR_CHARACTERS = 300
 
 _T = TypeVar("_T")
@@ -74,7 +73,7 @@ class ControlClient:
         self._on_new_root = on_new_root
         self._certificate: _Certificate | None = None
         self._tls: ssl.SSLContext | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._http = HttpClient()
 
     @property
     def url(self) -> str:
@@ -88,10 +87,8 @@ class ControlClient:
         self._certificate = _Certificate(file, not_after)
         self._tls = None
 
-    async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+    def close(self) -> None:
+        self._http.close()
 
     # what the control plane serves
 
@@ -124,7 +121,7 @@ class ControlClient:
 
     async def export(self, path: str, body: bytes, content_type: str = "application/x-protobuf") -> None:
         """OTLP over HTTP to xds.TRACES_PATH or xds.METRICS_PATH."""
-        await self._call("POST", path, body, _CALL_SECONDS, {"Content-Type": content_type})
+        await self._call("POST", path, body, _CALL_SECONDS, {"content-type": content_type})
 
     # one call
 
@@ -139,37 +136,29 @@ class ControlClient:
         self, method: str, path: str, data: bytes | None, seconds: float, headers: dict[str, str], tls: ssl.SSLContext
     ) -> tuple[int, bytes]:
         url = self.url
-        request = self._open_session().request(
-            method,
-            url + path,
-            data=data,
-            headers=headers,
-            ssl=tls,
-            server_hostname=CONTROL_HOSTNAME,
-            timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS),
-        )
         try:
-            async with request as response:
-                answer = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if isinstance(error, aiohttp.ClientSSLError):
+            status, answer = await self._http.request(
+                method,
+                url + path,
+                body=data,
+                headers=headers | {"user-agent": "pymesh-proxy"},
+                tls=tls,
+                server_hostname=CONTROL_HOSTNAME,
+                seconds=seconds,
+            )
+        except (OSError, HttpError) as error:
+            if isinstance(error, ssl.SSLError):
                 self._tls = None  # the mesh may have got a new root; look again
             raise ControlUnreachableError(_reason(error)) from error
-        if response.status == HTTPStatus.GONE:
+        if status == HTTPStatus.GONE:
             raise UnknownNonceError(url)
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise ControlRefusedError(f"{response.status} {_message(answer)}")
-        return response.status, answer
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            # trust_env stays off: http_proxy may well be this sidecar
-            self._session = aiohttp.ClientSession(headers={"User-Agent": "pymesh-proxy"})
-        return self._session
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise ControlRefusedError(f"{status} {_message(answer)}")
+        return status, answer
 
     def _proof(self) -> dict[str, str]:
         token = None if self._certificate else self._find_token()
-        return {"Authorization": f"Bearer {token}"} if token else {}
+        return {"authorization": f"Bearer {token}"} if token else {}
 
     # trust
 
@@ -241,9 +230,9 @@ def _decode(body: bytes, kind: type[_T]) -> _T:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-        number = error.os_error.errno or 0
-        return os.strerror(number) if number > 0 else str(error.os_error)  # below 0 are getaddrinfo's
+    number = error.errno or 0 if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else 0
+    if number > 0:  # below 0 are getaddrinfo's
+        return os.strerror(number)
     return str(error) or type(error).__name__
 
 

@@ -146,7 +146,7 @@ class ProxyServer:
         await self.data_plane.aclose()
         await self._flush_metrics()
         await self.admin.aclose()
-        await self.control.aclose()
+        self.control.close()
         self._instance.release()
 
     def describe_ports(self) -> dict[str, object]:

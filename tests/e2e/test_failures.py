@@ -169,12 +169,12 @@ def test_malformed_http_is_400_and_an_oversized_head_431_everywhere_and_the_next
         edge.assert_works()
 
 
-def test_garbage_at_the_ports_of_control_and_admin_is_400_and_they_go_on(edge) -> None:
+def test_garbage_at_the_ports_of_control_and_admin_is_refused_and_they_go_on(edge) -> None:
     mesh = edge.mesh
     places = [mesh.addresses["listen"], mesh.addresses["monitoring"], f"http://{edge.web.admin}"]
     for address in (place.removeprefix("http://") for place in places):
         for data in (MALFORMED["no HTTP"], client_hello(), b"GET / HTTP/1.1\r\nx: " + b"v" * 100_000 + b"\r\n\r\n"):
-            assert b" 400 " in mesh.exchange(address, data)[:20]
+            assert mesh.exchange(address, data).split(b" ", 2)[1] in (b"400", b"431")
     path = "/v3/discovery:delta"
     body = b"POST %s HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{" % path.encode()
     assert mesh.exchange(places[0].removeprefix("http://"), body).startswith(b"HTTP/1.1 400 ")

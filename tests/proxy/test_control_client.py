@@ -90,7 +90,7 @@ async def server() -> AsyncIterator[Server]:
 async def client(server: Server, tmp_path: Path) -> AsyncIterator[ControlClient]:
     client = ControlClient(lambda: server.url, lambda: join_token(server.ca), tmp_path / "root.pem")
     yield client
-    await client.aclose()
+    client.close()
 
 
 async def test_a_poll_carries_the_node_and_brings_the_answer(server: Server, client: ControlClient) -> None:
@@ -143,7 +143,7 @@ async def test_a_control_plane_with_another_root_is_not_believed(server: Server,
     with pytest.raises(ControlRefusedError, match="its root is another"):
         await client.poll(POLL)
     assert server.requests == []
-    await client.aclose()
+    client.close()
 
 
 async def test_the_root_is_kept_so_that_a_restart_needs_no_token(
@@ -153,7 +153,7 @@ async def test_the_root_is_kept_so_that_a_restart_needs_no_token(
     await client.poll(POLL)
     restarted = ControlClient(lambda: server.url, lambda: None, tmp_path / "root.pem")
     assert await restarted.poll(POLL) is None
-    await restarted.aclose()
+    restarted.close()
 
 
 async def test_an_expired_certificate_is_not_shown_and_the_token_is_the_proof_again(
@@ -177,15 +177,15 @@ async def test_a_mesh_that_was_made_anew_is_joined_with_its_new_token(server: Se
     assert await client.poll(POLL) is None
     assert news == ["root"]
     assert server.peers == [None]
-    await client.aclose()
+    client.close()
 
 
 async def test_an_impostor_with_a_foreign_certificate_is_unreachable(server: Server, tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_bytes(trustme.CA().cert_pem.bytes())
     client = ControlClient(lambda: server.url, lambda: None, tmp_path / "root.pem")
-    with pytest.raises(ControlUnreachableError, match="certificate verify failed"):
+    with pytest.raises(ControlUnreachableError, match="CERTIFICATE_VERIFY_FAILED"):
         await client.poll(POLL)
-    await client.aclose()
+    client.close()
 
 
 async def test_without_token_and_root_there_is_nobody_to_trust_yet(server: Server, tmp_path: Path) -> None:

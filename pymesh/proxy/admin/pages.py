@@ -3,16 +3,14 @@
 https://www.envoyproxy.io/docs/envoy/latest/operations/admin
 """
 
-import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
-
-import msgspec
-from aiohttp import web
 
 from pymesh import __version__
 from pymesh.proxy.admin.cluster_page import render_clusters
 from pymesh.proxy.admin.config_dump import build_config_dump
+from pymesh.proxy.admin.page import Page, PageRoute, json_page, text_page
 from pymesh.proxy.data_plane import DataPlane
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -40,26 +38,26 @@ class AdminPages:
     def __init__(self, proxy: Administered) -> None:
         self._proxy = proxy
 
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            web.get("/ready", self.ready),
-            web.get("/healthz/ready", self.ready),
-            web.get("/server_info", self.server_info),
-            web.get("/ports", self.ports),
-            web.get("/listeners", self.listeners),
-            web.get("/clusters", self.clusters),
-            web.get("/config_dump", self.config_dump),
-            web.get("/certs", self.certs),
-            web.get("/stats/prometheus", self.prometheus),
-            web.post("/drain_listeners", self.drain_listeners),
-            web.post("/quitquitquit", self.quit),
-        ]
+    def routes(self) -> tuple[PageRoute, ...]:
+        return (
+            PageRoute("GET", "/ready", self.ready),
+            PageRoute("GET", "/healthz/ready", self.ready),
+            PageRoute("GET", "/server_info", self.server_info),
+            PageRoute("GET", "/ports", self.ports),
+            PageRoute("GET", "/listeners", self.listeners),
+            PageRoute("GET", "/clusters", self.clusters),
+            PageRoute("GET", "/config_dump", self.config_dump),
+            PageRoute("GET", "/certs", self.certs),
+            PageRoute("GET", "/stats/prometheus", self.prometheus),
+            PageRoute("POST", "/drain_listeners", self.drain_listeners),
+            PageRoute("POST", "/quitquitquit", self.quit),
+        )
 
-    async def ready(self, request: web.Request) -> web.Response:
+    async def ready(self, query: Mapping[str, str]) -> Page:
         state = self._proxy.state
-        return web.Response(status=200 if state == LIVE else 503, text=f"{state}\n")
+        return text_page(f"{state}\n", 200 if state == LIVE else 503)
 
-    async def server_info(self, request: web.Request) -> web.Response:
+    async def server_info(self, query: Mapping[str, str]) -> Page:
         proxy = self._proxy
         info = {
             "version": f"pymesh/{__version__}",
@@ -69,46 +67,35 @@ class AdminPages:
             "rejected": {type_url: names for type_url, names in proxy.runtime.rejected.items() if names},
             "node": proxy.node,
         }
-        return _json(info)
+        return json_page(info)
 
-    async def ports(self, request: web.Request) -> web.Response:
-        return _json(self._proxy.describe_ports())
+    async def ports(self, query: Mapping[str, str]) -> Page:
+        return json_page(self._proxy.describe_ports())
 
-    async def listeners(self, request: web.Request) -> web.Response:
-        return _json(await self._proxy.data_plane.describe_listeners())
+    async def listeners(self, query: Mapping[str, str]) -> Page:
+        return json_page(await self._proxy.data_plane.describe_listeners())
 
-    async def clusters(self, request: web.Request) -> web.Response:
+    async def clusters(self, query: Mapping[str, str]) -> Page:
         clusters = await self._proxy.data_plane.describe_clusters()
-        if request.query.get("format") == "json":
-            return _json({"cluster_statuses": clusters})
-        return web.Response(text=render_clusters(clusters))
+        if query.get("format") == "json":
+            return json_page({"cluster_statuses": clusters})
+        return text_page(render_clusters(clusters))
 
-    async def config_dump(self, request: web.Request) -> web.Response:
-        return _json(build_config_dump(self._proxy.runtime.held, self._proxy.runtime.rejected))
+    async def config_dump(self, query: Mapping[str, str]) -> Page:
+        return json_page(build_config_dump(self._proxy.runtime.held, self._proxy.runtime.rejected))
 
-    async def certs(self, request: web.Request) -> web.Response:
-        return _json({"certificates": [self._proxy.identity.describe()]})
+    async def certs(self, query: Mapping[str, str]) -> Page:
+        return json_page({"certificates": [self._proxy.identity.describe()]})
 
-    async def prometheus(self, request: web.Request) -> web.StreamResponse:
-        """In pieces: between two of them, the loop serves requests."""
+    async def prometheus(self, query: Mapping[str, str]) -> Page:
         await self._proxy.data_plane.refresh()
-        response = web.StreamResponse(headers={"Content-Type": PROMETHEUS_TEXT})
-        await response.prepare(request)
-        for piece in self._proxy.data_plane.expose():
-            await response.write(piece)
-            await asyncio.sleep(0)
-        return response
+        return Page(content_type=PROMETHEUS_TEXT, pieces=self._proxy.data_plane.expose())
 
-    async def drain_listeners(self, request: web.Request) -> web.Response:
+    async def drain_listeners(self, query: Mapping[str, str]) -> Page:
         await self._proxy.data_plane.drain_listeners()
-        return web.Response(text="OK\n")
+        return text_page("OK\n")
 
-    async def quit(self, request: web.Request) -> web.Response:
+    async def quit(self, query: Mapping[str, str]) -> Page:
         """Drain and end, as SIGTERM does."""
         self._proxy.quit.set()
-        return web.Response(text="OK\n")
-
-
-def _json(value: object) -> web.Response:
-    body = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    return web.Response(body=body + b"\n", content_type="application/json")
+        return text_page("OK\n")

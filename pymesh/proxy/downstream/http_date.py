@@ -1,6 +1,9 @@
 """The Date of responses (RFC 9110 5.6.7), formatted once a second."""
 
-from email.utils import formatdate
+import time
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class DateCache:
@@ -15,5 +18,12 @@ class DateCache:
         second = int(now)
         if second != self._second:
             self._second = second
-            self._text = formatdate(second, usegmt=True).encode()
+            self._text = format_date(second).encode()
         return self._text
+
+
+def format_date(second: int) -> str:
+    """IMF-fixdate. Not strftime's, whose names are the locale's."""
+    t = time.gmtime(second)
+    clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
+    return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon]} {t.tm_year:04} {clock} GMT"
