@@ -46,6 +46,7 @@ EXPORT_TO_ANNOTATION = "networking.istio.io/exportTo"
 # Keys of `filter_metadata` in endpoints and clusters.
 ISTIO_METADATA = "istio"
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
+LB_METADATA = "envoy.lb"  # what subsets of a cluster are made of
 TLS_MODE = "tlsMode"
 
 # SDS names of the workload's own certificate and of the roots that it trusts; a gateway's credentials have a prefix.

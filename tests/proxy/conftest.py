@@ -31,7 +31,7 @@ from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster import ClusterConfig
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
-from pymesh.proxy.upstream.load_balancer import LoadBalancerConfig
+from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
 from pymesh.proxy.upstream.transport import ConnectError
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from pymesh.protojson import Reader
-from pymesh.proxy.routing.hash_policy import stable_hash
+from pymesh.proxy.routing.hash_policy import hash_source_ip
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
@@ -35,7 +35,7 @@ class TcpProxyConfig:
         return self.clusters[bisect_right(self._bounds, int(random_value * self._bounds[-1]))][0]
 
     def hash(self, remote_address: str) -> int | None:
-        return stable_hash(remote_address.rpartition(":")[0].encode()) if self.hashes_source_ip else None
+        return hash_source_ip(remote_address) if self.hashes_source_ip else None
 
 
 def decode_tcp_proxy(reader: Reader) -> TcpProxyConfig:

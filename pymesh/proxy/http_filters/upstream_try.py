@@ -13,7 +13,8 @@ from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_ch
 from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
 from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM
-from pymesh.proxy.routing.route import ClusterAction
+from pymesh.proxy.matchers.metadata_match import MetadataMatch
+from pymesh.proxy.routing.route import ClusterAction, WeightedCluster
 from pymesh.proxy.timers import TimerQueue
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.connection_pool import ConnectionPool
@@ -83,6 +84,10 @@ class UpstreamTry(LoadBalancerContext):
         self._response_started = False
         self._is_paused = False
         self._is_response_paused = False
+
+    def metadata_match(self) -> MetadataMatch:
+        weighted: WeightedCluster = self._stream.weighted_cluster
+        return weighted.metadata_match
 
     def on_upstream_failure(self, failure: UpstreamFailure) -> None:
         raise NotImplementedError

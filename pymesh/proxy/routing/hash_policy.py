@@ -1,15 +1,15 @@
 """envoy.config.route.v3.RouteAction.HashPolicy: which part of a request a consistent-hashing cluster hashes. Pure.
 
-Two proxies, and one proxy after a restart, must hash alike, so Python's own salted hash() will not do.
+The hash is Envoy's, xxHash64, and so are the bytes that it is made of: both proxies send a key to the same endpoint.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from xxhash import xxh64_intdigest
+
 from pymesh.protojson import Reader
 from pymesh.proxy.matchers.compiled import Request
-from pymesh.proxy.matchers.query_parameter_matcher import query_parameter
 
 KINDS = ("header", "cookie", "connection_properties", "query_parameter")
 
@@ -30,7 +30,8 @@ class HashPolicy:
     attributes: tuple[tuple[str, str], ...] = ()  # further ones of the cookie
 
     def value(self, request: Request) -> bytes | None:
-        return _VALUES[self.kind](request, self.name) or (self._generated(request) if self.ttl is not None else None)
+        value = _VALUES[self.kind](request, self.name)
+        return self._generated(request) if self.ttl is not None and not value else value
 
     def set_cookie(self, request: Request) -> bytes | None:
         """The Set-Cookie header of the response, where the request came without the cookie."""
@@ -43,7 +44,7 @@ class HashPolicy:
 
     def _generated(self, request: Request) -> bytes:
         """Of the connection's two ends, as Envoy does, so that a client's first requests stay together."""
-        return b"%016x" % stable_hash(f"{request.remote_address}|{request.local_address}".encode())
+        return b"%016x" % xxh64_intdigest(f"{request.remote_address}{request.local_address}".encode())
 
 
 def combine_hashes(policies: tuple[HashPolicy, ...], request: Request) -> int | None:
@@ -52,16 +53,21 @@ def combine_hashes(policies: tuple[HashPolicy, ...], request: Request) -> int | 
     for policy in policies:
         value = policy.value(request)
         if value is not None:
-            new = stable_hash(value)
+            new = xxh64_intdigest(value)
             # Rotated, so that two equal parts do not cancel each other out.
             combined = new if combined is None else ((combined << 1 | combined >> 63) & (1 << 64) - 1) ^ new
-            if policy.terminal:
-                break
+        if policy.terminal and combined is not None:
+            break
     return combined
 
 
-def stable_hash(value: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest(), "little")
+def hash_source_ip(remote_address: str) -> int:
+    return xxh64_intdigest(_ip(remote_address))
+
+
+def _ip(address: str) -> bytes:
+    """Of `host:port` the address alone, IPv6 without brackets."""
+    return address.rpartition(":")[0].strip("[]").encode()
 
 
 def decode_hash_policy(reader: Reader) -> HashPolicy:
@@ -94,7 +100,11 @@ def _decode_cookie(reader: Reader, terminal: bool) -> HashPolicy:
 
 
 def _header(request: Request, name: bytes) -> bytes | None:
-    return request.authority if name in (b":authority", b"host") else request.headers.get_joined(name)
+    """All values of the header, sorted: their order shall not matter."""
+    if name in _PSEUDO_HEADERS:
+        return _PSEUDO_HEADERS[name](request)
+    headers = request.headers
+    return b"".join(sorted(headers.get_all(name))) if headers.repeated else headers.get(name)
 
 
 def _cookie(request: Request, name: bytes) -> bytes | None:
@@ -102,17 +112,33 @@ def _cookie(request: Request, name: bytes) -> bytes | None:
         for pair in header.split(b";"):
             key, _, value = pair.strip().partition(b"=")
             if key == name:
-                return value.strip(b'"')
+                return value.strip(b'"') or None
+    return None
+
+
+def _query_parameter(request: Request, name: bytes) -> bytes | None:
+    """As it stands in the path: Envoy decodes nothing here."""
+    for pair in request.path.partition(b"?")[2].split(b"&"):
+        key, _, value = pair.partition(b"=")
+        if key == name:
+            return value
     return None
 
 
 def _source_ip(request: Request, _name: bytes) -> bytes:
-    return request.remote_address.rpartition(":")[0].encode()
+    return _ip(request.remote_address)
 
 
+_PSEUDO_HEADERS: dict[bytes, Callable[[Request], bytes]] = {
+    b":authority": lambda request: request.authority,
+    b"host": lambda request: request.authority,
+    b":path": lambda request: request.path,
+    b":method": lambda request: request.method,
+    b":scheme": lambda request: request.scheme,
+}
 _VALUES: dict[str, Callable[[Request, bytes], bytes | None]] = {
     "header": _header,
     "cookie": _cookie,
     "connection_properties": _source_ip,
-    "query_parameter": lambda request, name: query_parameter(request.path, name),
+    "query_parameter": _query_parameter,
 }

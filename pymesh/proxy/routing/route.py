@@ -8,6 +8,7 @@ from typing import Any
 
 from pymesh.proxy.matchers.compiled import Request
 from pymesh.proxy.matchers.header_matcher import HeaderMatcher
+from pymesh.proxy.matchers.metadata_match import MetadataMatch
 from pymesh.proxy.matchers.path_matcher import PathMatcher
 from pymesh.proxy.matchers.query_parameter_matcher import QueryParameterMatcher
 from pymesh.proxy.routing.hash_policy import HashPolicy, combine_hashes
@@ -19,13 +20,17 @@ from pymesh.proxy.routing.retry_policy import RetryPolicy
 
 @dataclass(frozen=True, slots=True)
 class WeightedCluster:
-    """One of the clusters of a route. Its header mutations apply before those of the route."""
+    """One of the clusters of a route. Its header mutations apply before those of the route.
+
+    `metadata_match`, which has the route's in it, chooses a subset of the cluster: sorted keys and frozen values.
+    """
 
     name: str
     weight: int = 1
     request_headers: HeaderMutations = NO_MUTATIONS
     response_headers: HeaderMutations = NO_MUTATIONS
     host_rewrite: bytes = b""
+    metadata_match: MetadataMatch = ()
 
 
 @dataclass(frozen=True, slots=True)

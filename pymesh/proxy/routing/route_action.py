@@ -5,8 +5,11 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_compone
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
 
 from pymesh.protojson import Reader
+from pymesh.proxy.matchers.metadata_match import decode_metadata_match, freeze_match
 from pymesh.proxy.matchers.path_matcher import PathMatcher
 from pymesh.proxy.routing.hash_policy import decode_hash_policy
 from pymesh.proxy.routing.header_mutations import decode_header_change, merge_changes
@@ -63,17 +66,18 @@ def _decode_clusters(reader: Reader) -> tuple[WeightedCluster, ...]:
     kind = reader.oneof("cluster", "weighted_clusters")
     if kind is None:
         reader.fail("cluster_specifier", "one of cluster and weighted_clusters is required")
+    metadata = decode_metadata_match(reader)
     if kind == "cluster":
-        return (WeightedCluster(reader.required_string("cluster")),)
+        return (WeightedCluster(reader.required_string("cluster"), metadata_match=freeze_match(metadata)),)
     weighted = reader.required_object(kind)
     weighted.ignore("total_weight", "runtime_key_prefix")
-    clusters = tuple(map(_decode_weighted_cluster, weighted.objects("clusters")))
+    clusters = tuple(_decode_weighted_cluster(item, metadata) for item in weighted.objects("clusters"))
     if sum(cluster.weight for cluster in clusters) < 1:
         weighted.fail("clusters", "the weights must add up to more than 0")
     return clusters
 
 
-def _decode_weighted_cluster(reader: Reader) -> WeightedCluster:
+def _decode_weighted_cluster(reader: Reader, metadata: Mapping[str, Any]) -> WeightedCluster:
     weight = reader.integer("weight")
     if weight < 0:
         reader.fail("weight", "must not be negative")
@@ -83,6 +87,8 @@ def _decode_weighted_cluster(reader: Reader) -> WeightedCluster:
         request_headers=merge_changes([decode_header_change(reader, "request")]),
         response_headers=merge_changes([decode_header_change(reader, "response")]),
         host_rewrite=reader.string("host_rewrite_literal").encode(),
+        # ClusterWeight.metadata_match: merged with the route's, "with values from here taking precedence"
+        metadata_match=freeze_match({**metadata, **decode_metadata_match(reader)}),
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from random import random
 from typing import Any, Final, NamedTuple
 
@@ -11,22 +11,21 @@ from pymesh.proxy.tls.contexts import ClientTls
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers, CircuitBreakerThresholds
 from pymesh.proxy.upstream.cluster_stats import ClusterStats
+from pymesh.proxy.upstream.cluster_status import describe_breakers, describe_endpoint
 from pymesh.proxy.upstream.dns import DEFAULT_DNS, DnsConfig, DnsEndpoints, Resolver, SystemResolver
 from pymesh.proxy.upstream.dynamic_forward_proxy import DEFAULT_DNS_CACHE, DnsCacheConfig, DynamicEndpoints
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, Endpoint, EndpointConfig
-from pymesh.proxy.upstream.load_balancer import (
-    LoadBalancer,
-    LoadBalancerConfig,
-    LoadBalancerContext,
-    RandomValue,
-    build_load_balancer,
-)
+from pymesh.proxy.upstream.endpoint_set import EndpointSet
+from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig, build_load_balancer
+from pymesh.proxy.upstream.load_balancer import LoadBalancer, LoadBalancerContext, RandomValue
 from pymesh.proxy.upstream.outlier_detection import (
     OutlierDetectionConfig,
     OutlierDetector,
     close_outlier_detection,
 )
-from pymesh.proxy.upstream.priority_set import PANIC_THRESHOLD, PrioritySet
+from pymesh.proxy.upstream.priority_load import PANIC_THRESHOLD
+from pymesh.proxy.upstream.priority_set import PriorityPolicy, PrioritySet
+from pymesh.proxy.upstream.subset_balancer import SubsetBalancer
 from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatcher, TransportSocketsConfig
 from pymesh.tasks import TaskGroup
 
@@ -115,9 +114,11 @@ class Cluster:
         self._dynamic: DynamicEndpoints | None = None
         self._detector: OutlierDetector | None = None
         self._interval: asyncio.TimerHandle | None = None
-        self._priorities = PrioritySet(self._build_balancer, self._transport_sockets.select, random_value)
+        self._endpoints = EndpointSet(self._transport_sockets.select)
+        self._policy = PriorityPolicy()
         self.config = config
         self._take(config)
+        self._chooser = self._build_chooser()
         self._apply_outlier_detection()
         self._apply_source()
 
@@ -126,7 +127,7 @@ class Cluster:
 
     @property
     def endpoints(self) -> list[Endpoint]:
-        return self._priorities.endpoints if self._dynamic is None else self._dynamic.endpoints
+        return self._endpoints.endpoints if self._dynamic is None else self._dynamic.endpoints
 
     # the data path
 
@@ -134,7 +135,7 @@ class Cluster:
         """None where no endpoint may serve it: UH. Never one of `context.tried` while there is another."""
         if self._dynamic is not None:
             return self._dynamic.choose(context.authority)
-        return self._priorities.choose(context)
+        return self._chooser.choose(context)
 
     def resolve(self, authority: bytes, callback: Callable[[str | None], None]) -> bool:
         """Dynamic forward proxy only. True: the answer is there, go on, `callback` is not called. False: `callback`
@@ -162,7 +163,8 @@ class Cluster:
         self._take(config)
         self.circuit_breakers.apply(config.circuit_breakers)
         if config.load_balancer != before.load_balancer:
-            self._priorities.set_balancers(self._build_balancer)
+            self._chooser = self._build_chooser()
+            self._update_chooser()
         if config.outlier_detection != before.outlier_detection:
             self._apply_outlier_detection()
         sources = [(c.load_assignment, c.dns, c.dns_cache) for c in (before, config)]
@@ -174,7 +176,7 @@ class Cluster:
 
     def apply_endpoints(self, assignment: ClusterLoadAssignment) -> None:
         """Of EDS."""
-        self._priorities.overprovisioning = assignment.overprovisioning_factor
+        self._take_assignment(assignment)
         self._set_configs(list(assignment.endpoints))
 
     def close(self) -> None:
@@ -194,17 +196,54 @@ class Cluster:
         self.idle_timeout = config.idle_timeout
         self.max_requests_per_connection = config.max_requests_per_connection
         self.max_connection_duration = config.max_connection_duration
-        self._priorities.panic_threshold = config.panic_threshold
+        self._take_balancing(config)
         self._transport_sockets.config = config.transport_sockets
         self._transport_sockets.service_host = config.service.host if config.service else ""
 
+    def _take_balancing(self, config: ClusterConfig) -> None:
+        policy, balancer = self._policy, config.load_balancer
+        policy.panic_threshold = config.panic_threshold
+        policy.fail_traffic_on_panic = balancer.fail_traffic_on_panic
+        policy.has_locality_weights = balancer.has_locality_weights
+        policy.follows_hash = balancer.follows_hash
+
+    def _take_assignment(self, assignment: ClusterLoadAssignment) -> None:
+        self._policy.overprovisioning = assignment.overprovisioning_factor
+        self._policy.weighted_priority_health = assignment.weighted_priority_health
+
     def _set_configs(self, configs: list[EndpointConfig]) -> None:
         self._configs = configs
-        self._priorities.update(configs)
+        _, left = self._endpoints.update(configs)
+        self._update_chooser()
+        for endpoint in left:
+            endpoint.drain()
         self._transport_sockets.forget_unused(self.endpoints)
 
+    def _update_chooser(self) -> None:
+        endpoints = self._endpoints.endpoints
+        self._note_health(endpoints)
+        self._chooser.update(endpoints)
+
+    def _refresh(self) -> None:
+        """An endpoint's health has changed."""
+        self._note_health(self._endpoints.endpoints)
+        self._chooser.refresh()
+
+    def _note_health(self, endpoints: list[Endpoint]) -> None:
+        """Slow start begins when an endpoint is first found healthy."""
+        for endpoint in endpoints:
+            if endpoint.healthy_since is None and endpoint.is_healthy:
+                endpoint.healthy_since = self._clock.time()
+
+    def _build_chooser(self) -> PrioritySet | SubsetBalancer:
+        subsets = self.config.load_balancer.subsets
+        return self._build_set() if subsets is None else SubsetBalancer(subsets, self._build_set)
+
+    def _build_set(self) -> PrioritySet:
+        return PrioritySet(self._policy, self._build_balancer, self._random)
+
     def _build_balancer(self) -> LoadBalancer:
-        return build_load_balancer(self.config.load_balancer, self._random)
+        return build_load_balancer(self.config.load_balancer, self._random, self._clock.time)
 
     # where endpoints come from
 
@@ -231,7 +270,7 @@ class Cluster:
                 )
 
     def _resolve_endpoints(self, assignment: ClusterLoadAssignment) -> DnsEndpoints:
-        self._priorities.overprovisioning = assignment.overprovisioning_factor
+        self._take_assignment(assignment)
         return DnsEndpoints(
             self.config.name,
             assignment.endpoints,
@@ -253,13 +292,13 @@ class Cluster:
         if config is None:
             self._detector = None
             close_outlier_detection(self.endpoints)
-            self._priorities.refresh()
+            self._refresh()
         elif self._detector is not None:
             self._detector.config = config
             self._start_interval(config.interval)
         else:
             self._detector = OutlierDetector(
-                config, lambda: self.endpoints, self._priorities.refresh, self._clock.time, self._random
+                config, lambda: self.endpoints, self._refresh, self._clock.time, self._random
             )
             self._start_interval(config.interval)
 
@@ -281,36 +320,10 @@ class Cluster:
             "type": self.config.type,
             "service": self.service.host if self.service else "",
             "lb_policy": self.config.load_balancer.policy,
-            "circuit_breakers": {name: _describe_breaker(self.circuit_breakers, name) for name in _BREAKERS},
-            "stats": asdict(self.stats),
-            "is_panicking": self._priorities.is_panicking,
+            "circuit_breakers": describe_breakers(self.circuit_breakers),
+            "stats": self.stats.as_dict(),
+            "is_panicking": self._chooser.is_panicking,
             "ejections": {} if detector is None else dict(detector.ejections),
             "ejections_overflow": 0 if detector is None else detector.overflow,
-            "endpoints": [_describe_endpoint(endpoint) for endpoint in self.endpoints],
+            "endpoints": [describe_endpoint(endpoint) for endpoint in self.endpoints],
         }
-
-
-_BREAKERS = ("connections", "pending_requests", "requests", "retries")
-
-
-def _describe_breaker(breakers: CircuitBreakers, name: str) -> dict[str, int]:
-    resource = getattr(breakers, name)
-    return {"limit": resource.limit, "active": resource.active, "overflow": resource.overflow}
-
-
-def _describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    config = endpoint.config
-    return {
-        "address": endpoint.address,
-        "hostname": endpoint.hostname,
-        "workload": endpoint.workload.name,
-        "health": "HEALTHY" if endpoint.is_healthy else "EJECTED" if endpoint.is_ejected else "UNHEALTHY",
-        "weight": endpoint.weight,
-        "priority": config.priority,
-        "locality": "/".join(part for part in config.locality if part),
-        "tls": endpoint.tls is not None,
-        "mtls": endpoint.is_mtls,
-        "rq_active": endpoint.active_requests,
-        "rq_total": endpoint.rq_total,
-        "rq_error": endpoint.rq_error,
-    }

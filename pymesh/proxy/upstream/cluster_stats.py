@@ -3,7 +3,7 @@
 https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 
 @dataclass(slots=True)
@@ -14,5 +14,8 @@ class ClusterStats:
     upstream_rq_retry: int = 0
 
     def add(self, other: "ClusterStats") -> None:
-        self.upstream_cx_total += other.upstream_cx_total
-        self.upstream_rq_retry += other.upstream_rq_retry
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)

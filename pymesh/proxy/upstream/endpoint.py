@@ -17,6 +17,18 @@ class Locality(NamedTuple):
 NO_LOCALITY: Final = Locality()
 
 
+class HealthCheckAddress(NamedTuple):
+    """Endpoint.health_check_config; what is empty is the endpoint's own."""
+
+    host: str = ""
+    port: int = 0
+    hostname: str = ""
+    is_disabled: bool = False
+
+
+SAME_ADDRESS: Final = HealthCheckAddress()
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:
     """LbEndpoint. `host` is an IP address, or in a DNS cluster a name; `hostname` is the name behind an address.
@@ -31,8 +43,12 @@ class EndpointConfig:
     weight: int = 1
     priority: int = 0
     locality: Locality = NO_LOCALITY
+    locality_weight: int = 0  # 0: its locality has none
     is_healthy: bool = True  # False for UNHEALTHY, DRAINING and TIMEOUT
+    is_degraded: bool = False
     transport_socket_match: Mapping[str, Any] = field(default_factory=dict)
+    lb_metadata: Mapping[str, Any] = field(default_factory=dict)  # `envoy.lb`: what subsets are made of
+    health_check: HealthCheckAddress = SAME_ADDRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,7 @@ class ClusterLoadAssignment:
     cluster_name: str
     endpoints: tuple[EndpointConfig, ...] = ()
     overprovisioning_factor: int = 140  # percent
+    weighted_priority_health: bool = False
 
 
 class Pool(Protocol):
@@ -54,17 +71,26 @@ class Pool(Protocol):
 class Endpoint:
     """One per address, and the same object as long as the address stays in the cluster.
 
-    `active_requests` and `pool` belong to the router and the pool; `is_healthy` says whether EDS and outlier detection
-    let it be chosen.
+    `active_requests` and the pools belong to the router and the pools. `is_healthy` says whether EDS, outlier detection
+    and active health checks let it be chosen; `is_degraded`, that it should be chosen only for want of better ones;
+    `is_excluded`, that it does not count, as it waits for its first health check.
     """
 
     __slots__ = (
         "active_requests",
         "address",
+        "check_status",
         "config",
+        "hash_key",
+        "healthy_since",
+        "high_priority_pool",
         "host",
         "hostname",
+        "is_check_degraded",
+        "is_degraded",
         "is_ejected",
+        "is_excluded",
+        "is_failing",
         "is_healthy",
         "is_mtls",
         "outlier_monitor",
@@ -84,10 +110,16 @@ class Endpoint:
         # for the data path
         self.active_requests = 0
         self.pool: Pool | None = None
+        self.high_priority_pool: Pool | None = None
         self.tls = tls
         self.is_mtls = tls is not None and tls.config.common.is_mesh
         # health
         self.is_ejected = False
+        self.is_failing = False  # by active health checks
+        self.is_check_degraded = False
+        self.is_excluded = False
+        self.check_status = ""  # what the last health check found
+        self.healthy_since: float | None = None  # by the clock's time, for slow start
         self.outlier_monitor: Any = None  # OutlierMonitor
         # counters
         self.rq_total = 0
@@ -95,23 +127,48 @@ class Endpoint:
         self.apply(config)
 
     def apply(self, config: EndpointConfig) -> None:
-        """What EDS says now; connections, counters and ejection stay."""
+        """What EDS says now; connections, counters, ejection and the verdict of health checks stay."""
         self.config = config
         self.hostname = config.hostname
         self.workload = config.workload
         self.weight = config.weight
-        self.is_healthy = config.is_healthy and not self.is_ejected
+        self.hash_key = str(config.lb_metadata.get("hash_key") or "")
+        self._judge()
 
     def set_ejected(self, is_ejected: bool) -> None:
         """Outlier detection's verdict. Whoever calls it has the load balancers updated."""
         self.is_ejected = is_ejected
-        self.is_healthy = self.config.is_healthy and not is_ejected
+        self._judge()
+
+    def set_checked(self, is_failing: bool, is_degraded: bool = False, is_excluded: bool = False) -> None:
+        """The health checks' verdict. Whoever calls it has the load balancers updated."""
+        self.is_failing = is_failing
+        self.is_check_degraded = is_degraded
+        self.is_excluded = is_excluded
+        self._judge()
+
+    def _judge(self) -> None:
+        self.is_healthy = self.config.is_healthy and not self.is_ejected and not self.is_failing
+        self.is_degraded = self.config.is_degraded or self.is_check_degraded
+
+    @property
+    def health_flags(self) -> str:
+        """Envoy's /clusters: why it is not healthy."""
+        flags = (
+            ("/failed_active_hc", self.is_failing),
+            ("/failed_outlier_check", self.is_ejected),
+            ("/failed_eds_health", not self.config.is_healthy),
+            ("/degraded_active_hc", self.is_check_degraded),
+            ("/degraded_eds_health", self.config.is_degraded),
+            ("/pending_active_hc", self.is_excluded),
+        )
+        return "".join(flag for flag, is_set in flags if is_set) or "healthy"
 
     def drain(self) -> None:
         """It has left its cluster."""
-        if self.pool is not None:
-            self.pool.drain()
+        for pool in (self.pool, self.high_priority_pool):
+            if pool is not None:
+                pool.drain()
 
     def __repr__(self) -> str:
-        state = "healthy" if self.is_healthy else "ejected" if self.is_ejected else "unhealthy"
-        return f"<Endpoint {self.address} {state} active={self.active_requests}>"
+        return f"<Endpoint {self.address} {self.health_flags} active={self.active_requests}>"

@@ -1,22 +1,15 @@
-"""Which endpoint of a set takes the next request. Pure: chance is an argument, nothing is connected.
+"""Which endpoint of a set takes the next request. Pure: chance and time are arguments, nothing is connected.
 
 https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/load_balancers
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from heapq import heapify, heapreplace
 from typing import Protocol
 
+from pymesh.proxy.matchers.metadata_match import MetadataMatch
+from pymesh.proxy.upstream.edf_schedule import EdfSchedule
 from pymesh.proxy.upstream.endpoint import Endpoint
-from pymesh.proxy.upstream.hash_ring import (
-    DEFAULT_MAGLEV_TABLE,
-    MAXIMUM_RING,
-    MINIMUM_RING,
-    Ring,
-    build_maglev,
-    build_ring,
-)
+from pymesh.proxy.upstream.slow_start import SlowStart
 
 RandomValue = Callable[[], float]  # uniform in [0, 1)
 
@@ -32,45 +25,23 @@ class LoadBalancerContext:
         self.tried = tried
         self.authority = authority
 
+    def metadata_match(self) -> MetadataMatch:
+        """What the route asks of an endpoint's metadata; only clusters with subsets want to know."""
+        return ()
+
 
 NO_CONTEXT = LoadBalancerContext()
 
 
-@dataclass(frozen=True, slots=True)
-class LoadBalancerConfig:
-    """`policy` is Envoy's lb_policy."""
-
-    policy: str = "ROUND_ROBIN"
-    choice_count: int = 2
-    active_request_bias: float = 1.0
-    minimum_ring_size: int = MINIMUM_RING
-    maximum_ring_size: int = MAXIMUM_RING
-    table_size: int = DEFAULT_MAGLEV_TABLE
-
-
 class LoadBalancer(Protocol):
-    """`update` whenever the set changes; `choose` is called only while the set is not empty."""
+    """`update` whenever the set changes; `choose` is called only while the set is not empty.
+
+    `attempt` counts the choices for one try of one request from 0.
+    """
 
     def update(self, endpoints: Sequence[Endpoint]) -> None: ...
 
-    def choose(self, context: LoadBalancerContext) -> Endpoint: ...
-
-
-def build_load_balancer(config: LoadBalancerConfig, random_value: RandomValue) -> LoadBalancer:
-    match config.policy:
-        case "LEAST_REQUEST":
-            return LeastRequest(config.choice_count, config.active_request_bias, random_value)
-        case "RANDOM":
-            return Random(random_value)
-        case "RING_HASH":
-            return HashBalancer(
-                lambda endpoints: build_ring(endpoints, config.minimum_ring_size, config.maximum_ring_size),
-                random_value,
-            )
-        case "MAGLEV":
-            return HashBalancer(lambda endpoints: build_maglev(endpoints, config.table_size), random_value)
-        case _:
-            return RoundRobin(random_value)
+    def choose(self, context: LoadBalancerContext, attempt: int = 0) -> Endpoint: ...
 
 
 class Random:
@@ -85,59 +56,87 @@ class Random:
     def update(self, endpoints: Sequence[Endpoint]) -> None:
         self._endpoints = endpoints
 
-    def choose(self, context: LoadBalancerContext) -> Endpoint:
+    def choose(self, context: LoadBalancerContext, attempt: int = 0) -> Endpoint:
         endpoints = self._endpoints
         return endpoints[int(self._random() * len(endpoints))]
 
 
-class RoundRobin:
-    """In turn; with unequal weights, as often as the weight says and evenly spread."""
+class Scheduled:
+    """Chooses by a schedule while weights differ or an endpoint starts slowly; else the policy has a cheaper way."""
 
-    __slots__ = ("_endpoints", "_next", "_random", "_schedule")
+    __slots__ = ("_endpoints", "_random", "_schedule", "_slow_start", "_slow_until")
 
-    def __init__(self, random_value: RandomValue) -> None:
+    def __init__(self, random_value: RandomValue, slow_start: SlowStart | None = None) -> None:
         self._endpoints: Sequence[Endpoint] = ()
-        self._next = 0
         self._random = random_value
-        self._schedule: EdfSchedule | None = None
+        self._schedule: EdfSchedule[Endpoint] | None = None
+        self._slow_start = slow_start
+        self._slow_until: float | None = None
 
     def update(self, endpoints: Sequence[Endpoint]) -> None:
         self._endpoints = endpoints
-        self._schedule = None if has_equal_weights(endpoints) else EdfSchedule(endpoints, _weight, self._random)
+        slow = self._slow_start
+        until = None if slow is None or len(endpoints) < 2 else slow.ends_at(endpoints)
+        self._slow_until = None if slow is None or until is None or slow.has_ended(until) else until
+        needs_schedule = self._slow_until is not None or not has_equal_weights(endpoints)
+        weight = self._weight if self._slow_until is None else self._slow_weight
+        self._schedule = EdfSchedule(endpoints, weight, self._random) if needs_schedule else None
+
+    def _choose_scheduled(self, schedule: EdfSchedule[Endpoint]) -> Endpoint:
+        endpoint = schedule.choose()
+        slow = self._slow_start
+        if slow is not None and self._slow_until is not None and slow.has_ended(self._slow_until):
+            self.update(self._endpoints)
+        return endpoint
+
+    def _weight(self, endpoint: Endpoint) -> float:
+        return float(endpoint.weight)
+
+    def _slow_weight(self, endpoint: Endpoint) -> float:
+        assert self._slow_start is not None
+        return self._weight(endpoint) * self._slow_start.factor(endpoint)
+
+
+class RoundRobin(Scheduled):
+    """In turn; with unequal weights, as often as the weight says and evenly spread."""
+
+    __slots__ = ("_next",)
+
+    def __init__(self, random_value: RandomValue, slow_start: SlowStart | None = None) -> None:
+        super().__init__(random_value, slow_start)
+        self._next = 0
+
+    def update(self, endpoints: Sequence[Endpoint]) -> None:
+        super().update(endpoints)
         # Many proxies start at once; they should not all begin with the same endpoint.
         self._next = int(self._random() * len(endpoints))
 
-    def choose(self, context: LoadBalancerContext) -> Endpoint:
+    def choose(self, context: LoadBalancerContext, attempt: int = 0) -> Endpoint:
         if self._schedule is not None:
-            return self._schedule.choose()
+            return self._choose_scheduled(self._schedule)
         index = self._next
         self._next = index + 1 if index + 1 < len(self._endpoints) else 0
         return self._endpoints[index]
 
 
-class LeastRequest:
+class LeastRequest(Scheduled):
     """The least busy of `choice_count` random endpoints (power of two choices, drawn with replacement as Envoy does).
 
     With unequal weights: weighted round robin with weight / (active requests + 1) ^ bias.
     """
 
-    __slots__ = ("_bias", "_choices", "_endpoints", "_random", "_schedule")
+    __slots__ = ("_bias", "_choices")
 
-    def __init__(self, choice_count: int, bias: float, random_value: RandomValue) -> None:
+    def __init__(
+        self, choice_count: int, bias: float, random_value: RandomValue, slow_start: SlowStart | None = None
+    ) -> None:
+        super().__init__(random_value, slow_start)
         self._choices = range(choice_count - 1)
         self._bias = bias
-        self._random = random_value
-        self._endpoints: Sequence[Endpoint] = ()
-        self._schedule: EdfSchedule | None = None
 
-    def update(self, endpoints: Sequence[Endpoint]) -> None:
-        self._endpoints = endpoints
-        is_equal = has_equal_weights(endpoints)
-        self._schedule = None if is_equal else EdfSchedule(endpoints, self._biased_weight, self._random)
-
-    def choose(self, context: LoadBalancerContext) -> Endpoint:
+    def choose(self, context: LoadBalancerContext, attempt: int = 0) -> Endpoint:
         if self._schedule is not None:
-            return self._schedule.choose()
+            return self._choose_scheduled(self._schedule)
         endpoints, count, random = self._endpoints, len(self._endpoints), self._random
         if count == 1:
             return endpoints[0]
@@ -148,53 +147,9 @@ class LeastRequest:
                 chosen = other
         return chosen
 
-    def _biased_weight(self, endpoint: Endpoint) -> float:
+    def _weight(self, endpoint: Endpoint) -> float:
         return float(endpoint.weight / (endpoint.active_requests + 1) ** self._bias)
-
-
-class HashBalancer:
-    """The same endpoint for the same hash, as far as the set stays; without a hash, a random one."""
-
-    __slots__ = ("_build", "_random", "_ring")
-
-    def __init__(self, build: Callable[[Sequence[Endpoint]], Ring], random_value: RandomValue) -> None:
-        self._build = build
-        self._random = random_value
-        self._ring = Ring((), ())
-
-    def update(self, endpoints: Sequence[Endpoint]) -> None:
-        self._ring = self._build(endpoints)
-
-    def choose(self, context: LoadBalancerContext) -> Endpoint:
-        value = context.hash
-        return self._ring.find(int(self._random() * 2**64) if value is None else value)
-
-
-class EdfSchedule:
-    """Earliest deadline first: each choice puts an endpoint off by 1 / its weight, so a heavy one comes round sooner.
-
-    Envoy: source/extensions/load_balancing_policies/common (EdfScheduler). Weights are asked for anew at each choice.
-    """
-
-    __slots__ = ("_heap", "_weight")
-
-    def __init__(
-        self, endpoints: Sequence[Endpoint], weight: Callable[[Endpoint], float], random_value: RandomValue
-    ) -> None:
-        self._weight = weight
-        # A random share of the first period, so that proxies that start at once do not move in step.
-        self._heap = [(random_value() / weight(endpoint), i, endpoint) for i, endpoint in enumerate(endpoints)]
-        heapify(self._heap)
-
-    def choose(self) -> Endpoint:
-        deadline, order, endpoint = self._heap[0]
-        heapreplace(self._heap, (deadline + 1 / self._weight(endpoint), order, endpoint))
-        return endpoint
 
 
 def has_equal_weights(endpoints: Sequence[Endpoint]) -> bool:
     return len({endpoint.weight for endpoint in endpoints}) <= 1
-
-
-def _weight(endpoint: Endpoint) -> float:
-    return float(endpoint.weight)

@@ -5,28 +5,43 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/endpoint/v3/endpoint_c
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from pymesh.names import ISTIO_METADATA, TRANSPORT_SOCKET_MATCH
+from pymesh.names import ISTIO_METADATA, LB_METADATA, TRANSPORT_SOCKET_MATCH
 from pymesh.protojson import Reader
 from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, parse_workload
-from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig, Locality
-from pymesh.proxy.upstream.priority_set import OVERPROVISIONING
+from pymesh.proxy.upstream.endpoint import (
+    SAME_ADDRESS,
+    ClusterLoadAssignment,
+    EndpointConfig,
+    HealthCheckAddress,
+    Locality,
+)
+from pymesh.proxy.upstream.priority_load import OVERPROVISIONING
 
-# core.v3.HealthStatus. DEGRADED endpoints serve like healthy ones here; Envoy prefers the healthy.
+# core.v3.HealthStatus
 _HEALTH = ("UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED")
 _UNHEALTHY = ("UNHEALTHY", "DRAINING", "TIMEOUT")
 _HIGHEST_PRIORITY = 128
 _HIGHEST_WEIGHT = 2**32 - 1
 
 
+class _Place(NamedTuple):
+    """What the endpoints of one LocalityLbEndpoints have in common."""
+
+    priority: int
+    locality: Locality
+    weight: int
+
+
 def decode_cluster_load_assignment(reader: Reader) -> ClusterLoadAssignment:
     """Raises DecodeError."""
     reader.ignore("@type")
-    overprovisioning = OVERPROVISIONING
+    overprovisioning, is_weighted = OVERPROVISIONING, False
     policy = reader.object("policy")
     if policy is not None:
         overprovisioning = policy.integer("overprovisioning_factor", OVERPROVISIONING)
+        is_weighted = policy.boolean("weighted_priority_health")
         # ClusterLoadAssignment.Policy: "validate.rules: uint32 {gt: 0}"
         if overprovisioning <= 0:
             policy.fail("overprovisioning_factor", "must be above 0")
@@ -34,38 +49,62 @@ def decode_cluster_load_assignment(reader: Reader) -> ClusterLoadAssignment:
         cluster_name=reader.required_string("cluster_name"),
         endpoints=tuple(endpoint for group in reader.objects("endpoints") for endpoint in _decode_locality(group)),
         overprovisioning_factor=overprovisioning,
+        weighted_priority_health=is_weighted,
     )
 
 
 def _decode_locality(reader: Reader) -> list[EndpointConfig]:
-    # The weight of a locality counts only in clusters with locality_weighted_lb_config, which the CDS decoder refuses.
-    reader.ignore("load_balancing_weight", "metadata")
+    reader.ignore("metadata")
     priority = reader.integer("priority")
     if not 0 <= priority <= _HIGHEST_PRIORITY:
         reader.fail("priority", f"must be 0..{_HIGHEST_PRIORITY}")
     found = reader.object("locality")
     fields = Locality._fields
     locality = Locality() if found is None else Locality(*(found.string(field) for field in fields))
-    return [_decode_endpoint(item, priority, locality) for item in reader.objects("lb_endpoints")]
+    weight = reader.integer("load_balancing_weight")
+    if not 0 <= weight <= _HIGHEST_WEIGHT:
+        reader.fail("load_balancing_weight", "must not be negative")
+    place = _Place(priority, locality, weight if found is not None else 0)  # Envoy: no locality, no weight
+    return [_decode_endpoint(item, place) for item in reader.objects("lb_endpoints")]
 
 
-def _decode_endpoint(reader: Reader, priority: int, locality: Locality) -> EndpointConfig:
+def _decode_endpoint(reader: Reader, place: _Place) -> EndpointConfig:
     endpoint = reader.required_object("endpoint")
-    # Active health checks are the control plane's; the config only says where a check would go.
-    endpoint.ignore("health_check_config")
     address = endpoint.required_object("address").required_object("socket_address")
     metadata = _filter_metadata(reader)
     workload = metadata.get(ISTIO_METADATA, {}).get("workload")
+    status = reader.enum("health_status", _HEALTH)
     return EndpointConfig(
         host=address.required_string("address"),
         port=_decode_port(address),
         hostname=endpoint.string("hostname"),
         workload=UNKNOWN_WORKLOAD if workload is None else parse_workload(str(workload)),
         weight=_decode_weight(reader),
-        priority=priority,
-        locality=locality,
-        is_healthy=reader.enum("health_status", _HEALTH) not in _UNHEALTHY,
+        priority=place.priority,
+        locality=place.locality,
+        locality_weight=place.weight,
+        is_healthy=status not in _UNHEALTHY,
+        is_degraded=status == "DEGRADED",
         transport_socket_match=metadata.get(TRANSPORT_SOCKET_MATCH, {}),
+        lb_metadata=metadata.get(LB_METADATA, {}),
+        health_check=_decode_health_check(endpoint.object("health_check_config")),
+    )
+
+
+def _decode_health_check(reader: Reader | None) -> HealthCheckAddress:
+    if reader is None:
+        return SAME_ADDRESS
+    address = reader.object("address")
+    socket_address = None if address is None else address.required_object("socket_address")
+    own_port = 0 if socket_address is None else _decode_port(socket_address)
+    port = reader.integer("port_value") or own_port
+    if not 0 <= port < 65536:
+        reader.fail("port_value", "must be 0..65535")
+    return HealthCheckAddress(
+        host="" if socket_address is None else socket_address.required_string("address"),
+        port=port,
+        hostname=reader.string("hostname"),
+        is_disabled=reader.boolean("disable_active_health_check"),
     )
 
 

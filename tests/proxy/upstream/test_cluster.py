@@ -8,7 +8,8 @@ from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
 from pymesh.proxy.upstream.cluster import Cluster, ClusterConfig, Service
 from pymesh.proxy.upstream.dns import DnsConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
-from pymesh.proxy.upstream.load_balancer import NO_CONTEXT, LoadBalancerConfig, LoadBalancerContext
+from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
+from pymesh.proxy.upstream.load_balancer import NO_CONTEXT, LoadBalancerContext
 from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
 from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatch, TransportSocketsConfig
 

@@ -4,12 +4,9 @@ from collections import Counter
 import pytest
 
 from pymesh.proxy.upstream.endpoint import Endpoint, EndpointConfig
-from pymesh.proxy.upstream.load_balancer import (
-    NO_CONTEXT,
-    LoadBalancerConfig,
-    LoadBalancerContext,
-    build_load_balancer,
-)
+from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig, build_load_balancer
+from pymesh.proxy.upstream.load_balancer import NO_CONTEXT, LoadBalancerContext
+from pymesh.proxy.upstream.slow_start import SlowStart, SlowStartConfig
 
 
 def endpoints(*weights: int) -> list[Endpoint]:
@@ -91,3 +88,73 @@ def test_a_new_set_is_used_at_once(policy):
     built.update(only)
     assert built.choose(NO_CONTEXT) is only[0]
     assert built.choose(LoadBalancerContext(2**64 - 1)) is only[0]
+
+
+# slow start
+
+
+class Clock:
+    now = 100.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def slow():
+    """A clock, and two endpoints of which the second is new in a balancer of a window of 60 s."""
+    clock, members = Clock(), endpoints(1, 1)
+    members[0].healthy_since, members[1].healthy_since = 0.0, 100.0
+
+    def build(policy="ROUND_ROBIN", **fields):
+        config = LoadBalancerConfig(policy, slow_start=SlowStartConfig(60.0, **fields))
+        built = build_load_balancer(config, random.Random(1).random, clock.time)
+        built.update(members)
+        return built
+
+    return clock, members, build
+
+
+@pytest.mark.parametrize(
+    ("age", "fields", "share"),
+    [
+        (0.0, {}, 0.1),
+        (0.0, {"min_weight_percent": 30.0}, 0.3),
+        (0.0, {"min_weight_percent": 0.0}, 0.001 / 60),
+        (15.0, {}, 0.25),
+        (15.0, {"aggression": 2.0}, 0.5),  # 0.25 ** (1 / 2)
+        (59.9, {}, 0.998),
+        (60.0, {}, 1.0),
+    ],
+)
+def test_an_endpoint_that_starts_slowly_has_a_share_of_its_weight(slow, age, fields, share):
+    _, (_, new), _ = slow
+    assert SlowStart(SlowStartConfig(60.0, **fields), lambda: 100.0 + age).factor(new) == pytest.approx(share, rel=1e-3)
+
+
+def test_an_endpoint_that_is_not_healthy_does_not_start_slowly(slow):
+    _, (old, new), _ = slow
+    new.set_checked(is_failing=False, is_degraded=True)
+    old.healthy_since = None
+    started = SlowStart(SlowStartConfig(60.0), lambda: 100.0)
+    assert started.factor(new) == started.factor(old) == 1.0
+
+
+@pytest.mark.parametrize("policy", ["ROUND_ROBIN", "LEAST_REQUEST"])
+def test_slow_start_gives_a_new_endpoint_less_until_its_window_ends(slow, policy):
+    clock, (_, new), build = slow
+    built = build(policy)
+    assert counts(built, 1100)[new.address] == pytest.approx(100, abs=3)
+    clock.now += 30
+    assert counts(built, 1500)[new.address] == pytest.approx(500, abs=12)
+    clock.now += 31
+    assert counts(built, 1000)[new.address] == pytest.approx(500, abs=50)
+
+
+def test_after_the_window_choosing_is_as_cheap_as_before(slow):
+    clock, _, build = slow
+    built = build()
+    clock.now += 61
+    built.choose(NO_CONTEXT)
+    assert set(counts(built, 10).values()) == {5}
+    assert built._schedule is None

@@ -7,8 +7,10 @@ from pymesh.proxy.upstream.cluster import ClusterConfig, Service, TcpKeepalive
 from pymesh.proxy.upstream.dns import DnsConfig
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
-from pymesh.proxy.upstream.load_balancer import LoadBalancerConfig
+from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
 from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
+from pymesh.proxy.upstream.slow_start import SlowStartConfig
+from pymesh.proxy.upstream.subset_config import SubsetConfig, SubsetSelector
 from pymesh.proxy.xds.cds import decode_cluster
 
 NAME = "outbound|80|v1|payment.default.svc.cluster.local"
@@ -114,6 +116,13 @@ def test_the_passthrough_cluster_is_a_dynamic_forward_proxy():
     assert config.dns_cache == DnsCacheConfig(DnsConfig(60.0, "V4_PREFERRED"), 60.0, 10)
 
 
+SLOW_START = {
+    "slow_start_window": "30s",
+    "aggression": {"default_value": 2, "runtime_key": "a"},
+    "min_weight_percent": {"value": 5},
+}
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -131,8 +140,63 @@ def test_the_passthrough_cluster_is_a_dynamic_forward_proxy():
             LoadBalancerConfig("RING_HASH", minimum_ring_size=2048),
         ),
         (
+            {"lb_policy": "RING_HASH", "ring_hash_lb_config": {"hash_function": "MURMUR_HASH_2"}},
+            LoadBalancerConfig("RING_HASH", hash_function="MURMUR_HASH_2"),
+        ),
+        (
             {"lb_policy": "MAGLEV", "maglev_lb_config": {"table_size": 257}},
             LoadBalancerConfig("MAGLEV", table_size=257),
+        ),
+        (
+            {"round_robin_lb_config": {"slow_start_config": {"slow_start_window": "60s"}}},
+            LoadBalancerConfig(slow_start=SlowStartConfig(60.0)),
+        ),
+        (
+            {"lb_policy": "LEAST_REQUEST", "least_request_lb_config": {"slow_start_config": SLOW_START}},
+            LoadBalancerConfig("LEAST_REQUEST", slow_start=SlowStartConfig(30.0, 2.0, 5.0)),
+        ),
+        ({"least_request_lb_config": {"slow_start_config": SLOW_START}}, LoadBalancerConfig()),
+        ({"common_lb_config": {"locality_weighted_lb_config": {}}}, LoadBalancerConfig(is_locality_weighted=True)),
+        (
+            {"common_lb_config": {"zone_aware_lb_config": {"fail_traffic_on_panic": True}}},
+            LoadBalancerConfig(fail_traffic_on_panic=True),
+        ),
+        (
+            {"common_lb_config": {"consistent_hashing_lb_config": {"use_hostname_for_hashing": True}}},
+            LoadBalancerConfig(use_hostname_for_hashing=True),
+        ),
+        ({"lb_subset_config": {"fallback_policy": "ANY_ENDPOINT"}}, LoadBalancerConfig()),
+        (
+            {
+                "lb_subset_config": {
+                    "fallback_policy": "DEFAULT_SUBSET",
+                    "default_subset": {"version": "v1"},
+                    "subset_selectors": [
+                        {
+                            "keys": ["version", "stage"],
+                            "fallback_policy": "KEYS_SUBSET",
+                            "fallback_keys_subset": ["stage"],
+                        },
+                        {"keys": ["stage"]},
+                    ],
+                    "panic_mode_any": True,
+                    "list_as_any": True,
+                    "locality_weight_aware": True,
+                }
+            },
+            LoadBalancerConfig(
+                subsets=SubsetConfig(
+                    selectors=(
+                        SubsetSelector(("stage", "version"), "KEYS_SUBSET", ("stage",)),
+                        SubsetSelector(("stage",)),
+                    ),
+                    fallback="DEFAULT_SUBSET",
+                    default_subset={"version": "v1"},
+                    is_panic_mode_any=True,
+                    is_locality_weight_aware=True,
+                    is_list_as_any=True,
+                )
+            ),
         ),
     ],
 )
@@ -215,10 +279,49 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
         ({"connect_timeout": "-1s"}, "connect_timeout"),
         ({"lb_policy": "OTHER"}, "lb_policy"),
         ({"least_request_lb_config": {"choice_count": 1}}, "least_request_lb_config.choice_count"),
-        ({"least_request_lb_config": {"slow_start_config": {}}}, "least_request_lb_config.slow_start_config"),
+        (
+            {"least_request_lb_config": {"slow_start_config": {}}},
+            "least_request_lb_config.slow_start_config.slow_start_window",
+        ),
+        (
+            {
+                "round_robin_lb_config": {
+                    "slow_start_config": {"slow_start_window": "1s", "aggression": {"default_value": 0}}
+                }
+            },
+            "round_robin_lb_config.slow_start_config.aggression",
+        ),
+        ({"lb_subset_config": {"subset_selectors": [{}]}}, "lb_subset_config.subset_selectors[0].keys"),
+        (
+            {"lb_subset_config": {"subset_selectors": [{"keys": ["a"], "single_host_per_subset": True}]}},
+            "lb_subset_config.subset_selectors[0].single_host_per_subset",
+        ),
+        (
+            {
+                "lb_subset_config": {
+                    "subset_selectors": [
+                        {"keys": ["a"], "fallback_policy": "KEYS_SUBSET", "fallback_keys_subset": ["a"]}
+                    ]
+                }
+            },
+            "lb_subset_config.subset_selectors[0].fallback_keys_subset",
+        ),
+        (
+            {"lb_subset_config": {"metadata_fallback_policy": "FALLBACK_LIST"}},
+            "lb_subset_config.metadata_fallback_policy",
+        ),
+        ({"lb_subset_config": {"scale_locality_weight": True}}, "lb_subset_config.scale_locality_weight"),
+        (
+            {"common_lb_config": {"consistent_hashing_lb_config": {"hash_balance_factor": 150}}},
+            "common_lb_config.consistent_hashing_lb_config.hash_balance_factor",
+        ),
+        ({"preconnect_policy": {}}, "preconnect_policy"),
         ({"ring_hash_lb_config": {"minimum_ring_size": 2**24}}, "ring_hash_lb_config.minimum_ring_size"),
         ({"maglev_lb_config": {"table_size": 65536}}, "maglev_lb_config.table_size"),
-        ({"common_lb_config": {"locality_weighted_lb_config": {}}}, "common_lb_config.locality_weighted_lb_config"),
+        (
+            {"common_lb_config": {"locality_weighted_lb_config": {}, "zone_aware_lb_config": {}}},
+            "common_lb_config.locality_weighted_lb_config",
+        ),
         ({"common_lb_config": {"healthy_panic_threshold": {"value": 101}}}, "common_lb_config.healthy_panic_threshold"),
         ({"outlier_detection": {"max_ejection_percent": 101}}, "outlier_detection.max_ejection_percent"),
         ({"outlier_detection": {"interval": "0s"}}, "outlier_detection.interval"),

@@ -5,7 +5,7 @@ import pytest
 from pymesh.errors import DecodeError
 from pymesh.protojson import Reader
 from pymesh.proxy.telemetry.workload import Workload
-from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig, Locality
+from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig, HealthCheckAddress, Locality
 from pymesh.proxy.xds.eds import decode_cluster_load_assignment
 
 NAME = "outbound|80||payment.default.svc.cluster.local"
@@ -49,6 +49,7 @@ def test_an_endpoint_of_the_mesh_is_understood_whole():
                 weight=3,
                 priority=1,
                 locality=Locality("r", "z", "s"),
+                locality_weight=3,
                 transport_socket_match={"tlsMode": "istio"},
             ),
         ),
@@ -71,7 +72,7 @@ def test_an_endpoint_may_be_no_more_than_an_address():
     ],
 )
 def test_health_says_who_is_used(status, is_healthy):
-    expected = replace(EndpointConfig("10.0.0.1", 15006), is_healthy=is_healthy)
+    expected = replace(EndpointConfig("10.0.0.1", 15006), is_healthy=is_healthy, is_degraded=status == "DEGRADED")
     assert decode(assignment(endpoint(health_status=status))).endpoints == (expected,)
 
 
@@ -84,8 +85,34 @@ def test_strange_metadata_is_nobodys_error():
     assert decode(assignment(endpoint(metadata=metadata))).endpoints == (EndpointConfig("10.0.0.1", 15006),)
 
 
-def test_overprovisioning_is_read():
-    assert decode({"cluster_name": NAME, "policy": {"overprovisioning_factor": 200}}).overprovisioning_factor == 200
+def test_the_policy_is_read():
+    found = decode({"cluster_name": NAME, "policy": {"overprovisioning_factor": 200, "weighted_priority_health": True}})
+    assert found == ClusterLoadAssignment(NAME, overprovisioning_factor=200, weighted_priority_health=True)
+
+
+def test_a_locality_has_a_weight_only_if_it_is_named():
+    named = assignment(endpoint(), locality={"zone": "a"}, load_balancing_weight=3)
+    assert decode(named).endpoints[0].locality_weight == 3
+    assert decode(assignment(endpoint(), load_balancing_weight=3)).endpoints[0].locality_weight == 0
+
+
+def test_metadata_for_subsets_is_kept():
+    metadata = {"filter_metadata": {"envoy.lb": {"version": "v1", "canary": True}}}
+    assert decode(assignment(endpoint(metadata=metadata))).endpoints[0].lb_metadata == {"version": "v1", "canary": True}
+
+
+def test_where_health_checks_go_is_read():
+    plain = endpoint()
+    plain["endpoint"]["health_check_config"] = {
+        "port_value": 8081,
+        "hostname": "check.example.com",
+        "address": {"socket_address": {"address": "10.0.0.9", "port_value": 1}},
+    }
+    assert decode(assignment(plain)).endpoints[0].health_check == HealthCheckAddress(
+        "10.0.0.9", 8081, "check.example.com"
+    )
+    plain["endpoint"]["health_check_config"] = {"disable_active_health_check": True}
+    assert decode(assignment(plain)).endpoints[0].health_check.is_disabled
 
 
 @pytest.mark.parametrize(

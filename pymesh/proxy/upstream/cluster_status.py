@@ -1,0 +1,42 @@
+"""What /clusters shows of a cluster's parts. Reads only."""
+
+from typing import Any
+
+from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers
+from pymesh.proxy.upstream.endpoint import Endpoint
+
+_BREAKERS = ("connections", "pending_requests", "requests", "retries")
+
+
+def describe_breakers(breakers: CircuitBreakers) -> dict[str, dict[str, int]]:
+    return {name: _describe_breaker(breakers, name) for name in _BREAKERS}
+
+
+def _describe_breaker(breakers: CircuitBreakers, name: str) -> dict[str, int]:
+    resource = getattr(breakers, name)
+    return {"limit": resource.limit, "active": resource.active, "overflow": resource.overflow}
+
+
+def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    config = endpoint.config
+    return {
+        "address": endpoint.address,
+        "hostname": endpoint.hostname,
+        "workload": endpoint.workload.name,
+        "health": _health(endpoint),
+        "health_flags": endpoint.health_flags,
+        "weight": endpoint.weight,
+        "priority": config.priority,
+        "locality": "/".join(part for part in config.locality if part),
+        "tls": endpoint.tls is not None,
+        "mtls": endpoint.is_mtls,
+        "rq_active": endpoint.active_requests,
+        "rq_total": endpoint.rq_total,
+        "rq_error": endpoint.rq_error,
+    }
+
+
+def _health(endpoint: Endpoint) -> str:
+    if endpoint.is_healthy:
+        return "DEGRADED" if endpoint.is_degraded else "HEALTHY"
+    return "EJECTED" if endpoint.is_ejected else "UNHEALTHY"
