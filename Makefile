@@ -28,7 +28,7 @@ format: .venv/test.stamp
 
 bench: .venv/bench.stamp
 	$(BIN)/pytest benchmarks
-	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/compare.py --peers
 
 clean:
 	rm -rf .venv dist build

@@ -5,7 +5,7 @@ the contestants, and the ratio to Envoy is the median of the ratios of each roun
 resources, with outlier detection, circuit breakers, retries and timeouts on, and trace 1 % of the requests; pymesh
 counts Istio's metrics besides, Envoy its own. Prints Markdown tables: all figures, then those that have a target.
 
-    python benchmarks/compare.py [--work plain,mtls] [--contestants Envoy,pymesh] [--rounds 5] [--seconds 3]
+    python benchmarks/compare.py [--peers] [--work plain,mtls] [--contestants Envoy,pymesh] [--rounds 5] [--seconds 3]
 
 Interrupted or failed, it leaves no process and no file.
 """
@@ -20,10 +20,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
+import peers
 from contest import Contest
 from contestants import ENVOY, PYMESH, Contestant, Started
+from footprint import FOOTPRINTS
 from measurement import resident_kilobytes
 from report import DETAILS, TARGETS, Verdict, detail_row, header, target_row
 from rounds import Results, median_sample, ratio, run_rounds
@@ -51,6 +54,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pymesh-bench-") as directory:
         processes = Processes(Path(directory))
         try:
+            if args.peers and not peers.is_installed():
+                peers.install()
             print_report(Contest(Path(directory), processes), args)
         except PymeshError as error:
             print(f"compare.py: {error}", file=sys.stderr)
@@ -66,10 +71,11 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    names = [work.name for work in WORKS]
+    names = [*(work.name for work in WORKS), *FOOTPRINTS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=_names, default=names, help=f"some of {','.join(names)} (all)")
     parser.add_argument("--contestants", type=_names, default=[], help="such as Envoy,pymesh (all)")
+    parser.add_argument("--peers", action="store_true", help="install proxy.py and mitmproxy into benchmarks/.peers")
     parser.add_argument("--rounds", type=int, default=5, help="of which the median counts (5)")
     parser.add_argument("--seconds", type=int, default=3, help="of load for each contestant in each round (3)")
     args = parser.parse_args()
@@ -89,11 +95,14 @@ def print_report(contest: Contest, args: argparse.Namespace) -> None:
     started = Started(contest, args.contestants)
     verdicts = []
     for work in WORKS:
-        if work.name not in args.work or not (contestants := started.get(work.setting)):
+        if work.name not in args.work or not (contestants := list(chain(*map(started.get, work.settings)))):
             continue
-        results = run_rounds(contestants, work.load(contest), args.rounds, args.seconds)
+        results = run_rounds(contestants, work.load(started), args.rounds, args.seconds)
         _print(detail_rows(work, contestants, results))
         verdicts += judge(work, results)
+    for name, measure in FOOTPRINTS.items():
+        if name in args.work:
+            verdicts += measure(contest, args.rounds)
     _print(["", *header(TARGETS), *map(target_row, verdicts), ""])
     _print([f"The run took {(time.monotonic() - start) / 60:.1f} minutes."])
 
@@ -115,9 +124,9 @@ def judge(work: Work, results: Results) -> list[Verdict]:
         return []
     figure = work.figure
     envoy = figure(median_sample(results[ENVOY])) if ENVOY in results else None
-    value = ratio(results, PYMESH, ENVOY, figure)
+    value = ratio(results, PYMESH, work.base, figure)
     pymesh = figure(median_sample(results[PYMESH]))
-    return [Verdict(work.title, work.figure_unit, pymesh, envoy, value, work.target)]
+    return [Verdict(work.title, work.figure_name, pymesh, envoy, value, work.target)]
 
 
 def _print(lines: Sequence[str]) -> None:

