@@ -67,11 +67,19 @@ class DataPlane(Protocol):
 
     async def describe_clusters(self) -> list[dict[str, Any]]: ...
 
-    async def drain_listeners(self) -> None:
-        """The next response on each connection is its last; idle ones are closed, new ones taken."""
+    async def announce_drain(self, inbound_only: bool = False) -> None:
+        """The next response on each connection is its last; idle ones stay, and new ones are taken."""
         ...
 
-    async def drain(self, seconds: float, unawaited: Collection[Address] = ()) -> None:
+    async def revoke_drain(self) -> None:
+        """Connections are to stay again."""
+        ...
+
+    async def stop_accepting(self, inbound_only: bool = False) -> None:
+        """Close the listening sockets, and no connection that has begun."""
+        ...
+
+    async def drain(self, seconds: float, inbound_only: bool = False, unawaited: Collection[Address] = ()) -> None:
         """End all connections, each with its request in flight; returns when all are gone, or after `seconds`.
 
         New ones are taken at first. Nobody waits for the connections of the listeners at `unawaited`.

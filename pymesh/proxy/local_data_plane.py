@@ -6,11 +6,12 @@ ConfigWriter -> secrets, clusters, routes, listeners -> streams -> Telemetry -> 
 import asyncio
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 from pymesh.proxy.data_plane import DataPlaneSpec
 from pymesh.proxy.downstream.context import ProxyContext
+from pymesh.proxy.downstream.drain import IDLE_SECONDS, NEVER, Drain, stop_accepting
+from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.listen_sockets import ListenSockets
 from pymesh.proxy.routing.route_table import RouteTables
@@ -29,10 +30,7 @@ from pymesh.xds import Address, DeltaResponse
 
 log = logging.getLogger(__name__)
 
-_QUIET_SECONDS = 0.05  # the kernel resets what comes in the moment in which a socket is closed
 _FLUSH_SECONDS = 1.0  # what spans may take of a proxy's end
-_ACCEPT_SECONDS = 5.0  # Istio's terminationDrainDuration: by then who looks at /ready sends his clients elsewhere
-_IDLE_SECONDS = 0.5  # after which a connection is closed: of one that was just used, the client may just be sending
 
 
 class LocalDataPlane:
@@ -40,6 +38,7 @@ class LocalDataPlane:
 
     def __init__(self, spec: DataPlaneSpec, sockets: ListenSockets, secrets: SecretStore, export: Post) -> None:
         self.tasks = TaskGroup()
+        self._is_gateway = spec.is_gateway
         self.access_log = AccessLog(spec.access_log) if spec.access_log else None
         self.spans = SpanExporter(spec.workload, spec.node.id, export)
         self.telemetry = Telemetry(
@@ -101,39 +100,29 @@ class LocalDataPlane:
 
     # the end
 
-    async def drain_listeners(self) -> None:
-        self.listeners.drain()
+    async def announce_drain(self, inbound_only: bool = False) -> None:
+        self.listeners.announce_drain(inbound_only)
 
-    async def drain(self, seconds: float, unawaited: Collection[Address] = ()) -> None:
+    async def revoke_drain(self) -> None:
+        self.listeners.revoke_drain()
+
+    async def stop_accepting(self, inbound_only: bool = False) -> None:
+        await stop_accepting(self.listeners.find(inbound_only))
+
+    async def drain(self, seconds: float, inbound_only: bool = False, unawaited: Collection[Address] = ()) -> None:
+        # A sidecar's outbound clients are its application's, and near.
+        idle_seconds = NEVER if inbound_only or self._is_gateway else IDLE_SECONDS
+
+        def find() -> list[Listener]:
+            return [found for found in self.listeners.find(inbound_only) if found.config.address not in unawaited]
+
+        self.listeners.announce_drain(inbound_only)
         try:
             async with asyncio.timeout(seconds):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_ACCEPT_SECONDS):
-                        await self._end_connections(unawaited)
-                self.listeners.stop_accepting()
-                await self._end_connections(unawaited)  # of those who came at the last moment
+                await Drain(find, idle_seconds).run()
         except TimeoutError:
             log.warning("connections were still open after %g s", seconds)
-        self.listeners.stop_accepting()
-
-    async def _end_connections(self, unawaited: Collection[Address]) -> None:
-        """Clients who are active are told with a response; who has been idle for a while is closed."""
-        while True:
-            self.listeners.drain(_IDLE_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE_SECONDS):
-                    return await self._wait_quiet(unawaited)
-
-    async def _wait_quiet(self, unawaited: Collection[Address]) -> None:
-        """Until there are no connections, and none comes: clients whose connections have ended may just be back."""
-        names = [name for name, address in self.listeners.addresses().items() if address not in unawaited]
-        listeners = [listener for listener in map(self.listeners.get, names) if listener is not None]
-        accepted = -1
-        while (total := sum(listener.stats.downstream_cx_total for listener in listeners)) != accepted:
-            accepted = total
-            for listener in listeners:
-                await listener.wait_drained()
-            await asyncio.sleep(_QUIET_SECONDS)
+        await self.stop_accepting(inbound_only)
 
     async def aclose(self) -> None:
         await self.tasks.aclose()

@@ -4,9 +4,11 @@
 """
 
 import asyncio
+import fcntl
 import os
 import socket
 import ssl
+import termios
 from collections.abc import Callable
 
 import aiofastnet
@@ -95,3 +97,14 @@ def end_writing(transport: asyncio.WriteTransport) -> None:
         transport.write_eof()
     except OSError:
         transport.abort()
+
+
+def has_unread(transport: asyncio.BaseTransport) -> bool:
+    """Whether the kernel holds bytes of the peer's that the transport has not read yet."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return False
+    try:
+        return any(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))
+    except OSError:  # closed meanwhile
+        return False

@@ -34,7 +34,7 @@ from pymesh.proxy.xds.runtime import Runtime
 from pymesh.spiffe import SpiffeId
 from pymesh.state_dir import find_control_tls
 from pymesh.tasks import TaskGroup
-from pymesh.xds import Address, Node
+from pymesh.xds import SIDECAR, Address, Node
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ class ProxyServer:
     """The data plane, the control plane's client that feeds it, and the admin port that shows it.
 
     `configured` is set once the proxy obeys a configuration, the control plane's or the one on its disk; `quit` when
-    somebody asks at the admin port that it ends; `app_answers` is a sidecar's word on its application.
+    somebody asks at the admin port that it ends; `app_answers` is a sidecar's word on its application, and
+    `has_failed_health` an operator's on the whole.
     """
 
     def __init__(
@@ -63,10 +64,13 @@ class ProxyServer:
         *,
         own_ports: Callable[[], dict[str, object]] = dict,
         on_configured: Callable[[], None] = lambda: None,
+        on_health_failed: Callable[[], None] = lambda: None,
     ) -> None:
         self.node = node
         self.app_answers = True
         self.is_draining = False
+        self.has_failed_health = False
+        self._drain_deadline = 0.0
         self.started_at = time.monotonic()
         self.tasks = TaskGroup()
         self.configured = asyncio.Event()
@@ -75,6 +79,7 @@ class ProxyServer:
         self._instance = instance
         self._own_ports = own_ports
         self._on_configured = on_configured
+        self._on_health_failed = on_health_failed
         self._build_identity()
         self._build_data_plane(sockets)
         self._build_xds()
@@ -113,7 +118,7 @@ class ProxyServer:
     @property
     def state(self) -> str:
         """Envoy's word for it."""
-        if self.is_draining:
+        if self.is_draining or self.has_failed_health:
             return DRAINING
         is_live = self.configured.is_set() and self.identity.ready.is_set() and self.app_answers
         return LIVE if is_live else PRE_INITIALIZING
@@ -134,10 +139,26 @@ class ProxyServer:
         await self.configured.wait()
         await self.identity.ready.wait()
 
-    async def drain(self, unawaited: Collection[Address] = ()) -> None:
-        """See DataPlane.drain."""
-        self.is_draining = True
-        await self.data_plane.drain(self._options.drain_time, unawaited)
+    @property
+    def drain_time(self) -> float:
+        return self._options.drain_time
+
+    async def fail_health(self, is_failed: bool) -> None:
+        """Send clients elsewhere, or no longer: not ready, and each response to them is the last on its connection."""
+        self.has_failed_health = is_failed
+        self._on_health_failed()
+        if is_failed:
+            await self.data_plane.announce_drain(inbound_only=self.node.type == SIDECAR)
+        else:
+            await self.data_plane.revoke_drain()
+
+    async def drain(self, inbound_only: bool = False, unawaited: Collection[Address] = ()) -> None:
+        """See DataPlane.drain. The drain time begins with the first call, and is for all of them."""
+        now = time.monotonic()
+        if not self.is_draining:
+            self.is_draining = True
+            self._drain_deadline = now + self.drain_time
+        await self.data_plane.drain(max(0.0, self._drain_deadline - now), inbound_only, unawaited)
 
     async def aclose(self) -> None:
         """The end: close what is open, save what is not saved, send the last telemetry."""

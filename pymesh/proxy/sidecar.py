@@ -39,6 +39,7 @@ class Sidecar:
             self.ports.admin_socket,
             self.ports.sockets,
             own_ports=self.ports.describe,
+            on_health_failed=self._on_health,
         )
         self.probe = AppProbe(self.ports.app_port, self._on_health, APP_HOST)
         self.lease = Lease(self.server.control, options.namespace, self._instance.name, self._build_registration())
@@ -83,10 +84,16 @@ class Sidecar:
         self._lease_task = None
         await self.lease.leave()
 
+    async def drain_inbound(self) -> None:
+        """Leave, and finish what others have asked. The application may call others until the end."""
+        await self.leave()
+        await self.server.drain(inbound_only=True)
+
     async def drain(self) -> None:
         """The connections that the application holds to its TCP upstreams are its own to close."""
-        await self.leave()
-        await self.server.drain({Address(APP_HOST, upstream.local_port) for upstream in self.ports.upstreams})
+        await self.drain_inbound()
+        unawaited = [Address(APP_HOST, upstream.local_port) for upstream in self.ports.upstreams]
+        await self.server.drain(unawaited=unawaited)
 
     async def aclose(self) -> None:
         await self.server.aclose()
@@ -98,7 +105,7 @@ class Sidecar:
 
     def _on_health(self) -> None:
         self.server.app_answers = self.probe.is_healthy
-        self.lease.set_healthy(self.probe.is_healthy)
+        self.lease.set_healthy(self.probe.is_healthy and not self.server.has_failed_health)
 
     # who it is
 

@@ -41,7 +41,8 @@ async def _run_app(
     if ended.done():
         await sidecar.leave()  # nobody is left to answer, so nothing is left to wait for
         return ended.result()
-    await first_of(sidecar.drain(), asyncio.shield(ended), signals.wait(2))
+    # The sidecar's other half is the application's until its end: what it does at last may need others.
+    await first_of(sidecar.drain_inbound(), asyncio.shield(ended), signals.wait(2))
     return await _end(app, ended, signals)
 
 

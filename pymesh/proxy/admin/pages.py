@@ -1,4 +1,4 @@
-"""The pages of the admin port. Each reads the live proxy; none changes it but the two that are POSTed.
+"""The pages of the admin port. Each reads the live proxy; none changes it.
 
 https://www.envoyproxy.io/docs/envoy/latest/operations/admin
 """
@@ -26,7 +26,6 @@ class Administered(Protocol):
     data_plane: DataPlane
     identity: Any  # tls.WorkloadIdentity
     xds: Any  # proxy.xds.XdsClient
-    quit: Any  # asyncio.Event
 
     @property
     def state(self) -> str: ...
@@ -49,8 +48,6 @@ class AdminPages:
             PageRoute("GET", "/config_dump", self.config_dump),
             PageRoute("GET", "/certs", self.certs),
             PageRoute("GET", "/stats/prometheus", self.prometheus),
-            PageRoute("POST", "/drain_listeners", self.drain_listeners),
-            PageRoute("POST", "/quitquitquit", self.quit),
         )
 
     async def ready(self, query: Mapping[str, str]) -> Page:
@@ -90,12 +87,3 @@ class AdminPages:
     async def prometheus(self, query: Mapping[str, str]) -> Page:
         await self._proxy.data_plane.refresh()
         return Page(content_type=PROMETHEUS_TEXT, pieces=self._proxy.data_plane.expose())
-
-    async def drain_listeners(self, query: Mapping[str, str]) -> Page:
-        await self._proxy.data_plane.drain_listeners()
-        return text_page("OK\n")
-
-    async def quit(self, query: Mapping[str, str]) -> Page:
-        """Drain and end, as SIGTERM does."""
-        self._proxy.quit.set()
-        return text_page("OK\n")

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import socket
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 from pymesh.proxy.admin.connection import AdminConnection
+from pymesh.proxy.admin.drain_pages import Drained, DrainPages
 from pymesh.proxy.admin.page import Handler, Page, text_page
 from pymesh.proxy.admin.pages import Administered, AdminPages
 from pymesh.proxy.codec.message import RequestHead
@@ -16,13 +18,17 @@ MOST_CONNECTIONS = 256
 _SHUTDOWN_SECONDS = 0.5
 
 
+class AdministeredProxy(Administered, Drained, Protocol):
+    """All that the pages ask of a proxy."""
+
+
 class AdminServer:
-    def __init__(self, proxy: Administered, sock: socket.socket) -> None:
+    def __init__(self, proxy: AdministeredProxy, sock: socket.socket) -> None:
         self._socket = sock
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], AdminConnection] = {}
         self._handlers: dict[str, dict[str, Handler]] = {}
-        for route in AdminPages(proxy).routes():
+        for route in (*AdminPages(proxy).routes(), *DrainPages(proxy).routes()):
             self._handlers.setdefault(route.path, {})[route.method] = route.handler
 
     async def start(self) -> None:
@@ -51,8 +57,11 @@ class AdminServer:
         handler = methods.get(method)
         if handler is None:
             return text_page("405: Method Not Allowed\n", 405)._replace(allow=", ".join(methods))
+        if method == "POST" and b"origin" in request.headers:
+            # Any page that a browser on this machine shows may POST to loopback; such a request says its origin.
+            return text_page("403: not for web pages\n", 403)
         try:
-            return await handler(dict(parse_qsl(query)))
+            return await handler(dict(parse_qsl(query, keep_blank_values=True)))
         except Exception:
             log.exception("the admin page %s crashed", path)
             return text_page("500: Internal Server Error\n", 500)

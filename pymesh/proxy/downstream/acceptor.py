@@ -6,10 +6,13 @@ import logging
 import socket
 from collections.abc import Callable
 
+from pymesh.proxy.downstream.syn_filter import drop_new_connections
+
 log = logging.getLogger(__name__)
 
 # Connections taken in one turn of the event loop, so that a flood of them leaves time for those that are open.
 _BATCH = 64
+_BACKLOG = 4096  # at least as many as can have waited
 # How long nothing is accepted after the process, or the machine, has run out of file descriptors or memory.
 _PAUSE = 0.5
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -33,19 +36,26 @@ class Acceptor:
         sock.setblocking(False)
         loop.add_reader(sock.fileno(), self._on_readable)
 
+    def refuse_new(self) -> bool:
+        """Let no connection begin that has not begun yet; `close` a moment later then loses none. False: it may."""
+        return self._sock.fileno() >= 0 and drop_new_connections(self._sock)
+
     def close(self) -> None:
         """Accept no more, but take those whose connection the kernel has made already: they would be reset."""
         if self._sock.fileno() < 0:
             return
+        if self._pause is None:
+            self._accept(_BACKLOG)
+            self._loop.remove_reader(self._sock.fileno())
         if self._pause is not None:
             self._pause.cancel()
-        else:
-            self._on_readable()
-            self._loop.remove_reader(self._sock.fileno())
         self._sock.close()
 
     def _on_readable(self) -> None:
-        for _ in range(_BATCH):
+        self._accept(_BATCH)
+
+    def _accept(self, most: int) -> None:
+        for _ in range(most):
             try:
                 sock, _ = self._sock.accept()
             except BlockingIOError:

@@ -64,6 +64,10 @@ class FilterChains:
         for chain in self._current:
             chain.network_filter.retire()
 
+    def revive(self) -> None:
+        for chain in self._current:
+            chain.network_filter.revive()
+
     def drain(self, idle_seconds: float = 0.0) -> None:
         for chain in (*self._current, *self._retired):
             chain.network_filter.drain(idle_seconds)

@@ -14,7 +14,7 @@ from pymesh.proxy.downstream.hcm_config import ALWAYS_FORWARD_ONLY
 from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.http_filters.local_replies import REQUEST_HEADER_TIMEOUT
-from pymesh.proxy.net import end_writing
+from pymesh.proxy.net import end_writing, has_unread
 
 # What a pipelined client sent before its turn: a head, a piece of a body, an end with its trailers, or nonsense.
 _Event = RequestHead | bytes | tuple[HeaderMap | None] | CodecError
@@ -266,7 +266,9 @@ class HttpConnection(asyncio.Protocol):
         if self.is_write_paused:
             self.hold_reading(_UNREAD_RESPONSES)
         if not stream.keep_alive:
-            self._close(is_unread=not stream.is_request_complete)
+            # Who hears only now that this was the last request may have sent the next one.
+            is_surprised = self.is_last_request and stream.head.keep_alive
+            self._close(is_unread=is_surprised or not stream.is_request_complete)
         elif not stream.is_request_complete:
             self._close(is_unread=True)
         elif self._queue is not None:
@@ -283,7 +285,7 @@ class HttpConnection(asyncio.Protocol):
         self.is_last_request = True
         is_idle = self.stream is None and not self._parser.is_in_head
         if is_idle and self.manager.time() - self.idle_since >= idle_seconds:
-            self._close(is_unread=False)
+            self.on_idle_timeout()
 
     def abort(self) -> None:
         """At once, whatever is written or not."""
@@ -292,7 +294,9 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def on_idle_timeout(self) -> None:
-        self._close(is_unread=False)
+        """A request that came while the loop was busy elsewhere would be lost; its connection is not idle."""
+        if not has_unread(self._transport):
+            self._close(is_unread=False)
 
     def on_stream_idle_timeout(self) -> None:
         assert self.stream is not None
@@ -316,6 +320,9 @@ class HttpConnection(asyncio.Protocol):
         if is_unread and delayed is not None and transport.can_write_eof():
             end_writing(transport)
             delayed.start(self)
+            if self._holds:
+                self._holds.clear()
+                transport.resume_reading()
             return
         transport.close()
         if delayed is not None and self._unsent:

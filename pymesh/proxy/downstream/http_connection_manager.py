@@ -69,6 +69,10 @@ class HttpConnectionManager:
         for connection in self._connections:
             connection.retire()
 
+    def revive(self) -> None:
+        """New connections are to stay again."""
+        self.is_draining = False
+
     def drain(self, idle_seconds: float = 0.0) -> None:
         """Answer with `connection: close` from now on, and close the connections that have been idle for so long."""
         self.is_draining = True

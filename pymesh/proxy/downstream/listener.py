@@ -43,6 +43,10 @@ class Listener:
         self.chains.update(config)
         self.config = config
 
+    def refuse_new(self) -> bool:
+        """See Acceptor."""
+        return self._acceptor.refuse_new()
+
     def stop_accepting(self) -> None:
         """Connections that have no filter chain yet still get one."""
         self._acceptor.close()

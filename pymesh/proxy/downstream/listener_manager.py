@@ -32,6 +32,7 @@ class ListenerManager:
         self._drain_seconds = drain_seconds
         self._listeners: dict[str, Listener] = {}
         self._draining: set[Listener] = set()
+        self._is_announced = self._is_inbound_announced = False
         self._past = ListenerStats()  # of listeners that are gone: a counter never goes down
         self._tasks = TaskGroup()
         for metric, name in METRICS.items():
@@ -53,6 +54,8 @@ class ListenerManager:
             self._retire(present)
         elif present.config != config:
             present.update(config)
+        if self._is_announced or (self._is_inbound_announced and config.is_inbound):
+            self._listeners[config.name].chains.retire()
 
     async def remove(self, name: str) -> None:
         """Stop accepting at once; open connections drain."""
@@ -75,24 +78,31 @@ class ListenerManager:
 
     # the end
 
-    def drain(self, idle_seconds: float = 0.0) -> None:
-        """Of all listeners: the next response on a connection is its last, and those that have been idle for so long
-        are closed now; new ones are still taken."""
-        for listener in self._all():
-            listener.chains.drain(idle_seconds)
+    def find(self, inbound_only: bool = False) -> tuple[Listener, ...]:
+        """Those that are there, and those that are gone but for their connections."""
+        listeners = (*self._listeners.values(), *self._draining)
+        return tuple(listener for listener in listeners if listener.config.is_inbound or not inbound_only)
 
-    def stop_accepting(self) -> None:
+    def announce_drain(self, inbound_only: bool = False) -> None:
+        """The next response on each connection, of these and of later ones, is its last."""
+        self._is_announced, self._is_inbound_announced = not inbound_only, True
+        for listener in self.find(inbound_only):
+            listener.chains.retire()
+
+    def revoke_drain(self) -> None:
+        """Connections that have been told will end nevertheless."""
+        self._is_announced = self._is_inbound_announced = False
         for listener in self._listeners.values():
-            listener.stop_accepting()
+            listener.chains.revive()
 
     async def wait_drained(self) -> None:
         """Returns when the last connection is gone; the caller bounds the time."""
-        for listener in self._all():
+        for listener in self.find():
             await listener.wait_drained()
 
     def close(self) -> None:
         """Close everything now, sockets that no listener has taken among it."""
-        for listener in self._all():
+        for listener in self.find():
             listener.close()
         self._sockets.close()
 
@@ -100,13 +110,10 @@ class ListenerManager:
         """`close`, and wait until nothing runs in the background."""
         self.close()
         await self._tasks.aclose()
-        for listener in self._all():
+        for listener in self.find():
             await listener.aclose()
         self._listeners.clear()
         self._draining.clear()
-
-    def _all(self) -> tuple[Listener, ...]:
-        return (*self._listeners.values(), *self._draining)
 
     async def _open(self, config: ListenerConfig) -> Listener:
         listener = Listener(config, self._context, await self._sockets.take(config.name, config.address))
@@ -130,7 +137,7 @@ class ListenerManager:
         self._past.add(listener.stats)
 
     def _total(self, name: str) -> int:
-        return sum(getattr(stats, name) for stats in (self._past, *(listener.stats for listener in self._all())))
+        return sum(getattr(stats, name) for stats in (self._past, *(listener.stats for listener in self.find())))
 
     def _active_requests(self) -> int:
-        return sum(listener.chains.active_requests for listener in self._all())
+        return sum(listener.chains.active_requests for listener in self.find())

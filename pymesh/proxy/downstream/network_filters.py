@@ -31,6 +31,10 @@ class NetworkFilter(Protocol):
     def retire(self) -> None:
         """End connections with their next request, where the protocol has requests, so that none is lost."""
 
+    def revive(self) -> None:
+        """Take `retire` back for the connections that come."""
+        ...
+
     def drain(self, idle_seconds: float = 0.0) -> None:
         """End connections with the request in flight or the next, and now those that have been idle for so long."""
 

@@ -40,6 +40,9 @@ class TcpProxy:
     def retire(self) -> None:
         """TCP has no moment between two requests: connections stay until an end closes, or `close`."""
 
+    def revive(self) -> None:
+        """As `retire`."""
+
     def drain(self, idle_seconds: float = 0.0) -> None:
         """As `retire`."""
 

@@ -13,6 +13,7 @@ import pytest
 from pymesh.proxy.admin.server import AdminServer
 from pymesh.proxy.sockets import bind_address, bound_address
 from pymesh.proxy.xds.disk_cache import no_resources
+from pymesh.tasks import TaskGroup
 from pymesh.xds import CLUSTER, SECRET, TYPES, Address, DeltaResource, Node, NodeMetadata
 
 SECRET_RESOURCE = {
@@ -42,7 +43,7 @@ class StandingDataPlane:
     """It counts nothing that it was not asked to count: `expose` shows 3 only after a `refresh`."""
 
     def __init__(self) -> None:
-        self.drained = 0
+        self.journal: list[str] = []
         self._requests = b" 0\n"
 
     async def refresh(self) -> None:
@@ -57,8 +58,11 @@ class StandingDataPlane:
     async def describe_clusters(self) -> list[dict[str, Any]]:
         return [CLUSTER_DESCRIPTION]
 
-    async def drain_listeners(self) -> None:
-        self.drained += 1
+    async def announce_drain(self, inbound_only: bool = False) -> None:
+        self.journal.append("announce inbound" if inbound_only else "announce")
+
+    async def stop_accepting(self, inbound_only: bool = False) -> None:
+        self.journal.append("stop inbound" if inbound_only else "stop")
 
 
 class Admin:
@@ -74,14 +78,20 @@ class Admin:
             identity=SimpleNamespace(describe=lambda: {"state": "valid"}),
             xds=SimpleNamespace(is_connected=True),
             quit=asyncio.Event(),
+            drain_time=0.0,
+            tasks=TaskGroup(),
+            fail_health=self._fail_health,
             describe_ports=lambda: {"outbound": "127.0.0.1:15001"},
         )
         sock = bind_address(Address("127.0.0.1", 0))
         self.server = AdminServer(self.proxy, sock)
         self._url = f"http://{bound_address(sock)}"
 
-    async def ask(self, path: str, method: str = "GET") -> Page:
-        async with aiohttp.request(method, self._url + path) as response:
+    async def _fail_health(self, is_failed: bool) -> None:
+        self.proxy.data_plane.journal.append(f"failed {is_failed}")
+
+    async def ask(self, path: str, method: str = "GET", **headers: str) -> Page:
+        async with aiohttp.request(method, self._url + path, headers=headers) as response:
             return Page(response.status, await response.text())
 
 
@@ -146,6 +156,37 @@ async def test_quitquitquit_asks_for_the_end(admin: Admin) -> None:
     assert admin.proxy.quit.is_set()
 
 
-async def test_drain_listeners_drains(admin: Admin) -> None:
-    await admin.ask("/drain_listeners", "POST")
-    assert admin.proxy.data_plane.drained == 1
+async def test_listeners_are_drained_as_envoy_drains_them(admin: Admin) -> None:
+    journal = admin.proxy.data_plane.journal
+    for query, expected in (
+        ("", ["announce", "stop"]),
+        ("?inboundonly", ["announce inbound", "stop inbound"]),
+        ("?graceful", ["announce", "stop"]),
+        ("?inboundonly&graceful", ["announce inbound", "stop inbound"]),
+        ("?graceful&skip_exit", ["announce"]),
+        ("?skip_exit", []),
+    ):
+        page = await admin.ask(f"/drain_listeners{query}", "POST")
+        await asyncio.sleep(0.01)  # a drain time of 0
+        assert (page.status, journal) == (200 if expected else 400, expected)
+        journal.clear()
+
+
+async def test_a_graceful_drain_stops_accepting_when_the_drain_time_is_over(admin: Admin) -> None:
+    admin.proxy.drain_time = 60.0
+    await admin.ask("/drain_listeners?graceful", "POST")
+    assert admin.proxy.data_plane.journal == ["announce"]
+    await admin.proxy.tasks.aclose()
+
+
+async def test_health_can_be_failed_and_restored(admin: Admin) -> None:
+    await admin.ask("/healthcheck/fail", "POST")
+    await admin.ask("/healthcheck/ok", "POST")
+    assert admin.proxy.data_plane.journal == ["failed True", "failed False"]
+
+
+async def test_a_web_page_cannot_end_the_proxy(admin: Admin) -> None:
+    """A browser says which page sends a POST; whoever means it uses no browser."""
+    page = await admin.ask("/quitquitquit", "POST", Origin="https://evil.example")
+    assert page.status == 403
+    assert not admin.proxy.quit.is_set()

@@ -421,6 +421,8 @@ async def test_retired_connections_serve_the_request_that_may_be_under_way(proxy
     idle.send(GET)
     (await proxy.server()).send(OK)
     assert b"connection: close\r\n" in idle.received
+    for client in (busy, idle):
+        client.hang_up()
     await proxy.manager.wait_drained()
 
 
@@ -433,7 +435,24 @@ async def test_draining_closes_idle_connections_and_ends_busy_ones_politely(prox
     assert busy.is_open
     server.send(OK)
     assert b"connection: close\r\n" in busy.received
+    busy.hang_up()
     await proxy.manager.wait_drained()
+
+
+async def test_who_has_sent_another_request_before_he_heard_that_it_was_his_last_gets_the_response(proxy: Any) -> None:
+    """To close at once would reset the connection, and the response with it."""
+    client = proxy.connect()
+    client.send(GET + GET)
+    proxy.manager.drain()
+    (await proxy.server()).send(OK)
+    assert client.received.count(b"HTTP/1.1 200 ") == 1
+    assert client.has_ended
+    assert client.is_open
+    assert client.is_reading
+    client.send(GET)
+    assert len(proxy.requests) == 1
+    proxy.clock.advance(1.0)
+    assert not client.is_open
 
 
 async def test_draining_can_spare_connections_that_were_just_used(proxy: Any) -> None:
@@ -449,7 +468,7 @@ async def test_draining_can_spare_connections_that_were_just_used(proxy: Any) ->
     used.send(GET)
     (await proxy.server()).send(OK)
     assert b"connection: close\r\n" in used.received
-    assert not used.is_open
+    assert used.has_ended
 
 
 async def test_a_connection_carries_so_many_requests_and_no_more(proxy: Any) -> None:
@@ -460,7 +479,7 @@ async def test_a_connection_carries_so_many_requests_and_no_more(proxy: Any) -> 
     assert b"connection: close" not in client.take()
     client.send(hi)
     assert b"connection: close\r\n" in client.received
-    assert not client.is_open
+    assert client.has_ended
 
 
 async def test_the_listener_hears_of_the_end_of_a_connection(proxy: Any) -> None:
