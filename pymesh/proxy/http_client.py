@@ -128,6 +128,7 @@ class _Connection(asyncio.Protocol):
         # of one exchange
         self._answer: asyncio.Future[HttpResponse] | None = None
         self._has_begun = False
+        self._is_last = False
         self._head: ResponseHead | None = None
         self._pieces: list[bytes] = []
         self._size = 0
@@ -191,8 +192,11 @@ class _Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(HttpResponse(self._head.status, b"".join(self._pieces)))
         self._pieces = []
-        if not self._head.keep_alive or self._head.ends_at_close:
+        if self._is_last or not self._head.keep_alive or self._head.ends_at_close:
             self.abort()
+
+    def on_close_announced(self) -> None:
+        self._is_last = True
 
     def on_raw_data(self, data: bytes) -> None:
         """Never: no upgrade is asked for."""

@@ -103,6 +103,13 @@ async def test_an_answer_may_end_its_connection(server: Server, client: HttpClie
     assert server.connections == 2
 
 
+async def test_an_answer_may_say_in_a_trailer_that_it_ends_its_connection(server: Server, client: HttpClient) -> None:
+    server.answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nconnection: close\r\n\r\n"
+    for _ in range(2):
+        assert await client.request("GET", server.url) == HttpResponse(200, b"ok")
+    assert server.connections == 2
+
+
 async def test_a_304_has_no_body(server: Server, client: HttpClient) -> None:
     server.answer = b"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n"
     for _ in range(2):
