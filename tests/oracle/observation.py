@@ -1,0 +1,86 @@
+"""What was seen of a case, as lines of text that are the same for two proxies that do the same."""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Sequence
+
+from oracle.endpoints import Client, Server
+from oracle.resources import original_name
+from oracle.wire import Conversation, Message
+
+# Values that are never twice the same.
+_VARYING = {
+    b"date": re.compile(rb"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"),
+    b"x-request-id": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    b"x-envoy-upstream-service-time": re.compile(rb"\d+"),
+}
+_LONG = 400
+_CLUSTER = re.compile(r"cluster=(\S+)")
+_NUMBER = re.compile(r"-\d+$")
+
+
+class Observation:
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    @classmethod
+    def of(cls, clients: Sequence[Client], servers: Sequence[Server], missed: Sequence[str]) -> "Observation":
+        lines = [f"waited in vain: {step}" for step in missed]
+        for i, client in enumerate(clients):
+            lines += [f"client {i + 1}", *_conversation(client.conversation), f"  {client.fate}"]
+        for blocks in sorted(_server(item) for item in servers if item.received):
+            lines += blocks
+        return cls(lines)
+
+    def add_log(self, lines: Sequence[str]) -> None:
+        self.lines += ["log", *(f"  {_log_line(line)}" for line in lines)]
+
+    def differences(self, other: "Observation") -> list[str]:
+        """Lines of only one, `-` of this and `+` of the other."""
+        found = difflib.ndiff(self.lines, other.lines)
+        return [line[:2] + line[2:].strip() for line in found if line[0] in "-+"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Observation) and self.lines == other.lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def _server(server: Server) -> list[str]:
+    """Which of several endpoints it was is chance; whether a connection is closed or reset, the kernel's choice."""
+    fate = "open" if server.fate == "open" else "gone"
+    return [_NUMBER.sub("", server.label), *_conversation(server.conversation), f"  {fate}"]
+
+
+def _conversation(conversation: Conversation) -> list[str]:
+    lines = [line for message in conversation.messages for line in _message(message)]
+    return [*lines, f"  then {_text(conversation.rest)}"] if conversation.rest else lines
+
+
+def _message(message: Message) -> list[str]:
+    """Of fields with the same name the order counts."""
+    fields = sorted(message.fields, key=lambda pair: pair[0])
+    lines = [f"  {_text(message.start)}", *(f"    {_field(*pair)}" for pair in fields)]
+    if message.body:
+        lines.append(f"    body {_text(message.body)}")
+    lines += [f"    trailer {_field(*pair)}" for pair in sorted(message.trailers)]
+    return lines if message.is_complete else [*lines, "    (incomplete)"]
+
+
+def _field(name: bytes, value: bytes) -> str:
+    pattern = _VARYING.get(name)
+    if pattern is not None and pattern.fullmatch(value):
+        value = b"*"
+    return f"{_text(name)}: {_text(value)}"
+
+
+def _text(data: bytes) -> str:
+    if len(data) > _LONG:
+        return f"{len(data)} bytes {hashlib.sha256(data).hexdigest()[:8]}"
+    return data.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
+def _log_line(line: str) -> str:
+    return _CLUSTER.sub(lambda match: f"cluster={original_name(match[1])}", line)
