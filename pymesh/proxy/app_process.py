@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pymesh.errors import PymeshError
 from pymesh.proxy.lifecycle import SIGNALED
+from pymesh.proxy.open_files import restore_file_limit
 from pymesh.proxy.sidecar_ports import APP_HOST, SidecarPorts
 
 CANNOT_START = 127  # a shell's exit code for a command that was not found
@@ -59,6 +60,7 @@ def _end_with(parent: int) -> Callable[[], None]:
     prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: after a fork, the less the better
 
     def before_exec() -> None:
+        restore_file_limit()
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died before
             os.kill(os.getpid(), signal.SIGTERM)

@@ -9,11 +9,13 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from pymesh.proxy.data_plane import DataPlaneSpec
+from pymesh.proxy.downstream.connection_limit import ConnectionLimit, connections_within
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.drain import IDLE_SECONDS, NEVER, Drain, stop_accepting
 from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.listen_sockets import ListenSockets
+from pymesh.proxy.open_files import raise_file_limit
 from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.telemetry.access_log import AccessLog
 from pymesh.proxy.telemetry.exporters import Post, SpanExporter
@@ -65,6 +67,7 @@ class LocalDataPlane:
             loop=loop,
             node_type=spec.node.type,
             principal=spec.principal,
+            connections=ConnectionLimit(connections_within(raise_file_limit())),
         )
 
     @property

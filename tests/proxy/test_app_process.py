@@ -1,5 +1,6 @@
 import asyncio
 import os
+import resource
 import signal
 import sys
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pymesh.proxy.app_process import CannotStartError, app_environment, start_app
+from pymesh.proxy.open_files import INHERITED, raise_file_limit
 from pymesh.xds import Address, Upstream
 
 
@@ -40,6 +42,18 @@ def test_what_the_user_excepts_from_the_proxy_stays_excepted() -> None:
 async def test_the_exit_code_is_the_commands() -> None:
     app = await start_app([sys.executable, "-c", "raise SystemExit(7)"], Ports())
     assert await app.wait() == 7
+
+
+async def test_the_application_gets_the_limit_of_open_files_that_was_there_before(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    program = f"import resource; open({str(tmp_path / 'limit')!r}, 'w').write(str(resource.getrlimit(7)))"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[0] - 1, before[1]))
+    try:
+        assert raise_file_limit() == before[1]
+        assert await (await start_app([sys.executable, "-c", program], Ports())).wait() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (tmp_path / "limit").read_text() == str(INHERITED)
 
 
 async def test_the_end_by_a_signal_is_128_and_its_number() -> None:

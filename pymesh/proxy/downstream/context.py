@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pymesh.proxy.downstream.connection_limit import ConnectionLimit
 from pymesh.proxy.routing.even_values import even_values
 from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
@@ -19,9 +20,9 @@ from pymesh.xds import SIDECAR
 class ProxyContext:
     """`workload` is who this proxy stands for; `node_type` is xds.SIDECAR or xds.ROUTER.
 
-    `principal` is the proxy's own SPIFFE URI, `tasks` what the data plane has to await (connects), `random` is uniform
-    in [0, 1) and `split` the same but evenly spread, for weights. `build_tracer` takes the percentage of the traces to
-    sample.
+    `principal` is the proxy's own SPIFFE URI, `connections` the limit of its clients, `tasks` what the data plane has
+    to await (connects), `random` is uniform in [0, 1) and `split` the same but evenly spread, for weights.
+    `build_tracer` takes the percentage of the traces to sample.
     """
 
     clusters: Any  # upstream.ClusterManager
@@ -33,6 +34,7 @@ class ProxyContext:
     loop: asyncio.AbstractEventLoop
     node_type: str = SIDECAR
     principal: str = ""
+    connections: ConnectionLimit = field(default_factory=ConnectionLimit)
     tasks: TaskGroup = field(default_factory=TaskGroup)
     random: Callable[[], float] = random.random
     split: Callable[[], float] = field(default_factory=lambda: even_values(random.random()).__next__)

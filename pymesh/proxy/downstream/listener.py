@@ -86,6 +86,10 @@ class Listener:
             stats.downstream_cx_overflow += 1
             sock.close()
             return
+        if not self._context.connections.try_acquire():
+            stats.downstream_global_cx_overflow += 1
+            sock.close()
+            return
         stats.downstream_cx_active += 1
         if config.needs_inspection:
             self._inspector.inspect(sock, config.inspection_timeout, self._on_inspected, self._on_abandoned)
@@ -154,6 +158,7 @@ class Listener:
 
     def _on_closed(self) -> None:
         self.stats.downstream_cx_active -= 1
+        self._context.connections.release()
         if not self.stats.downstream_cx_active:
             self._is_empty.set()
 

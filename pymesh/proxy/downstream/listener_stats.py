@@ -9,6 +9,7 @@ from pymesh.proxy.telemetry.metric_names import (
     DOWNSTREAM_CX_ACTIVE,
     DOWNSTREAM_CX_OVERFLOW,
     DOWNSTREAM_CX_TOTAL,
+    DOWNSTREAM_GLOBAL_CX_OVERFLOW,
     LISTENER_SSL_ERROR,
     NO_FILTER_CHAIN_MATCH,
 )
@@ -16,13 +17,14 @@ from pymesh.proxy.telemetry.metric_names import (
 
 @dataclass(slots=True)
 class ListenerStats:
-    """`downstream_cx_active` is a gauge. `downstream_cx_overflow`: refused for the connection limit;
-    `downstream_pre_cx_timeout`: said too little to find a filter chain; `accept_paused`: no file descriptors left;
-    `ssl_context_missing`: the certificate has not come yet."""
+    """`downstream_cx_active` is a gauge. `downstream_cx_overflow`: refused for the listener's limit,
+    `downstream_global_cx_overflow` for the proxy's; `downstream_pre_cx_timeout`: said too little to find a filter chain;
+    `accept_paused`: no file descriptors left; `ssl_context_missing`: the certificate has not come yet."""
 
     downstream_cx_total: int = 0
     downstream_cx_active: int = 0
     downstream_cx_overflow: int = 0
+    downstream_global_cx_overflow: int = 0
     downstream_pre_cx_timeout: int = 0
     no_filter_chain_match: int = 0
     ssl_handshake: int = 0
@@ -44,6 +46,7 @@ METRICS = {
     DOWNSTREAM_CX_TOTAL: "downstream_cx_total",
     DOWNSTREAM_CX_ACTIVE: "downstream_cx_active",
     DOWNSTREAM_CX_OVERFLOW: "downstream_cx_overflow",
+    DOWNSTREAM_GLOBAL_CX_OVERFLOW: "downstream_global_cx_overflow",
     NO_FILTER_CHAIN_MATCH: "no_filter_chain_match",
     LISTENER_SSL_ERROR: "ssl_connection_error",
 }

@@ -52,6 +52,9 @@ DOWNSTREAM_CX_ACTIVE = Metric("envoy_listener_downstream_cx_active", GAUGE, "Ope
 DOWNSTREAM_CX_OVERFLOW = Metric(
     "envoy_listener_downstream_cx_overflow", COUNTER, "Connections refused for a listener's limit."
 )
+DOWNSTREAM_GLOBAL_CX_OVERFLOW = Metric(
+    "envoy_listener_downstream_global_cx_overflow", COUNTER, "Connections refused for the limit of the whole proxy."
+)
 NO_FILTER_CHAIN_MATCH = Metric(
     "envoy_listener_no_filter_chain_match", COUNTER, "Connections closed because no filter chain takes them."
 )

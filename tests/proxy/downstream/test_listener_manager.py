@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import ssl
+from dataclasses import replace
 
 import pytest
 import trustme
@@ -417,6 +418,24 @@ async def test_connections_beyond_the_limit_are_closed_at_once(manager, say, eve
     writer.close()
     await eventually(lambda: stats.downstream_cx_active == 0)
     assert await greeting(manager) == "v1"
+
+
+async def test_the_limit_of_the_proxy_is_one_for_all_listeners(context, manager, say, eventually):
+    await say("v1")
+    context.connections.maximum = 1
+    await manager.apply(listener(chain("v1")))
+    await manager.apply(replace(listener(chain("v1")), name="other"))
+    reader, writer = await connect(manager)
+    assert await reader.readline() == b"v1\n"
+    other = manager.get("other")
+    sock = await asyncio.open_connection("127.0.0.1", other.address.port)
+    assert await sock[0].read() == b""
+    sock[1].close()
+    assert (other.stats.downstream_global_cx_overflow, other.stats.downstream_cx_active) == (1, 0)
+    writer.close()
+    await eventually(lambda: context.connections.active == 0)
+    assert await greeting(manager) == "v1"
+    await eventually(lambda: context.connections.active == 0)
 
 
 async def test_accepting_pauses_while_there_is_no_file_descriptor(manager, say, eventually, caplog):
