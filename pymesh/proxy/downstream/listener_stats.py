@@ -18,7 +18,7 @@ from pymesh.proxy.telemetry.metric_names import (
 @dataclass(slots=True)
 class ListenerStats:
     """`downstream_cx_active` is a gauge. `downstream_cx_overflow`: refused for the listener's limit,
-    `downstream_global_cx_overflow` for the proxy's; `downstream_pre_cx_timeout`: said too little to find a filter chain;
+    `downstream_global_cx_overflow` for the proxy's; `downstream_pre_cx_timeout`: told too little for a filter chain;
     `accept_paused`: no file descriptors left; `ssl_context_missing`: the certificate has not come yet."""
 
     downstream_cx_total: int = 0
