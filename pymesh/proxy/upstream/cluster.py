@@ -324,6 +324,8 @@ class Cluster:
             "stats": self.stats.as_dict(),
             "is_panicking": self._chooser.is_panicking,
             "ejections": {} if detector is None else dict(detector.ejections),
+            "ejections_detected": {} if detector is None else dict(detector.detections),
+            "ejections_active": sum(endpoint.is_ejected for endpoint in self.endpoints),
             "ejections_overflow": 0 if detector is None else detector.overflow,
             "endpoints": [describe_endpoint(endpoint) for endpoint in self.endpoints],
         }

@@ -3,17 +3,20 @@
 https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import sqrt
 
 from pymesh.proxy.upstream.endpoint import Endpoint
+from pymesh.proxy.upstream.success_rate import SuccessCount, find_failing, find_outliers
 
 CONSECUTIVE_5XX = "consecutive_5xx"
 CONSECUTIVE_GATEWAY_FAILURE = "consecutive_gateway_failure"
 CONSECUTIVE_LOCAL_ORIGIN_FAILURE = "consecutive_local_origin_failure"
 SUCCESS_RATE = "success_rate"
 FAILURE_PERCENTAGE = "failure_percentage"
+LOCAL_ORIGIN_SUCCESS_RATE = "local_origin_success_rate"
+LOCAL_ORIGIN_FAILURE_PERCENTAGE = "failure_percentage_local_origin"
 
 _GATEWAY_FAILURES = (502, 503, 504)
 
@@ -46,11 +49,15 @@ class OutlierDetectionConfig:
     failure_percentage_threshold: int = 85
     failure_percentage_minimum_hosts: int = 5
     failure_percentage_request_volume: int = 50
+    # only where local origin errors are split off
+    enforcing_local_origin_success_rate: int = 100
+    enforcing_failure_percentage_local_origin: int = 0
+    successful_active_health_check_uneject_host: bool = True
 
 
 class OutlierMonitor:
     """What is remembered of one endpoint. `multiplier` is Envoy's ejection back-off: it grows with each ejection and
-    falls with each interval without one."""
+    falls with each interval without one. `local_*` count what our own end had to do with, where that is split off."""
 
     __slots__ = (
         "consecutive_5xx",
@@ -59,9 +66,12 @@ class OutlierMonitor:
         "ejected_at",
         "ejections",
         "jitter",
+        "local_successes",
+        "local_total",
         "multiplier",
         "successes",
         "total",
+        "unejected_at",
     )
 
     def __init__(self) -> None:
@@ -71,8 +81,11 @@ class OutlierMonitor:
         # of this interval
         self.total = 0
         self.successes = 0
+        self.local_total = 0
+        self.local_successes = 0
         # ejection
         self.ejected_at = 0.0
+        self.unejected_at: float | None = None
         self.ejections = 0
         self.multiplier = 0
         self.jitter = 0.0
@@ -81,7 +94,8 @@ class OutlierMonitor:
 class OutlierDetector:
     """One per cluster that has outlier detection. `on_change` after every ejection and return.
 
-    `ejections` counts by cause; `overflow` those that max_ejection_percent has prevented.
+    `ejections` and `detections` count by cause what was enforced and what was found; `overflow` those that
+    max_ejection_percent has prevented.
     """
 
     def __init__(
@@ -93,7 +107,8 @@ class OutlierDetector:
         random_value: Callable[[], float],
     ) -> None:
         self.config = config
-        self.ejections: dict[str, int] = {}
+        self.ejections: Counter[str] = Counter()
+        self.detections: Counter[str] = Counter()
         self.overflow = 0
         self._endpoints = endpoints
         self._on_change = on_change
@@ -108,9 +123,14 @@ class OutlierDetector:
         if monitor is None:
             monitor = endpoint.outlier_monitor = OutlierMonitor()
         if failure is not None:
-            self._on_failure(endpoint, monitor, failure)
+            self._on_failure(endpoint, monitor)
             return
-        monitor.consecutive_local_origin_failure = 0
+        if self.config.split_external_local_origin_errors:
+            monitor.consecutive_local_origin_failure = 0
+            monitor.local_total += 1
+            monitor.local_successes += 1
+            if code is None:
+                return
         monitor.total += 1
         if code is not None and code >= 500:
             self._on_5xx(endpoint, monitor, code)
@@ -119,13 +139,14 @@ class OutlierDetector:
             monitor.consecutive_5xx = 0
             monitor.consecutive_gateway_failure = 0
 
-    def _on_failure(self, endpoint: Endpoint, monitor: OutlierMonitor, failure: str) -> None:
+    def _on_failure(self, endpoint: Endpoint, monitor: OutlierMonitor) -> None:
         # "split_external_local_origin_errors: false": local origin errors are taken for 5xx. Envoy maps a timeout to
         # 504, a failed connect and a reset to 503; all are gateway failures.
         if not self.config.split_external_local_origin_errors:
             monitor.total += 1
             self._on_5xx(endpoint, monitor, 503)
             return
+        monitor.local_total += 1
         monitor.consecutive_local_origin_failure += 1
         if monitor.consecutive_local_origin_failure == self.config.consecutive_local_origin_failure:
             monitor.consecutive_local_origin_failure = 0
@@ -151,10 +172,11 @@ class OutlierDetector:
     # ejection
 
     def _eject(self, endpoint: Endpoint, cause: str) -> bool:
-        if not self._is_enforced(cause):
-            return False
+        self.detections[cause] += 1
         if not self._has_room():
             self.overflow += 1
+            return False
+        if not self._is_enforced(cause):
             return False
         config, monitor = self.config, self._monitor(endpoint)
         monitor.ejected_at = self._now()
@@ -163,7 +185,7 @@ class OutlierDetector:
         if monitor.multiplier * config.base_ejection_time < self._longest() + config.base_ejection_time:
             monitor.multiplier += 1
         endpoint.set_ejected(True)
-        self.ejections[cause] = self.ejections.get(cause, 0) + 1
+        self.ejections[cause] += 1
         return True
 
     def _has_room(self) -> bool:
@@ -173,7 +195,7 @@ class OutlierDetector:
         ejected = sum(endpoint.is_ejected for endpoint in endpoints)
         if self.config.always_eject_one_host and not ejected:
             return True
-        return 100.0 * (ejected + 1) <= self.config.max_ejection_percent * len(endpoints)
+        return 100.0 * (ejected + 1) / len(endpoints) <= self.config.max_ejection_percent
 
     def _is_enforced(self, cause: str) -> bool:
         percent = int(getattr(self.config, f"enforcing_{cause}"))
@@ -183,62 +205,74 @@ class OutlierDetector:
         # max_ejection_time: "if not specified, the default value (300 s) or base_ejection_time, whichever is larger".
         return max(self.config.max_ejection_time, self.config.base_ejection_time)
 
+    # return
+
+    def on_health_check_passed(self, endpoint: Endpoint) -> None:
+        """Who passes an active health check is let in at once, where the cluster does not say otherwise."""
+        if endpoint.is_ejected and self.config.successful_active_health_check_uneject_host:
+            self._uneject(endpoint, self._monitor(endpoint))
+            self._on_change()
+
+    def _uneject(self, endpoint: Endpoint, monitor: OutlierMonitor) -> None:
+        endpoint.set_ejected(False)
+        monitor.unejected_at = self._now()
+        monitor.consecutive_5xx = monitor.consecutive_gateway_failure = 0
+        monitor.consecutive_local_origin_failure = 0
+
     # every interval
 
     def on_interval(self) -> None:
-        """Take back whose time is up, and judge the rates of the interval that ends."""
-        endpoints = list(self._endpoints())
+        """Take back whose time is up, judge the rates of the interval that ends, and forgive who was not ejected."""
+        monitors = [(endpoint, self._monitor(endpoint)) for endpoint in self._endpoints()]
         has_changed = False
-        for endpoint in endpoints:
-            has_changed |= self._check_return(endpoint)
-        has_changed |= self._judge_rates(endpoints)
-        for endpoint in endpoints:
-            monitor = self._monitor(endpoint)
-            monitor.total = monitor.successes = 0
+        for endpoint, monitor in monitors:
+            has_changed |= self._check_return(endpoint, monitor)
+        has_changed |= self._judge_rates(monitors)
+        for endpoint, monitor in monitors:
+            monitor.total = monitor.successes = monitor.local_total = monitor.local_successes = 0
+            self._forgive(endpoint, monitor)
         if has_changed:
             self._on_change()
 
-    def _check_return(self, endpoint: Endpoint) -> bool:
-        monitor = self._monitor(endpoint)
+    def _check_return(self, endpoint: Endpoint, monitor: OutlierMonitor) -> bool:
         if not endpoint.is_ejected:
-            monitor.multiplier = max(0, monitor.multiplier - 1)
             return False
         time = min(self.config.base_ejection_time * monitor.multiplier, self._longest()) + monitor.jitter
         if self._now() - monitor.ejected_at < time:
             return False
-        endpoint.set_ejected(False)
-        monitor.consecutive_5xx = monitor.consecutive_gateway_failure = 0
-        monitor.consecutive_local_origin_failure = 0
+        self._uneject(endpoint, monitor)
         return True
 
-    def _judge_rates(self, endpoints: list[Endpoint]) -> bool:
+    def _forgive(self, endpoint: Endpoint, monitor: OutlierMonitor) -> None:
+        """Envoy: only who has been back for an interval."""
+        if not monitor.multiplier or endpoint.is_ejected or monitor.unejected_at is None:
+            return
+        if self._now() - monitor.unejected_at >= self.config.interval:
+            monitor.multiplier -= 1
+
+    def _judge_rates(self, monitors: list[tuple[Endpoint, OutlierMonitor]]) -> bool:
+        judged = [(endpoint, monitor) for endpoint, monitor in monitors if not endpoint.is_ejected]
+        external = [SuccessCount(e, m.successes, m.total) for e, m in judged if m.total]
+        ejected = self._judge_counts(external, SUCCESS_RATE, FAILURE_PERCENTAGE)
+        local = [SuccessCount(e, m.local_successes, m.local_total) for e, m in judged if m.local_total]
+        return self._judge_counts(local, LOCAL_ORIGIN_SUCCESS_RATE, LOCAL_ORIGIN_FAILURE_PERCENTAGE) or ejected
+
+    def _judge_counts(self, counts: list[SuccessCount], outlier: str, failing: str) -> bool:
+        """`outlier` and `failing` are the causes. Who is ejected by rate is not judged by percentage any more."""
         config = self.config
-        slow = self._failing_rates(endpoints) if config.enforcing_success_rate else []
-        failing = self._failing_percentages(endpoints) if config.enforcing_failure_percentage else []
-        ejected = [self._eject(endpoint, SUCCESS_RATE) for endpoint in slow]
-        ejected += [self._eject(endpoint, FAILURE_PERCENTAGE) for endpoint in failing if not endpoint.is_ejected]
+        found = find_outliers(
+            [count for count in counts if count.total >= config.success_rate_request_volume],
+            config.success_rate_minimum_hosts,
+            config.success_rate_stdev_factor / 1000.0,
+        )
+        ejected = [self._eject(endpoint, outlier) for endpoint in found]
+        found = find_failing(
+            [count for count in counts if count.total >= config.failure_percentage_request_volume],
+            config.failure_percentage_minimum_hosts,
+            config.failure_percentage_threshold,
+        )
+        ejected += [self._eject(endpoint, failing) for endpoint in found if not endpoint.is_ejected]
         return any(ejected)
-
-    def _failing_rates(self, endpoints: list[Endpoint]) -> list[Endpoint]:
-        """Whose success rate is below the mean by more than so many standard deviations."""
-        rates = self._rates(endpoints, self.config.success_rate_request_volume)
-        if not rates or len(rates) < self.config.success_rate_minimum_hosts:
-            return []
-        mean = sum(rates.values()) / len(rates)
-        deviation = sqrt(sum((rate - mean) ** 2 for rate in rates.values()) / len(rates))
-        threshold = mean - deviation * self.config.success_rate_stdev_factor / 1000
-        return [endpoint for endpoint, rate in rates.items() if rate < threshold]
-
-    def _failing_percentages(self, endpoints: list[Endpoint]) -> list[Endpoint]:
-        rates = self._rates(endpoints, self.config.failure_percentage_request_volume)
-        if len(rates) < self.config.failure_percentage_minimum_hosts:
-            return []
-        return [e for e, rate in rates.items() if 100 - rate >= self.config.failure_percentage_threshold]
-
-    def _rates(self, endpoints: list[Endpoint], volume: int) -> dict[Endpoint, float]:
-        """Success in percent of the endpoints that are in and had enough requests."""
-        monitors = [(endpoint, self._monitor(endpoint)) for endpoint in endpoints if not endpoint.is_ejected]
-        return {e: 100 * m.successes / m.total for e, m in monitors if m.total and m.total >= volume}
 
     def _monitor(self, endpoint: Endpoint) -> OutlierMonitor:
         if endpoint.outlier_monitor is None:

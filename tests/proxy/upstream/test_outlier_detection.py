@@ -6,6 +6,8 @@ from pymesh.proxy.upstream.outlier_detection import (
     CONSECUTIVE_GATEWAY_FAILURE,
     CONSECUTIVE_LOCAL_ORIGIN_FAILURE,
     FAILURE_PERCENTAGE,
+    LOCAL_ORIGIN_FAILURE_PERCENTAGE,
+    LOCAL_ORIGIN_SUCCESS_RATE,
     SUCCESS_RATE,
     OutlierDetectionConfig,
     OutlierDetector,
@@ -200,3 +202,104 @@ def test_an_endpoint_that_fails_too_large_a_share_is_ejected_at_the_interval():
     pool.pass_interval()
     assert pool.ejected == [4]
     assert pool.detector.ejections == {FAILURE_PERCENTAGE: 1}
+
+
+def test_local_origin_failures_are_judged_by_rate_apart_when_split():
+    pool = Pool(
+        5, split_external_local_origin_errors=True, consecutive_local_origin_failure=0, enforcing_success_rate=100
+    )
+    for i in range(5):
+        pool.answer(i, *[200] * 100)
+    pool.fail(4, 100)
+    pool.pass_interval()
+    assert pool.detector.ejections == {LOCAL_ORIGIN_SUCCESS_RATE: 1}
+    assert pool.ejected == [4]
+
+
+def test_local_origin_failures_are_judged_by_percentage_apart_when_split():
+    pool = Pool(
+        5,
+        split_external_local_origin_errors=True,
+        consecutive_local_origin_failure=0,
+        enforcing_local_origin_success_rate=0,
+        enforcing_failure_percentage_local_origin=100,
+        failure_percentage_threshold=40,
+    )
+    for i in range(5):
+        pool.answer(i, *[200] * 150)
+    pool.fail(4, 100)
+    pool.pass_interval()
+    assert pool.detector.ejections == {LOCAL_ORIGIN_FAILURE_PERCENTAGE: 1}
+    assert pool.detector.detections == {LOCAL_ORIGIN_SUCCESS_RATE: 1, LOCAL_ORIGIN_FAILURE_PERCENTAGE: 1}
+
+
+def test_a_tcp_success_says_nothing_of_the_servers_answers_when_split():
+    pool = Pool(3, split_external_local_origin_errors=True)
+    pool.answer(0, 500, 500, 500, 500)
+    pool.detector.on_result(pool.endpoints[0], None, None)
+    pool.answer(0, 500)
+    assert pool.ejected == [0]
+
+
+def test_what_is_found_is_counted_even_if_it_is_not_enforced_or_there_is_no_room():
+    pool = Pool(3, enforcing_consecutive_5xx=0)
+    pool.answer(0, *[500] * 10)
+    assert pool.detector.detections == {CONSECUTIVE_5XX: 2}
+    assert pool.detector.ejections == {}
+    pool = Pool(3, max_ejection_percent=0, enforcing_consecutive_5xx=0)
+    pool.answer(0, *[500] * 5)
+    assert (pool.detector.detections, pool.detector.overflow) == ({CONSECUTIVE_5XX: 1}, 1)
+
+
+def test_enforcement_by_percent_ejects_by_chance():
+    pool = Pool(3, enforcing_consecutive_5xx=50)  # chance says 0.5 here
+    pool.answer(0, *[500] * 5)
+    assert pool.ejected == []
+    pool = Pool(3, enforcing_consecutive_5xx=51)
+    pool.answer(0, *[500] * 5)
+    assert pool.ejected == [0]
+
+
+def test_jitter_makes_an_ejection_longer():
+    pool = Pool(3, max_ejection_time_jitter=10)
+    pool.answer(0, *[500] * 5)
+    pool.pass_interval(34)
+    assert pool.ejected == [0]
+    pool.pass_interval(1)
+    assert pool.ejected == []
+
+
+def test_who_passes_a_health_check_is_let_in_at_once():
+    pool = Pool(3)
+    pool.answer(0, *[500] * 5)
+    pool.detector.on_health_check_passed(pool.endpoints[0])
+    assert pool.ejected == []
+    assert pool.changes == 2
+
+
+def test_a_passed_health_check_changes_nothing_where_the_cluster_says_so():
+    pool = Pool(3, successful_active_health_check_uneject_host=False)
+    pool.answer(0, *[500] * 5)
+    pool.detector.on_health_check_passed(pool.endpoints[0])
+    assert pool.ejected == [0]
+
+
+def test_who_is_ejected_by_rate_again_and_again_is_not_forgiven_between():
+    pool = Pool(5, enforcing_success_rate=100, consecutive_5xx=0)
+
+    def fail_one() -> None:
+        for i in range(4):
+            pool.answer(i, *[200] * 100)
+        pool.answer(4, *[500] * 100)
+
+    fail_one()
+    pool.pass_interval()
+    pool.pass_interval(30)
+    assert pool.ejected == []
+    fail_one()
+    pool.pass_interval()
+    assert pool.ejected == [4]
+    pool.pass_interval(59)
+    assert pool.ejected == [4]
+    pool.pass_interval(1)
+    assert pool.ejected == []

@@ -325,6 +325,8 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
         ({"common_lb_config": {"healthy_panic_threshold": {"value": 101}}}, "common_lb_config.healthy_panic_threshold"),
         ({"outlier_detection": {"max_ejection_percent": 101}}, "outlier_detection.max_ejection_percent"),
         ({"outlier_detection": {"interval": "0s"}}, "outlier_detection.interval"),
+        ({"outlier_detection": {"max_ejection_time": "29s"}}, "outlier_detection.max_ejection_time"),
+        ({"outlier_detection": {"monitors": []}}, "outlier_detection.monitors"),
         ({"circuit_breakers": {"thresholds": [{"priority": "HIGH"}]}}, "circuit_breakers.thresholds[0].priority"),
         ({"health_checks": [{}]}, "health_checks"),
         ({"transport_socket": {"name": "x"}}, "transport_socket.typed_config"),
