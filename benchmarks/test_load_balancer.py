@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.cluster import Cluster, ClusterConfig
+from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.cluster_config import ClusterConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext

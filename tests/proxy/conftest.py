@@ -28,7 +28,7 @@ from pymesh.proxy.telemetry.telemetry import Telemetry
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.cluster import ClusterConfig
+from pymesh.proxy.upstream.cluster_config import ClusterConfig
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig

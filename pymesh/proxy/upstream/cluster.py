@@ -1,91 +1,35 @@
 """A cluster: a named set of endpoints with one policy for load balancing, health, limits and TLS."""
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import random
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.contexts import ClientTls
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers, CircuitBreakerThresholds
+from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers
+from pymesh.proxy.upstream.cluster_config import DYNAMIC_FORWARD_PROXY, EDS, LOGICAL_DNS, ClusterConfig
+from pymesh.proxy.upstream.cluster_health import ClusterHealth
 from pymesh.proxy.upstream.cluster_stats import ClusterStats
 from pymesh.proxy.upstream.cluster_status import describe_breakers, describe_endpoint
-from pymesh.proxy.upstream.dns import DEFAULT_DNS, DnsConfig, DnsEndpoints, Resolver, SystemResolver
-from pymesh.proxy.upstream.dynamic_forward_proxy import DEFAULT_DNS_CACHE, DnsCacheConfig, DynamicEndpoints
+from pymesh.proxy.upstream.dns import DnsEndpoints, Resolver, SystemResolver
+from pymesh.proxy.upstream.dynamic_forward_proxy import DynamicEndpoints
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, Endpoint, EndpointConfig
 from pymesh.proxy.upstream.endpoint_set import EndpointSet
-from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig, build_load_balancer
+from pymesh.proxy.upstream.health_check import HealthCheckConfig, HealthMonitor
+from pymesh.proxy.upstream.lb_policy import build_load_balancer
 from pymesh.proxy.upstream.load_balancer import LoadBalancer, LoadBalancerContext, RandomValue
-from pymesh.proxy.upstream.outlier_detection import (
-    OutlierDetectionConfig,
-    OutlierDetector,
-    close_outlier_detection,
-)
-from pymesh.proxy.upstream.priority_load import PANIC_THRESHOLD
 from pymesh.proxy.upstream.priority_set import PriorityPolicy, PrioritySet
 from pymesh.proxy.upstream.subset_balancer import SubsetBalancer
-from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatcher, TransportSocketsConfig
+from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatcher
 from pymesh.tasks import TaskGroup
 
-EDS = "EDS"
-STATIC = "STATIC"
-STRICT_DNS = "STRICT_DNS"
-LOGICAL_DNS = "LOGICAL_DNS"
-DYNAMIC_FORWARD_PROXY = "DYNAMIC_FORWARD_PROXY"
+# What makes a cluster's health checker: health_checker, which knows transports, which know clusters.
+HealthMonitorFactory = Callable[["Cluster", HealthCheckConfig], HealthMonitor]
 
 
-class Service(NamedTuple):
-    """The service that a cluster stands for; `host` is its FQDN. From the cluster's metadata `istio.services[0]`."""
-
-    name: str
-    namespace: str
-    host: str
-
-
-class TcpKeepalive(NamedTuple):
-    """Seconds; 0 leaves the kernel's setting."""
-
-    probes: int = 0
-    time: int = 0
-    interval: int = 0
-
-
-_DEFAULT_THRESHOLDS: Final = CircuitBreakerThresholds()
-_DEFAULT_LOAD_BALANCER: Final = LoadBalancerConfig()
-_PLAINTEXT: Final = TransportSocketsConfig()
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterConfig:
-    """Cluster, decoded by proxy/xds/cds.py. Times in seconds; 0 disables a timeout or a limit."""
-
-    name: str
-    type: str = EDS
-    service: Service | None = None
-    # endpoints
-    eds_service_name: str = ""
-    load_assignment: ClusterLoadAssignment | None = None
-    dns: DnsConfig = DEFAULT_DNS
-    dns_cache: DnsCacheConfig = DEFAULT_DNS_CACHE
-    # who is chosen
-    load_balancer: LoadBalancerConfig = _DEFAULT_LOAD_BALANCER
-    panic_threshold: float = PANIC_THRESHOLD  # percent; 0 never panics
-    outlier_detection: OutlierDetectionConfig | None = None
-    circuit_breakers: CircuitBreakerThresholds = _DEFAULT_THRESHOLDS
-    # connections
-    connect_timeout: float = 5.0
-    idle_timeout: float = 3600.0
-    max_requests_per_connection: int = 0
-    max_connection_duration: float = 0.0
-    tcp_keepalive: TcpKeepalive | None = None
-    transport_sockets: TransportSocketsConfig = _PLAINTEXT
-
-    @property
-    def endpoints_name(self) -> str:
-        """The name of its ClusterLoadAssignment."""
-        return self.eds_service_name or self.name
+def no_health_checker(cluster: "Cluster", config: HealthCheckConfig) -> HealthMonitor:
+    raise NotImplementedError("a cluster with health checks needs something to make them")
 
 
 class Cluster:
@@ -100,6 +44,7 @@ class Cluster:
         tasks: TaskGroup | None = None,
         resolver: Resolver | None = None,
         random_value: RandomValue = random,
+        build_health_checker: HealthMonitorFactory = no_health_checker,
     ) -> None:
         self.circuit_breakers = CircuitBreakers(config.circuit_breakers)
         self.stats = ClusterStats()
@@ -112,14 +57,15 @@ class Cluster:
         self._configs: list[EndpointConfig] = []
         self._dns: DnsEndpoints | None = None
         self._dynamic: DynamicEndpoints | None = None
-        self._detector: OutlierDetector | None = None
-        self._interval: asyncio.TimerHandle | None = None
         self._endpoints = EndpointSet(self._transport_sockets.select)
         self._policy = PriorityPolicy()
         self.config = config
         self._take(config)
         self._chooser = self._build_chooser()
-        self._apply_outlier_detection()
+        self._health = ClusterHealth(
+            lambda: self.endpoints, self._refresh, lambda check: build_health_checker(self, check), clock, random_value
+        )
+        self._apply_health(config)
         self._apply_source()
 
     def __repr__(self) -> str:
@@ -165,8 +111,7 @@ class Cluster:
         if config.load_balancer != before.load_balancer:
             self._chooser = self._build_chooser()
             self._update_chooser()
-        if config.outlier_detection != before.outlier_detection:
-            self._apply_outlier_detection()
+        self._apply_health(config)
         sources = [(c.load_assignment, c.dns, c.dns_cache) for c in (before, config)]
         is_dynamic_changed = self._dynamic is not None and config.transport_sockets != before.transport_sockets
         if (sources[0] != sources[1] and config.type != EDS) or is_dynamic_changed:
@@ -181,13 +126,22 @@ class Cluster:
 
     def close(self) -> None:
         """Stop timers and DNS, drain all pools."""
-        if self._interval is not None:
-            self._interval.cancel()
         if self._dns is not None:
             self._dns.close()
         if self._dynamic is not None:
             self._dynamic.drain()
+        self._health.close()
         self._set_configs([])
+
+    def on_health_check(self, endpoint: Endpoint, has_passed: bool, has_changed: bool) -> None:
+        """The health checker's. The verdict stands in the endpoint already."""
+        self._health.on_health_check(endpoint, has_passed, has_changed)
+        if endpoint.is_failing and endpoint.config not in self._configs:
+            self._set_configs(self._configs)  # it was kept for its health alone
+
+    def _apply_health(self, config: ClusterConfig) -> None:
+        self._health.apply(config)
+        self._detector = self._health.detector
 
     def _take(self, config: ClusterConfig) -> None:
         self.name = config.name
@@ -213,11 +167,13 @@ class Cluster:
 
     def _set_configs(self, configs: list[EndpointConfig]) -> None:
         self._configs = configs
-        _, left = self._endpoints.update(configs)
+        came, left = self._endpoints.update([*configs, *self._health.kept(configs)])
+        self._health.on_members(came)
         self._update_chooser()
         for endpoint in left:
             endpoint.drain()
         self._transport_sockets.forget_unused(self.endpoints)
+        self._health.check_members()
 
     def _update_chooser(self) -> None:
         endpoints = self._endpoints.endpoints
@@ -282,39 +238,10 @@ class Cluster:
             publish=self._set_configs,
         )
 
-    # outlier detection
-
-    def _apply_outlier_detection(self) -> None:
-        config = self.config.outlier_detection
-        if self._interval is not None:
-            self._interval.cancel()
-            self._interval = None
-        if config is None:
-            self._detector = None
-            close_outlier_detection(self.endpoints)
-            self._refresh()
-        elif self._detector is not None:
-            self._detector.config = config
-            self._start_interval(config.interval)
-        else:
-            self._detector = OutlierDetector(
-                config, lambda: self.endpoints, self._refresh, self._clock.time, self._random
-            )
-            self._start_interval(config.interval)
-
-    def _start_interval(self, interval: float) -> None:
-        self._interval = self._clock.call_at(self._clock.time() + interval, self._on_interval)
-
-    def _on_interval(self) -> None:
-        if self._detector is not None:
-            self._detector.on_interval()
-            self._start_interval(self._detector.config.interval)
-
     # the admin page
 
     def describe(self) -> dict[str, Any]:
         """For /clusters."""
-        detector = self._detector
         return {
             "name": self.name,
             "type": self.config.type,
@@ -323,9 +250,6 @@ class Cluster:
             "circuit_breakers": describe_breakers(self.circuit_breakers),
             "stats": self.stats.as_dict(),
             "is_panicking": self._chooser.is_panicking,
-            "ejections": {} if detector is None else dict(detector.ejections),
-            "ejections_detected": {} if detector is None else dict(detector.detections),
-            "ejections_active": sum(endpoint.is_ejected for endpoint in self.endpoints),
-            "ejections_overflow": 0 if detector is None else detector.overflow,
+            **self._health.describe(),
             "endpoints": [describe_endpoint(endpoint) for endpoint in self.endpoints],
         }

@@ -8,10 +8,14 @@ from pymesh.proxy.telemetry.metric_names import UPSTREAM_CX_ACTIVE, UPSTREAM_CX_
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.cluster import EDS, Cluster, ClusterConfig
+from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.cluster_config import EDS, ClusterConfig
 from pymesh.proxy.upstream.cluster_stats import ClusterStats
 from pymesh.proxy.upstream.dns import Resolver, SystemResolver
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment
+from pymesh.proxy.upstream.health_check import HealthCheckConfig, HealthMonitor
+from pymesh.proxy.upstream.health_checker import HealthChecker
+from pymesh.proxy.upstream.transport import Connector, open_transport
 from pymesh.tasks import TaskGroup
 
 
@@ -27,12 +31,15 @@ class ClusterManager:
         resolver: Resolver | None = None,
         random_value: Callable[[], float] = random,
         metrics: ProxyMetrics | None = None,
+        connector: Connector = open_transport,
     ) -> None:
+        """`connector` is the health checks'."""
         self._secrets = secrets
         self._clock = clock or asyncio.get_running_loop()
         self._tasks = tasks or TaskGroup()
         self._resolver = resolver or SystemResolver()
         self._random = random_value
+        self._connector = connector
         self._clusters: dict[str, Cluster] = {}
         # By its own name, which several clusters may share; kept for a cluster that comes or comes back later.
         self._assignments: dict[str, ClusterLoadAssignment] = {}
@@ -92,6 +99,17 @@ class ClusterManager:
             tasks=self._tasks,
             resolver=self._resolver,
             random_value=self._random,
+            build_health_checker=self._build_health_checker,
+        )
+
+    def _build_health_checker(self, cluster: Cluster, config: HealthCheckConfig) -> HealthMonitor:
+        return HealthChecker(
+            cluster,
+            config,
+            clock=self._clock,
+            tasks=self._tasks,
+            random_value=self._random,
+            connector=self._connector,
         )
 
     # figures of all clusters

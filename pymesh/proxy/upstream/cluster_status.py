@@ -25,6 +25,7 @@ def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "workload": endpoint.workload.name,
         "health": _health(endpoint),
         "health_flags": endpoint.health_flags,
+        "health_check": endpoint.check_status,
         "weight": endpoint.weight,
         "priority": config.priority,
         "locality": "/".join(part for part in config.locality if part),

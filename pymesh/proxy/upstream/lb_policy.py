@@ -36,6 +36,7 @@ class LoadBalancerConfig:
     # whatever the policy
     is_locality_weighted: bool = False
     fail_traffic_on_panic: bool = False
+    ignore_new_hosts_until_first_hc: bool = False
     subsets: SubsetConfig | None = None
 
     @property

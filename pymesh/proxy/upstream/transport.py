@@ -32,12 +32,17 @@ LOCAL_FAILURE = "local connection failure"
 
 
 async def connect(cluster: Cluster, endpoint: Endpoint, factory: net.ProtocolFactory) -> asyncio.Transport:
+    """A connection for traffic; see `open_transport`."""
+    cluster.stats.upstream_cx_total += 1
+    return await open_transport(cluster, endpoint, factory)
+
+
+async def open_transport(cluster: Cluster, endpoint: Endpoint, factory: net.ProtocolFactory) -> asyncio.Transport:
     """A transport with the factory's protocol on it, within the cluster's connect timeout. Raises ConnectError.
 
     The protocol may see `connection_made` and `connection_lost` of a connection whose peer then turns out to be the
     wrong one: it is ready only when this returns.
     """
-    cluster.stats.upstream_cx_total += 1
     tls = cluster.tls_for(endpoint)
     context = None
     if tls is not None and (context := tls.ssl_context()) is None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 from pymesh.names import ISTIO_METADATA
 from pymesh.protojson import Reader
-from pymesh.proxy.upstream.cluster import ClusterConfig, Service
+from pymesh.proxy.upstream.cluster_config import ClusterConfig, Service
 from pymesh.proxy.xds.circuit_breakers import decode_circuit_breakers
 from pymesh.proxy.xds.cluster_balancing import decode_load_balancer
 from pymesh.proxy.xds.cluster_connections import decode_keepalive, with_http_options
 from pymesh.proxy.xds.cluster_discovery import with_discovery
 from pymesh.proxy.xds.durations import read_seconds
+from pymesh.proxy.xds.health_checks import decode_health_checks
 from pymesh.proxy.xds.outlier_detection import decode_outlier_detection
 
 # Fields of Cluster that change nothing here, and why.
@@ -23,7 +24,6 @@ _IGNORED = (
     "respect_dns_ttl",  # the system's resolver does not tell the TTL: dns_refresh_rate holds
     "dns_jitter",  # proxies do not start in step
     "wait_for_warm_on_init",  # a cluster without endpoints answers 503 UH meanwhile
-    "ignore_health_on_host_removal",  # an endpoint that left is always removed
     "close_connections_on_host_health_failure",  # an unhealthy endpoint gets nothing new; what is open finishes
     "cleanup_interval",  # of ORIGINAL_DST clusters
     "track_cluster_stats",  # more statistics
@@ -41,6 +41,8 @@ def decode_cluster(reader: Reader) -> ClusterConfig:
         load_balancer=balancer,
         panic_threshold=panic_threshold,
         outlier_detection=decode_outlier_detection(reader),
+        health_check=decode_health_checks(reader),
+        ignore_health_on_host_removal=reader.boolean("ignore_health_on_host_removal"),
         circuit_breakers=decode_circuit_breakers(reader),
         # Cluster.connect_timeout: "If not set, a default value of 5s will be used."
         connect_timeout=read_seconds(reader, "connect_timeout", 5.0),

@@ -122,6 +122,7 @@ def _with_common(config: LoadBalancerConfig, common: Reader) -> tuple[LoadBalanc
         config,
         is_locality_weighted=kind == "locality_weighted_lb_config",
         fail_traffic_on_panic=zone_aware is not None and zone_aware.boolean("fail_traffic_on_panic"),
+        ignore_new_hosts_until_first_hc=common.boolean("ignore_new_hosts_until_first_hc"),
         use_hostname_for_hashing=hashing is not None and hashing.boolean("use_hostname_for_hashing"),
     )
     return config, _decode_panic_threshold(common)

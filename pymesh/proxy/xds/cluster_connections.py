@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pymesh.protojson import Reader
 from pymesh.proxy.tls.config import UPSTREAM_TLS_CONTEXT, UpstreamTlsConfig, decode_upstream_tls
-from pymesh.proxy.upstream.cluster import ClusterConfig, TcpKeepalive
+from pymesh.proxy.upstream.cluster_config import ClusterConfig, TcpKeepalive
 from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatch, TransportSocketsConfig
 from pymesh.proxy.xds.durations import read_seconds
 

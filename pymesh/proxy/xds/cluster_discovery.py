@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from pymesh.protojson import Reader
-from pymesh.proxy.upstream.cluster import DYNAMIC_FORWARD_PROXY, EDS, LOGICAL_DNS, STATIC, STRICT_DNS, ClusterConfig
+from pymesh.proxy.upstream.cluster_config import (
+    DYNAMIC_FORWARD_PROXY,
+    EDS,
+    LOGICAL_DNS,
+    STATIC,
+    STRICT_DNS,
+    ClusterConfig,
+)
 from pymesh.proxy.upstream.dns import LOOKUP_FAMILIES, DnsConfig, is_address
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment

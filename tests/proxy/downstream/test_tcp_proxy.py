@@ -14,7 +14,7 @@ from pymesh.proxy.sockets import bind_address
 from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, TlsCertificate
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig, UpstreamTlsConfig
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
-from pymesh.proxy.upstream.cluster import Service
+from pymesh.proxy.upstream.cluster_config import Service
 from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketsConfig
 from pymesh.xds import Address
 

@@ -5,7 +5,8 @@ import pytest
 from pymesh.proxy.tls.config import CommonTlsConfig, UpstreamTlsConfig
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
-from pymesh.proxy.upstream.cluster import Cluster, ClusterConfig, Service
+from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.cluster_config import ClusterConfig, Service
 from pymesh.proxy.upstream.dns import DnsConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig

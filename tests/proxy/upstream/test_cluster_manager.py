@@ -4,7 +4,7 @@ import pytest
 
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.cluster import ClusterConfig
+from pymesh.proxy.upstream.cluster_config import ClusterConfig
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.load_balancer import NO_CONTEXT

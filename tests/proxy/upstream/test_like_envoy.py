@@ -14,6 +14,7 @@ from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.routing.route_action import decode_route_action
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 from pymesh.proxy.xds.cds import decode_cluster
 
@@ -27,6 +28,8 @@ class Backends:
 
     def __init__(self) -> None:
         self.ports: list[int] = []
+        self.sick: set[int] = set()  # who answers 500
+        self.heads: set[bytes] = set()  # of health checks
         self._servers: list[asyncio.Server] = []
 
     async def start(self, count: int) -> None:
@@ -43,8 +46,11 @@ class Backends:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         port = str(writer.get_extra_info("sockname")[1])
         try:
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(port)}\r\n\r\n{port}".encode())
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if b"/healthz" in head:
+                    self.heads.add(head)
+                status = 500 if int(port) in self.sick else 200
+                writer.write(f"HTTP/1.1 {status} OK\r\ncontent-length: {len(port)}\r\n\r\n{port}".encode())
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -62,11 +68,14 @@ class Envoy:
 
     async def wait_ready(self) -> None:
         async with asyncio.timeout(20):
-            while not self._port:
-                host, port = self._admin.rsplit(":", 1)
-                _, body = await request(*await asyncio.open_connection(host, int(port)), "/listeners?format=json")
-                statuses = json.loads(body).get("listener_statuses", [])
-                self._port = statuses[0]["local_address"]["socket_address"]["port_value"] if statuses else 0
+            while (await self._ask_admin("/ready"))[0] != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        _, body = await self._ask_admin("/listeners?format=json")
+        self._port = json.loads(body)["listener_statuses"][0]["local_address"]["socket_address"]["port_value"]
+
+    async def _ask_admin(self, path: str) -> tuple[int, str]:
+        host, port = self._admin.rsplit(":", 1)
+        return await request(*await asyncio.open_connection(host, int(port)), path)
 
     async def ask(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
         """Status and body: the port of who answered."""
@@ -317,3 +326,34 @@ async def test_subsets_are_those_of_envoy(backends, start_envoy, make_request):
         ours = our_cluster(found)
         chosen = [ours.choose_endpoint(Context(action, make_request())) for _ in range(16)]
         assert theirs == {"no healthy upstream" if e is None else str(e.port) for e in chosen}, (index, actions[index])
+
+
+async def test_health_checks_are_envoys(backends, start_envoy):
+    """What a server sees of a check is the same, and who fails it does not serve."""
+    healthy, sick = backends.ports[:2]
+    backends.sick.add(sick)
+    check = {
+        "timeout": "1s",
+        "interval": "0.05s",
+        "no_traffic_interval": "0.05s",
+        "unhealthy_threshold": 2,
+        "healthy_threshold": 2,
+        "http_health_check": {"path": "/healthz"},
+    }
+    config = cluster(weighted([healthy, sick], 1, 1), health_checks=[check])
+    envoy = await start_envoy([config], [{}])
+    assert {(await envoy.ask("/0/"))[1] for _ in range(10)} == {str(healthy)}
+    seen = backends.heads.pop()
+    backends.heads.clear()
+    reader = Reader({"name": "c0", **config})
+    manager = ClusterManager(SecretStore())
+    manager.apply_cluster(decode_cluster(reader))
+    reader.reject_unread()
+    ours = manager.get("c0")
+    async with asyncio.timeout(10):
+        while ours.describe()["health_check"]["failure"] < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    chosen = [ours.choose_endpoint(LoadBalancerContext()) for _ in range(10)]
+    assert {endpoint.port for endpoint in chosen} == {healthy}
+    assert seen in backends.heads
+    manager.close()

@@ -1,12 +1,17 @@
+from typing import Any
+
 import pytest
 
 from pymesh.errors import DecodeError
 from pymesh.protojson import Reader
+from pymesh.proxy.matchers.string_matcher import StringMatcher
+from pymesh.proxy.routing.header_mutations import HeaderChange, HeaderMutations
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds, RetryBudget
-from pymesh.proxy.upstream.cluster import ClusterConfig, Service, TcpKeepalive
+from pymesh.proxy.upstream.cluster_config import ClusterConfig, Service, TcpKeepalive
 from pymesh.proxy.upstream.dns import DnsConfig
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
+from pymesh.proxy.upstream.health_check import HealthCheckConfig, HttpCheck, TcpCheck
 from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
 from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
 from pymesh.proxy.upstream.slow_start import SlowStartConfig
@@ -114,6 +119,14 @@ def test_the_passthrough_cluster_is_a_dynamic_forward_proxy():
     config = decode(**forward_proxy(host_ttl="60s", max_hosts=10))
     assert config.type == "DYNAMIC_FORWARD_PROXY"
     assert config.dns_cache == DnsCacheConfig(DnsConfig(60.0, "V4_PREFERRED"), 60.0, 10)
+
+
+TIMES = {"timeout": "1s", "interval": "5s", "unhealthy_threshold": 3, "healthy_threshold": 2}
+CHECK = {**TIMES, "tcp_health_check": {}}
+
+
+def checking(**fields: Any) -> dict[str, Any]:
+    return {**TIMES, "http_health_check": {"path": "/healthz", **fields}}
 
 
 SLOW_START = {
@@ -231,6 +244,67 @@ def test_outlier_detection_is_read():
     assert decode(outlier_detection=fields).outlier_detection == expected
 
 
+def test_a_health_check_has_envoys_defaults():
+    assert decode().health_check is None
+    assert decode(health_checks=[CHECK]).health_check == HealthCheckConfig(
+        TcpCheck(),
+        timeout=1.0,
+        interval=5.0,
+        unhealthy_threshold=3,
+        healthy_threshold=2,
+        unhealthy_interval=5.0,
+        unhealthy_edge_interval=5.0,
+        healthy_edge_interval=5.0,
+    )
+
+
+def test_an_http_health_check_is_read():
+    found = decode(
+        health_checks=[
+            {
+                **checking(
+                    host="shop",
+                    method="PUT",
+                    send={"text": "50494E47"},
+                    receive=[{"text": "4f4b"}],
+                    expected_statuses=[{"start": 200, "end": 300}],
+                    retriable_statuses=[{"start": 500, "end": 600}],
+                    request_headers_to_remove=["user-agent"],
+                    service_name_matcher={"exact": "shop"},
+                ),
+                "unhealthy_interval": "2s",
+                "healthy_edge_interval": "1s",
+                "no_traffic_interval": "7s",
+                "initial_jitter": "3s",
+                "interval_jitter_percent": 10,
+                "reuse_connection": False,
+                "always_log_health_check_failures": True,
+                "event_log_path": "/dev/null",
+            }
+        ],
+        ignore_health_on_host_removal=True,
+        common_lb_config={"ignore_new_hosts_until_first_hc": True},
+    )
+    assert found.health_check.check == HttpCheck(
+        "/healthz",
+        host="shop",
+        method="PUT",
+        send=b"PING",
+        receive=(b"OK",),
+        request_headers=HeaderMutations((HeaderChange((b"user-agent",)),)),
+        expected_statuses=((200, 300),),
+        retriable_statuses=((500, 600),),
+        service_name=StringMatcher("exact", "shop"),
+    )
+    check = found.health_check
+    assert (check.unhealthy_interval, check.unhealthy_edge_interval, check.healthy_edge_interval) == (2.0, 2.0, 1.0)
+    assert (check.no_traffic_interval, check.no_traffic_healthy_interval) == (7.0, 7.0)
+    assert (check.initial_jitter, check.interval_jitter_percent, check.reuse_connection) == (3.0, 10, False)
+    assert (check.always_log_failures, check.event_log_path) == (True, "/dev/null")
+    assert found.ignore_health_on_host_removal
+    assert found.load_balancer.ignore_new_hosts_until_first_hc
+
+
 def test_a_retry_budget_is_read():
     thresholds = [{"retry_budget": {"budget_percent": {"value": 25}}}]
     config = decode(circuit_breakers={"thresholds": thresholds})
@@ -328,7 +402,23 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
         ({"outlier_detection": {"max_ejection_time": "29s"}}, "outlier_detection.max_ejection_time"),
         ({"outlier_detection": {"monitors": []}}, "outlier_detection.monitors"),
         ({"circuit_breakers": {"thresholds": [{"priority": "HIGH"}]}}, "circuit_breakers.thresholds[0].priority"),
-        ({"health_checks": [{}]}, "health_checks"),
+        ({"health_checks": [{}]}, "health_checks[0].interval"),
+        ({"health_checks": [CHECK, CHECK]}, "health_checks"),
+        ({"health_checks": [{**CHECK, "timeout": "0s"}]}, "health_checks[0].timeout"),
+        ({"health_checks": [{**CHECK, "healthy_threshold": 0}]}, "health_checks[0].healthy_threshold"),
+        ({"health_checks": [{**TIMES, "grpc_health_check": {}}]}, "health_checks[0].grpc_health_check"),
+        ({"health_checks": [{**CHECK, "tls_options": {}}]}, "health_checks[0].tls_options"),
+        ({"health_checks": [checking(path="/a b")]}, "health_checks[0].http_health_check.path"),
+        (
+            {"health_checks": [checking(codec_client_type="HTTP2")]},
+            "health_checks[0].http_health_check.codec_client_type",
+        ),
+        ({"health_checks": [checking(send={"text": "00"})]}, "health_checks[0].http_health_check.send"),
+        ({"health_checks": [checking(receive=[{"text": "x"}])]}, "health_checks[0].http_health_check.receive[0].text"),
+        (
+            {"health_checks": [checking(expected_statuses=[{"start": 200, "end": 200}])]},
+            "health_checks[0].http_health_check.expected_statuses[0].start",
+        ),
         ({"transport_socket": {"name": "x"}}, "transport_socket.typed_config"),
         ({"transport_socket": {"typed_config": {"@type": "x"}}}, "transport_socket.typed_config.@type"),
         (
