@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+# Beyond so many, queues that nobody waits in are forgotten.
+MAX_QUEUES = 1024
+
 
 class Clock(Protocol):
     """What timers ask of an event loop; tests bring their own."""
@@ -137,8 +140,14 @@ class Timers:
         key = (duration, fire)
         queue = self._queues.get(key)
         if queue is None:
+            if len(self._queues) >= MAX_QUEUES:
+                self._forget_empty_queues()
             queue = self._queues[key] = TimerQueue(duration, fire, self._clock)
         return queue
+
+    def _forget_empty_queues(self) -> None:
+        """Requests may name durations of their own. Who keeps a forgotten queue can still use it."""
+        self._queues = {key: queue for key, queue in self._queues.items() if len(queue)}
 
     def idle_watch(
         self, duration: float, since: Callable[[Any], float | None], fire: Callable[[Any], None]

@@ -208,11 +208,21 @@ class FakeProxy:
         self.clusters.apply_cluster(ClusterConfig(name=name, type="STATIC", load_assignment=assignment, **fields))
         return self.clusters.get(name)
 
-    def route(self, *routes: Route, filters: Any = (), is_inbound: bool = False, **fields: Any) -> None:
-        host = VirtualHost("shop", ("*",), routes, include_request_attempt_count=True)
-        chain = (*filters, HttpFilterConfig("router", router.FACTORY, router.RouterConfig()))
+    def route(
+        self,
+        *routes: Route,
+        filters: Any = (),
+        is_inbound: bool = False,
+        obeys_requests: bool = False,
+        host: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> None:
+        """`fields` are of the connection manager, `host` of the virtual host."""
+        virtual_host = VirtualHost("shop", ("*",), routes, **{"include_request_attempt_count": True, **(host or {})})
+        router_config = router.RouterConfig(obeys_requests=obeys_requests)
+        chain = (*filters, HttpFilterConfig("router", router.FACTORY, router_config))
         config = HttpConnectionManagerConfig(
-            route_config=RouteConfiguration("test", (host,)), http_filters=chain, accept_http_10=True, **fields
+            route_config=RouteConfiguration("test", (virtual_host,)), http_filters=chain, accept_http_10=True, **fields
         )
         self.manager = HttpConnectionManager(config, self.context, is_inbound)
 

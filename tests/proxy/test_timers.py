@@ -161,3 +161,17 @@ def test_a_bug_in_a_callback_does_not_end_the_watch() -> None:
     with pytest.raises(ValueError, match="a bug"):
         clock.advance_to(1.0)
     assert len(clock.calls) == 1
+
+
+def test_durations_that_nobody_waits_for_any_more_are_forgotten() -> None:
+    clock, fired = Clock(), []
+    timers = Timers(clock)
+    waiting = timers.queue(0.5, fired.append)
+    waiting.start("a")
+    for i in range(5000):
+        timers.queue(10.0 + i, fired.append).start(i)
+        timers.queue(10.0 + i, fired.append).stop(i)
+    assert len(timers._queues) <= 1024
+    assert timers.queue(0.5, fired.append) is waiting
+    clock.advance_to(1.0)
+    assert fired == ["a"]

@@ -18,6 +18,9 @@ from pymesh.control.translate.type_urls import (
 
 SERVER_NAME = "istio-envoy"
 
+# Istio has none; but nobody needs five minutes for a head, except to hold connections.
+_HEAD_TIMEOUT = "300s"
+
 _WEBSOCKET = {"upgrade_type": "websocket"}
 _FAULT = {"name": FAULT_FILTER, "typed_config": {"@type": HTTP_FAULT}}
 _FORWARD_PROXY = {
@@ -79,6 +82,8 @@ def build_edge(mesh: MeshConfig, stat_prefix: str, route_config_name: str, verif
 def _filter(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
     config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes, **options}
     config["normalize_path"] = True  # Istio's path normalization BASE
+    config["stream_idle_timeout"] = "0s"  # as Istio: a WebSocket may be silent for as long as it likes
+    config["request_headers_timeout"] = _HEAD_TIMEOUT
     # Istio's PILOT_HTTP10, on: ab, nginx's proxy_pass, and the CONNECT of Python 3.11's http.client speak HTTP/1.0.
     config["http_protocol_options"] = {"accept_http_10": True}
     config["tracing"] = {"random_sampling": {"value": mesh.default_config.tracing.sampling}}

@@ -4,7 +4,8 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/ht
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from typing import Any
 
 from pymesh.protojson import Reader
@@ -81,7 +82,8 @@ class HttpConnectionManagerConfig:
     """Times are seconds; 0 disables a timeout. Either `route_config_name` (RDS) or `route_config` is set.
 
     `upgrades` are lower-case types; the router is the last of `http_filters`; `random_sampling` is the percentage of
-    the traces beginning here whose spans are sent.
+    the traces beginning here whose spans are sent. `internal_networks` (`10.0.0.0/8`) are those whose clients may tell
+    the router by x-envoy-* headers what to do.
     """
 
     stat_prefix: str = ""
@@ -93,6 +95,7 @@ class HttpConnectionManagerConfig:
     server_name: str = "envoy"
     server_header_transformation: str = OVERWRITE
     use_remote_address: bool = False
+    internal_networks: tuple[str, ...] = ()
     xff_num_trusted_hops: int = 0
     skip_xff_append: bool = False
     generate_request_id: bool = True
@@ -105,6 +108,7 @@ class HttpConnectionManagerConfig:
     path_with_escaped_slashes_action: str = KEEP_ESCAPED_SLASHES
     accept_http_10: bool = False
     default_host_for_http_10: str = ""
+    proxy_100_continue: bool = False
     upgrades: frozenset[str] = frozenset()
     # limits
     idle_timeout: float = 3600.0
@@ -112,6 +116,7 @@ class HttpConnectionManagerConfig:
     request_timeout: float = 0.0
     request_headers_timeout: float = 0.0
     max_connection_duration: float = 0.0
+    max_stream_duration: float = 0.0
     max_requests_per_connection: int = 0
     delayed_close_timeout: float = 1.0
 
@@ -121,6 +126,7 @@ def decode_http_connection_manager(
 ) -> HttpConnectionManagerConfig:
     """`decode_route_config` decodes an inline RouteConfiguration. Raises DecodeError."""
     reader.ignore(*_IGNORED)
+    internal_networks = _decode_internal_networks(reader)
     name, inline = _decode_routes(reader, decode_route_config)
     common = reader.object("common_http_protocol_options") or Reader({})
     http_1 = reader.object("http_protocol_options") or Reader({})
@@ -129,11 +135,12 @@ def decode_http_connection_manager(
         stat_prefix=reader.string("stat_prefix"),
         route_config_name=name,
         route_config=inline,
-        http_filters=_decode_http_filters(reader),
+        http_filters=_decode_http_filters(reader, obeys_requests=bool(internal_networks)),
         random_sampling=_decode_random_sampling(reader),
         server_name=reader.string("server_name") or "envoy",
         server_header_transformation=reader.enum("server_header_transformation", SERVER_HEADER_TRANSFORMATIONS),
         use_remote_address=reader.boolean("use_remote_address"),
+        internal_networks=internal_networks,
         xff_num_trusted_hops=reader.integer("xff_num_trusted_hops"),
         skip_xff_append=reader.boolean("skip_xff_append"),
         generate_request_id=reader.boolean("generate_request_id", True),
@@ -146,12 +153,14 @@ def decode_http_connection_manager(
         path_with_escaped_slashes_action=_decode_escaped_slashes(reader),
         accept_http_10=http_1.boolean("accept_http_10"),
         default_host_for_http_10=http_1.string("default_host_for_http_10"),
+        proxy_100_continue=reader.boolean("proxy_100_continue"),
         upgrades=_decode_upgrades(reader),
         idle_timeout=_seconds(common, "idle_timeout", 3600.0),
         stream_idle_timeout=_seconds(reader, "stream_idle_timeout", 300.0),
         request_timeout=_seconds(reader, "request_timeout", 0.0),
         request_headers_timeout=_seconds(reader, "request_headers_timeout", 0.0),
         max_connection_duration=_seconds(common, "max_connection_duration", 0.0),
+        max_stream_duration=_seconds(common, "max_stream_duration", 0.0),
         max_requests_per_connection=common.integer("max_requests_per_connection"),
         delayed_close_timeout=_seconds(reader, "delayed_close_timeout", 1.0),
     )
@@ -169,11 +178,29 @@ def _decode_routes(
     return "", decode_route_config(reader.required_object("route_config"))
 
 
-def _decode_http_filters(reader: Reader) -> tuple[HttpFilterConfig, ...]:
+def _decode_http_filters(reader: Reader, obeys_requests: bool) -> tuple[HttpFilterConfig, ...]:
     filters = tuple(_decode_http_filter(item) for item in reader.objects("http_filters"))
     if not filters or filters[-1].factory is not router.FACTORY:
         reader.fail("http_filters", "the last filter must be the router")
-    return filters
+    *others, last = filters
+    return (*others, replace(last, config=replace(last.config, obeys_requests=obeys_requests)))
+
+
+def _decode_internal_networks(reader: Reader) -> tuple[str, ...]:
+    """Envoy: without this, no address is internal."""
+    config = reader.object("internal_address_config")
+    if config is None:
+        return ()
+    config.ignore("unix_sockets")  # nobody comes by one
+    return tuple(map(_decode_network, config.objects("cidr_ranges")))
+
+
+def _decode_network(reader: Reader) -> str:
+    text = f"{reader.required_string('address_prefix')}/{reader.integer('prefix_len')}"
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError as error:
+        reader.fail("address_prefix", str(error))
 
 
 def _decode_http_filter(reader: Reader) -> HttpFilterConfig:

@@ -13,7 +13,6 @@ from pymesh.proxy.downstream.forwarded_client_cert import XFCC, ForwardedClientC
 from pymesh.proxy.downstream.hcm_config import ALWAYS_FORWARD_ONLY
 from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.http_filters.filter import LocalReply
-from pymesh.proxy.http_filters.local_replies import REQUEST_HEADER_TIMEOUT
 from pymesh.proxy.net import end_writing, has_unread
 
 # What a pipelined client sent before its turn: a head, a piece of a body, an end with its trailers, or nonsense.
@@ -307,7 +306,7 @@ class HttpConnection(asyncio.Protocol):
         if self.stream is None and not self._is_closing:
             self.stream = stream = Stream(self, RequestHead(b"", b"", HTTP_11, HeaderMap(), keep_alive=False))
             stream.is_request_complete = False
-            stream.send_local_reply(REQUEST_HEADER_TIMEOUT)
+            stream.send_local_reply(self.manager.head_timeout_reply)
 
     def _close(self, is_unread: bool) -> None:
         """`is_unread`: the client may still be sending. To close at once would reset the connection, and the client

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from operator import itemgetter
 from typing import Any
 
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
@@ -9,16 +10,26 @@ from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.http_connection import HttpConnection, idle_since, stream_idle_since
 from pymesh.proxy.downstream.http_date import DateCache
+from pymesh.proxy.downstream.internal_requests import InternalRequestHeaderPolicy
 from pymesh.proxy.downstream.path_normalization import PathNormalizer
 from pymesh.proxy.downstream.request_headers import RequestHeaderPolicy
 from pymesh.proxy.downstream.response_headers import ResponseHeaderPolicy
 from pymesh.proxy.downstream.stream import Stream
+from pymesh.proxy.http_filters.filter import LocalReply
+from pymesh.proxy.http_filters.local_replies import (
+    REQUEST_HEADER_TIMEOUT,
+    REQUEST_TIMEOUT,
+    STREAM_IDLE_TIMEOUT_REQUEST,
+)
 from pymesh.proxy.routing.route_table import RouteTable
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
 from pymesh.proxy.timers import IdleWatch, TimerQueue
 
 log = logging.getLogger(__name__)
+
+# What cuts a slow head short; of several, whatever comes first.
+_HEAD_REPLIES = (REQUEST_HEADER_TIMEOUT, REQUEST_TIMEOUT, STREAM_IDLE_TIMEOUT_REQUEST)
 
 
 class HttpConnectionManager:
@@ -31,7 +42,8 @@ class HttpConnectionManager:
         self.time = context.timers.time
         self.direction = INBOUND if is_inbound else OUTBOUND
         self.filters: tuple[Any, ...] = tuple(item.factory.build(item.config, context) for item in config.http_filters)
-        self.request_headers = RequestHeaderPolicy(config)
+        header_policy = InternalRequestHeaderPolicy if config.internal_networks else RequestHeaderPolicy
+        self.request_headers = header_policy(config)
         self.response_headers = ResponseHeaderPolicy(config, DateCache())
         normalizer = PathNormalizer(config)
         self.normalize_path = normalizer.normalize if normalizer.is_enabled else None
@@ -48,10 +60,11 @@ class HttpConnectionManager:
         self.stream_idle_watch = self._watch(
             config.stream_idle_timeout, stream_idle_since, HttpConnection.on_stream_idle_timeout
         )
-        self.head_timeouts = self._timeouts(
-            config.request_headers_timeout or config.stream_idle_timeout, HttpConnection.on_head_timeout
-        )
+        duration, self.head_timeout_reply = head_timeout(config)
+        self.head_timeouts = self._timeouts(duration, HttpConnection.on_head_timeout)
+        self.stream_durations = self._timeouts(config.max_stream_duration, Stream.on_max_duration)
         self.request_timeouts = self._timeouts(config.request_timeout, Stream.on_request_timeout)
+        self.has_stream_timeouts = self.request_timeouts is not None or self.stream_durations is not None
         self.duration_timeouts = self._timeouts(config.max_connection_duration, HttpConnection.drain)
         self.delayed_closes = self._timeouts(config.delayed_close_timeout, HttpConnection.on_delayed_close)
 
@@ -110,3 +123,10 @@ class HttpConnectionManager:
 
     def _watch(self, duration: float, since: Any, fire: Any) -> IdleWatch | None:
         return self.context.timers.idle_watch(duration, since, fire) if duration else None
+
+
+def head_timeout(config: HttpConnectionManagerConfig) -> tuple[float, LocalReply]:
+    """How long a head may take (0: any time), and the answer to one that took longer."""
+    durations = (config.request_headers_timeout, config.request_timeout, config.stream_idle_timeout)
+    limits = [(duration, reply) for duration, reply in zip(durations, _HEAD_REPLIES, strict=True) if duration]
+    return min(limits, key=itemgetter(0), default=(0.0, REQUEST_HEADER_TIMEOUT))

@@ -17,14 +17,14 @@ XFF = b"x-forwarded-for"
 XFP = b"x-forwarded-proto"
 REQUEST_ID = b"x-request-id"
 EXTERNAL_ADDRESS = b"x-envoy-external-address"
+INTERNAL = b"x-envoy-internal"
 
 # RFC 9110 7.6.1. Transfer-Encoding comes back with the framing of the next hop.
-_HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"transfer-encoding", b"http2-settings")
+HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"transfer-encoding", b"http2-settings")
 
-# What an Envoy believes only of an internal request, and then obeys; no request is internal for us, because no
-# configuration of ours names internal addresses (internal_address_config).
+# What an Envoy believes only of an internal request, and then obeys.
 _INTERNAL_ONLY = (
-    b"x-envoy-internal",
+    INTERNAL,
     b"x-envoy-retriable-status-codes",
     b"x-envoy-retriable-header-names",
     b"x-envoy-retry-on",
@@ -34,6 +34,7 @@ _INTERNAL_ONLY = (
     b"x-envoy-upstream-rq-timeout-ms",
     b"x-envoy-upstream-rq-per-try-timeout-ms",
     b"x-envoy-upstream-rq-timeout-alt-response",
+    b"x-envoy-upstream-stream-duration-ms",
     b"x-envoy-expected-rq-timeout-ms",
     b"x-envoy-force-trace",
     b"x-envoy-ip-tags",
@@ -44,9 +45,11 @@ _EDGE_ONLY = (
     b"x-envoy-decorator-operation",
     b"x-envoy-downstream-service-cluster",
     b"x-envoy-downstream-service-node",
+    b"x-envoy-original-host",
+    b"x-envoy-original-path",
 )
 # One look tells whether anything of all that is there at all.
-_SPECIAL = frozenset((CONNECTION, b"te", b"upgrade", b"expect", *_HOP_BY_HOP, *_INTERNAL_ONLY, *_EDGE_ONLY))
+_SPECIAL = frozenset((CONNECTION, b"te", b"upgrade", b"expect", *HOP_BY_HOP, *_INTERNAL_ONLY, *_EDGE_ONLY))
 PLAIN_OPTIONS = (b"keep-alive", b"close")
 # Who names these in Connection wants a proxy to forget who asked for what (Envoy: sanitizeConnectionHeader).
 _PROTECTED = frozenset((b"host", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
@@ -56,20 +59,21 @@ _NOTHING_SPECIAL = _SPECIAL.isdisjoint
 class RequestHeaderPolicy:
     """Compiled from the configuration."""
 
-    __slots__ = ("_appends_xff", "_generates_id", "_hops", "_is_edge", "_keeps_id", "_removed", "is_edge")
+    __slots__ = ("_appends_xff", "_generates_id", "_hops", "_keeps_expect", "_keeps_id", "_removed", "is_edge")
 
     def __init__(self, config: HttpConnectionManagerConfig) -> None:
         self.is_edge = config.use_remote_address
         self._hops = config.xff_num_trusted_hops
         self._appends_xff = config.use_remote_address and not config.skip_xff_append
+        self._keeps_expect = config.proxy_100_continue
         self._generates_id = config.generate_request_id
         self._keeps_id = not self.is_edge or config.preserve_external_request_id
-        self._removed = frozenset((*_HOP_BY_HOP, *_INTERNAL_ONLY, *(_EDGE_ONLY if self.is_edge else ())))
+        self._removed = frozenset((*HOP_BY_HOP, *_INTERNAL_ONLY, *(_EDGE_ONLY if self.is_edge else ())))
 
     def apply(self, head: RequestHead, remote_ip: bytes, scheme: bytes) -> bool:
         """`scheme` is https on a TLS connection, else http. False: refuse the request."""
         headers = head.headers
-        if not _NOTHING_SPECIAL(headers) and not self._remove(head, headers):
+        if not _NOTHING_SPECIAL(headers) and not self._remove(head, headers, self._removed):
             return False
         if self.is_edge:
             self._set_edge(headers, remote_ip, scheme)
@@ -96,17 +100,17 @@ class RequestHeaderPolicy:
             headers.set(XFP, scheme)
         headers.set(EXTERNAL_ADDRESS, trusted.rpartition(":")[0].strip("[]").encode() if trusted else remote_ip)
 
-    def _remove(self, head: RequestHead, headers: HeaderMap) -> bool:
+    def _remove(self, head: RequestHead, headers: HeaderMap, names: frozenset[bytes]) -> bool:
         nominated = headers.get_joined(CONNECTION)
         if nominated is not None:
             if nominated not in PLAIN_OPTIONS and not _PROTECTED.isdisjoint(_options(nominated)):
                 return False
             remove_connection_options(headers, nominated)
-        for name in self._removed.intersection(headers):
+        for name in names.intersection(headers):
             headers.remove(name)
         if b"te" in headers:
             _keep_trailers_only(headers)
-        if b"expect" in headers:
+        if b"expect" in headers and not self._keeps_expect:
             headers.remove(b"expect")
         if head.upgrade and head.upgrade != b"connect":
             headers.set(CONNECTION, b"Upgrade")

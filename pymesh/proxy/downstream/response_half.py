@@ -5,7 +5,7 @@ the server's connection.
 """
 
 from time import time as unix_time
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import HTTP_10, HTTP_11, RequestHead, ResponseHead
@@ -21,15 +21,22 @@ _LARGE_CHUNK = 4096
 _ONE_WRITE = 16_000
 
 
+class OwnTimeouts(NamedTuple):
+    """Of a stream's route, instead of the connection manager's; None where it has none."""
+
+    idle: TimerQueue | None
+    duration: TimerQueue | None
+
+
 class ResponseHalf:
     """What of a stream the response depends on, and the response. Stream adds the request."""
 
     __slots__ = (
         "_early_body",
-        "_idle_timeouts",
         "_is_chunked",
         "_manager",
         "_out",
+        "_own_timeouts",
         "active_at",
         "connection",
         "head",
@@ -53,7 +60,7 @@ class ResponseHalf:
         time = manager.time
         now = time()
         self.active_at: float | None = now  # for the connection manager's idle timeout; None: it does not apply
-        self._idle_timeouts: TimerQueue | None = None  # the route's own
+        self._own_timeouts: OwnTimeouts | None = None
         self.head = head
         self.method = head.method
         self.headers = head.headers
@@ -82,7 +89,8 @@ class ResponseHalf:
         raise NotImplementedError
 
     def send_interim_head(self, head: ResponseHead) -> None:
-        if self.head.version is HTTP_11:
+        """Not 100, which has been answered here already (RFC 9110 10.1.1), unless that is the server's to say."""
+        if self.head.version is HTTP_11 and (head.status != 100 or self._manager.config.proxy_100_continue):
             self._out.append(write_head(STATUS_LINES[head.status], head.headers))
             self.flush()
 
@@ -109,11 +117,11 @@ class ResponseHalf:
         """RFC 9112 6, where the server gave no length."""
         if status == 204:
             headers.remove(b"content-length")
-        elif status != 304 and self.method != b"HEAD":
+        elif status != 304:
             if self.head.version is HTTP_11:
-                self._is_chunked = True
+                self._is_chunked = self.method != b"HEAD"
                 headers[b"transfer-encoding"] = b"chunked"
-            else:
+            elif self.method != b"HEAD":
                 self.keep_alive = False  # the body ends where the connection does
 
     def _write_head(self, status: int, headers: HeaderMap) -> None:
@@ -151,8 +159,8 @@ class ResponseHalf:
     def _on_activity(self) -> None:
         if self.active_at is not None:
             self.active_at = self._manager.time()
-        elif self._idle_timeouts is not None:
-            self._idle_timeouts.start(self)
+        elif self._own_timeouts is not None and self._own_timeouts.idle is not None:
+            self._own_timeouts.idle.start(self)
 
     def flush(self) -> None:
         """Write what has been collected, in one go."""
@@ -257,15 +265,19 @@ class ResponseHalf:
         info, manager = self.info, self._manager
         time, on_request_complete = manager.time, manager.on_request_complete
         info.end = time()
-        if self._idle_timeouts is not None:
-            self._idle_timeouts.stop(self)
-        if manager.request_timeouts is not None:
-            manager.request_timeouts.stop(self)
+        if self._own_timeouts is not None or manager.has_stream_timeouts:
+            self._stop_timeouts()
         upstream, self.upstream = self.upstream, None  # no cycle is left for the garbage collector
         if upstream is not None:
             upstream.close()
         on_request_complete(info, manager.direction)
         self.connection.on_stream_end(self)
+
+    def _stop_timeouts(self) -> None:
+        manager = self._manager
+        for timeouts in (*(self._own_timeouts or ()), manager.request_timeouts, manager.stream_durations):
+            if timeouts is not None:
+                timeouts.stop(self)
 
 
 def _with_empty_body(head: bytes, status: int) -> bytes:

@@ -8,12 +8,13 @@ from pymesh.proxy.codec.message import HTTP_11, RequestHead
 from pymesh.proxy.codec.serializer import CONTINUE as CONTINUE_RESPONSE
 from pymesh.proxy.downstream.forwarded_client_cert import XFCC
 from pymesh.proxy.downstream.request_headers import XFF, XFP
-from pymesh.proxy.downstream.response_half import ResponseHalf
+from pymesh.proxy.downstream.response_half import OwnTimeouts, ResponseHalf
 from pymesh.proxy.http_filters.filter import CONTINUE, STOP
 from pymesh.proxy.http_filters.local_replies import (
     ABSOLUTE_PATH_REJECTED,
     CONNECTION_HEADER_REJECTED,
     INTERNAL_ERROR,
+    MAX_DURATION,
     PATH_REJECTED,
     REQUEST_TIMEOUT,
     STREAM_IDLE_TIMEOUT_REQUEST,
@@ -82,9 +83,9 @@ class Stream(ResponseHalf):
     def start(self) -> None:
         """The head is here."""
         manager, head, headers = self._manager, self.head, self.headers
-        if manager.request_timeouts is not None and not self.is_request_complete:
-            manager.request_timeouts.start(self)
-        if b"expect" in headers and head.version is HTTP_11:
+        if manager.has_stream_timeouts:
+            self._start_timeouts()
+        if b"expect" in headers and head.version is HTTP_11 and not manager.config.proxy_100_continue:
             self._continue_expected()
         if self.path == b"*":
             self.send_local_reply(ABSOLUTE_PATH_REJECTED)
@@ -150,23 +151,42 @@ class Stream(ResponseHalf):
         action = route.action
         if type(action) is ClusterAction:
             self.weighted_cluster = action.choose_cluster(random_value)
-            if action.idle_timeout is not None:
-                self._set_idle_timeout(action.idle_timeout)
+            if action.has_stream_timeouts:
+                self._set_timeouts(action)
 
-    def _set_idle_timeout(self, duration: float) -> None:
+    def _start_timeouts(self) -> None:
+        manager = self._manager
+        if manager.stream_durations is not None:
+            manager.stream_durations.start(self)
+        if manager.request_timeouts is not None and not self.is_request_complete:
+            manager.request_timeouts.start(self)
+
+    def _set_timeouts(self, action: ClusterAction) -> None:
         """The route's own, instead of the connection manager's."""
-        self.active_at = None
-        if duration:
-            self._idle_timeouts = self._manager.context.timers.queue(duration, Stream.on_idle_timeout)
-            self._idle_timeouts.start(self)
+        idle, duration = action.idle_timeout, action.max_stream_duration
+        if idle is not None:
+            self.active_at = None
+        if duration is not None and self._manager.stream_durations is not None:
+            self._manager.stream_durations.stop(self)
+        queue = self._manager.context.timers.queue
+        self._own_timeouts = OwnTimeouts(
+            queue(idle, Stream.on_idle_timeout) if idle else None,
+            queue(duration, Stream.on_max_duration) if duration else None,
+        )
+        for timeouts in self._own_timeouts:
+            if timeouts is not None:
+                timeouts.start(self)
 
     def _is_upgrade_allowed(self) -> bool:
         if self.match is None:
             return True  # the router answers 404
         upgrade = self.upgrade.decode("latin-1")
         action = self.match.route.action
-        if isinstance(action, ClusterAction) and (upgrade in action.upgrades or action.is_connect):
-            return True
+        if isinstance(action, ClusterAction):
+            if upgrade in action.refused_upgrades:
+                return False
+            if upgrade in action.upgrades or action.is_connect:
+                return True
         allowed: bool = upgrade in self._manager.config.upgrades
         return allowed
 
@@ -261,6 +281,13 @@ class Stream(ResponseHalf):
         reply = STREAM_IDLE_TIMEOUT_RESPONSE if self.is_request_complete else STREAM_IDLE_TIMEOUT_REQUEST
         try:
             self.send_local_reply(reply)  # a response that has begun is reset
+        except Exception:
+            self.on_bug()
+
+    def on_max_duration(self) -> None:
+        reply = MAX_DURATION if self.is_request_complete else MAX_DURATION._replace(status=408)
+        try:
+            self.send_local_reply(reply)
         except Exception:
             self.on_bug()
 

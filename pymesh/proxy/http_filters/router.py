@@ -8,14 +8,14 @@ from typing import Any
 
 from pymesh.protojson import Reader
 from pymesh.proxy.http_filters.connect_tunnel import ConnectTunnel
+from pymesh.proxy.http_filters.envoy_headers import INTERNAL, obey
 from pymesh.proxy.http_filters.filter import STOP, FilterContext, FilterStatus, HttpFilterFactory, LocalReply
 from pymesh.proxy.http_filters.local_replies import ROUTE_NOT_FOUND, cluster_not_found
-from pymesh.proxy.http_filters.upstream_request import UpstreamRequest
+from pymesh.proxy.http_filters.upstream_request import EXPECTED_TIMEOUT, UpstreamRequest
 from pymesh.proxy.routing.redirect import RedirectAction
 from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, RouteMatch, WeightedCluster
 from pymesh.proxy.upstream.cluster import Cluster
 
-EXPECTED_TIMEOUT = b"x-envoy-expected-rq-timeout-ms"
 ORIGINAL_PATH = b"x-envoy-original-path"
 
 # For these, "no Content-Length" already says "no body"; for others it would be a guess (RFC 9110 8.6).
@@ -24,14 +24,17 @@ _WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
 
 @dataclass(frozen=True, slots=True)
 class RouterConfig:
-    """`suppress_envoy_headers`: no x-envoy-* header is added to requests and responses."""
+    """`suppress_envoy_headers`: no x-envoy-* header is added to requests and responses. `obeys_requests`: there are
+    internal requests, whose x-envoy-* headers go before the route."""
 
     suppress_envoy_headers: bool = False
+    obeys_requests: bool = False
 
 
 class Router:
     def __init__(self, config: RouterConfig, context: FilterContext) -> None:
         self._adds_envoy_headers = not config.suppress_envoy_headers
+        self._obeys_requests = config.obeys_requests
         self._context = context
         self._get_cluster = context.clusters.get
 
@@ -50,6 +53,8 @@ class Router:
         if cluster is None:
             return cluster_not_found(action.cluster_not_found_code)
         info.service = cluster.service
+        if self._obeys_requests and INTERNAL in stream.headers:
+            action = obey(action, stream.headers)
         self._finalize_head(stream, match, action, weighted)
         upstream: UpstreamRequest | ConnectTunnel
         if action.is_connect and stream.method == b"CONNECT":
@@ -63,8 +68,8 @@ class Router:
     def _finalize_head(self, stream: Any, match: RouteMatch, action: ClusterAction, weighted: WeightedCluster) -> None:
         """Envoy: RouteEntryImplBase::finalizeRequestHeaders, in its order."""
         headers = stream.headers
-        if action.timeout and self._adds_envoy_headers:
-            headers[EXPECTED_TIMEOUT] = b"%d" % (action.timeout * 1000)
+        if action.expected_timeout and self._adds_envoy_headers:
+            headers.set(EXPECTED_TIMEOUT, b"%d" % (action.expected_timeout * 1000))
         if weighted.request_headers.changes:
             weighted.request_headers.apply(headers, stream.info)
         if match.route.request_headers.changes:

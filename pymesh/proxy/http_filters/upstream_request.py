@@ -1,29 +1,33 @@
 """A stream's way upstream: its tries, one after the other, until one of them brings a response that is final."""
 
-import time
+from time import time as unix_time
 from typing import Any
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.http_filters.discarded_response import discard_response
 from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
-from pymesh.proxy.http_filters.filter import FilterContext
-from pymesh.proxy.http_filters.local_replies import RESPONSE_TIMEOUT, upstream_failed
+from pymesh.proxy.http_filters.filter import FilterContext, LocalReply
+from pymesh.proxy.http_filters.local_replies import (
+    BUFFER_EXCEEDED,
+    try_timed_out,
+    upstream_failed,
+)
 from pymesh.proxy.http_filters.mirror import MirrorRequest
+from pymesh.proxy.http_filters.request_timeouts import RequestTimeouts
 from pymesh.proxy.http_filters.retry_state import RetryDecision, RetryState, is_final_response
-from pymesh.proxy.http_filters.upstream_try import ATTEMPT_COUNT, PENDING_BUFFER_LIMIT, RETRY_BUFFER_LIMIT, UpstreamTry
+from pymesh.proxy.http_filters.upstream_try import ATTEMPT_COUNT, IDEMPOTENT, PENDING_BUFFER_LIMIT
 from pymesh.proxy.routing.retry_policy import RetryPolicy
 from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.upstream.cluster import Cluster
-from pymesh.proxy.upstream.failure import CONNECTION_TERMINATION, OVERFLOW, PER_TRY_TIMEOUT, UpstreamFailure
+from pymesh.proxy.upstream.failure import CONNECTION_TERMINATION, OVERFLOW, UpstreamFailure
 from pymesh.proxy.upstream.http_connection import HttpConnection
 
 SERVICE_TIME = b"x-envoy-upstream-service-time"
+EXPECTED_TIMEOUT = b"x-envoy-expected-rq-timeout-ms"
 
-_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110 9.2.2
 
-
-class UpstreamRequest(UpstreamTry):
+class UpstreamRequest(RequestTimeouts):
     """The tries of one stream: its route's timeouts, retries and mirrors, and what becomes of a response."""
 
     __slots__ = ("_adds_envoy_headers", "_mirrors", "_retry", "_timer", "_was_resent")
@@ -36,7 +40,7 @@ class UpstreamRequest(UpstreamTry):
         context: FilterContext,
         adds_envoy_headers: bool,
     ) -> None:
-        UpstreamTry.__init__(self, stream, cluster, action, context)  # super() costs as much as a third of it
+        RequestTimeouts.__init__(self, stream, cluster, action, context)  # super() costs as much as a third of it
         self._adds_envoy_headers = adds_envoy_headers
         self._mirrors: list[MirrorRequest] | None = None
         self._retry: RetryState | None = None  # made when there is something to decide
@@ -52,8 +56,8 @@ class UpstreamRequest(UpstreamTry):
         """The stream's head is final."""
         if self._action.mirrors:
             self._mirrors = MirrorRequest.start_all(self._action.mirrors, self._stream, self._context)
-        if self._has_timers and self._stream.is_request_complete:
-            self._start_timeout()
+        if self._stream.is_request_complete:
+            self._on_complete()
         self._try()
 
     def on_request_body(self, data: bytes) -> None:
@@ -62,8 +66,11 @@ class UpstreamRequest(UpstreamTry):
             for mirror in self._mirrors:
                 mirror.on_request_body(data)
         connection = self._connection
-        if self._is_replayable and self._body_size > RETRY_BUFFER_LIMIT:
+        if self._is_replayable and self._body_size > self._action.buffer_limit:
             self._is_replayable = False
+            if self._timer is not None:
+                self._reply(BUFFER_EXCEEDED)
+                return
             if connection is not None:
                 self._body.clear()
         if self._is_replayable or connection is None:
@@ -80,8 +87,9 @@ class UpstreamRequest(UpstreamTry):
             for mirror in self._mirrors:
                 mirror.on_request_end()
         if not self._response_started:
-            self._start_timeout()
-            self._start_per_try_timeout()
+            self._on_complete()
+            if self._has_timers and self._connection is not None:
+                self._start_try_timeouts()
         if self._connection is not None:
             self._write_end(self._connection)
             self._connection.flush()
@@ -96,7 +104,9 @@ class UpstreamRequest(UpstreamTry):
             return
         self._is_done = True
         if self._has_timers:
-            self._stop_timers()
+            self._stop_timeouts()
+            if self._timer is not None:
+                self._timer.cancel()
         if self._retry is not None:
             self._retry.release()
         connection = self._connection
@@ -110,9 +120,8 @@ class UpstreamRequest(UpstreamTry):
     # the response, from the connection
 
     def on_interim_head(self, head: ResponseHead) -> None:
-        # RFC 9110 10.1.1: the 100 has been answered by ourselves.
-        if head.status != 100:
-            self._stream.send_interim_head(head)
+        self._is_replayable = False  # as in Envoy: what the client has been told of this try could not be taken back
+        self._stream.send_interim_head(head)
 
     def on_response_head(self, head: ResponseHead) -> None:
         connection = self._connection
@@ -120,7 +129,8 @@ class UpstreamRequest(UpstreamTry):
         self._cluster.on_result(connection.endpoint, head.status, None)
         policy = self._action.retry_policy
         if policy is not None and not is_final_response(policy, head.status, head.headers):
-            if self._is_retried(self._retry_state(policy).on_response(head.status, head.headers)):
+            decide = self._retry_state(policy).on_response
+            if self._is_replayable and self._is_retried(decide(head.status, head.headers, unix_time())):
                 discard_response(connection, head)
                 self._retry_later()
                 return
@@ -128,9 +138,11 @@ class UpstreamRequest(UpstreamTry):
             self._retry.release()
         self._response_started = True
         if self._has_timers:
-            self._stop_per_try_timeout()
-        if self._adds_envoy_headers:
-            head.headers[SERVICE_TIME] = b"%d" % (1000 * (time.monotonic() - self._head_sent_at))
+            self._on_try_answered()
+        if self._completed_at is None:
+            self._stream.keep_alive = False  # as in Envoy: whether the rest of the request will be read is not certain
+        elif self._adds_envoy_headers:
+            head.headers[SERVICE_TIME] = b"%d" % (1000 * (self._context.timers.time() - self._completed_at))
         if self._stream.match.virtual_host.include_attempt_count_in_response:
             head.headers[ATTEMPT_COUNT] = b"%d" % self._stream.info.attempt_count
         if self._action.hash_policies:
@@ -149,6 +161,8 @@ class UpstreamRequest(UpstreamTry):
         self._stream.send_response_end(trailers)  # which closes us
 
     def on_read_end(self) -> None:
+        if self._has_timers:
+            self._on_try_activity()
         self._stream.on_response_read_end()
 
     def on_upstream_paused(self) -> None:
@@ -175,7 +189,7 @@ class UpstreamRequest(UpstreamTry):
         if connection is not None and self._may_resend(connection, failure):
             self._resend()
             return
-        policy = self._action.retry_policy
+        policy = self._action.retry_policy if self._is_replayable else None
         if policy is not None and self._is_retried(self._retry_state(policy).on_failure(failure)):
             self._retry_later()
         else:
@@ -185,20 +199,37 @@ class UpstreamRequest(UpstreamTry):
         if self._stream.is_tunnel:
             self._stream.end_tunnel()
             return
+        if failure.status == 504:
+            self._reply(try_timed_out(failure))
+            return
         detail = failure.reason.replace(" ", "_")
         self._stream.reset(f"upstream_reset_after_response_started{{{detail}}}", failure.flag)
 
     def _give_up(self, failure: UpstreamFailure) -> None:
         info = self._stream.info
         info.upstream_transport_failure_reason = failure.transport_failure
-        reply = upstream_failed(failure, was_retried=info.attempt_count > 1)
+        self._reply(upstream_failed(failure, was_retried=info.attempt_count > 1))
+
+    def _reply(self, reply: LocalReply) -> None:
+        """As the answer to all tries. A response that has begun is reset."""
+        if reply.status == 504:
+            reply = self._timeout_reply(reply)
+        if self._stream.match.virtual_host.include_attempt_count_in_response:
+            count = (ATTEMPT_COUNT, b"%d" % self._stream.info.attempt_count)
+            reply = reply._replace(headers=(count, *reply.headers))
         self._stream.send_local_reply(reply)
+
+    def _timeout_reply(self, reply: LocalReply) -> LocalReply:
+        if reply.flag == "UMSDR":
+            return reply if self._stream.is_request_complete else reply._replace(status=408)
+        status = self._action.timeout_status
+        return reply if status == 504 else reply._replace(status=status, body=b"")
 
     # another try
 
     def _retry_state(self, policy: RetryPolicy) -> RetryState:
         if self._retry is None:
-            self._retry = RetryState(policy, self._cluster.circuit_breakers.retries)
+            self._retry = RetryState(policy, self._cluster.circuit_breakers.retries, self._stream)
         return self._retry
 
     def _may_resend(self, connection: HttpConnection, failure: UpstreamFailure) -> bool:
@@ -208,7 +239,7 @@ class UpstreamRequest(UpstreamTry):
             failure is CONNECTION_TERMINATION
             and connection.is_reused
             and not self._was_resent
-            and self._stream.method in _IDEMPOTENT
+            and self._stream.method in IDEMPOTENT
             and (self._is_replayable or not self._body_size)
             and not self._stream.upgrade
         )
@@ -228,11 +259,7 @@ class UpstreamRequest(UpstreamTry):
         if decision is RetryDecision.NO:
             return False
         if decision is RetryDecision.RETRY:
-            if self._is_replayable:
-                return True
-            assert self._retry is not None
-            self._retry.release()
-            return False
+            return True
         self._stream.info.add_flag("URX" if decision is RetryDecision.LIMIT else "UO")
         return False
 
@@ -242,7 +269,7 @@ class UpstreamRequest(UpstreamTry):
         assert self._retry is not None
         if policy.avoid_previous_hosts and self._endpoint is not None:
             self.tried = (*self.tried, self._endpoint)
-        self._stop_per_try_timeout()
+        self._stop_try_timeouts()
         self._end_try()
         if not self._is_paused:
             self._stream.resume_request()  # the connection that held the client up is no longer ours
@@ -255,35 +282,17 @@ class UpstreamRequest(UpstreamTry):
         self._timer = None
         if not self._is_done:
             try:
+                if self._action.expected_timeout and self._adds_envoy_headers:
+                    self._expect_rest()
                 self._try()
                 self.flush()
             except Exception:
                 self._stream.on_bug()
 
-    # timeouts
-
-    def _start_timeout(self) -> None:
-        """Envoy: the route's timeout begins when the whole request is there."""
-        if self._action.timeout:
-            self._context.timers.queue(self._action.timeout, UpstreamRequest.on_timeout).start(self)
-
-    def _stop_timers(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._action.timeout:
-            self._context.timers.queue(self._action.timeout, UpstreamRequest.on_timeout).stop(self)
-        self._stop_per_try_timeout()
-
-    def on_timeout(self) -> None:
-        try:
-            if self._endpoint is not None:
-                self._cluster.on_result(self._endpoint, None, "timeout")
-            self._stream.send_local_reply(RESPONSE_TIMEOUT)  # a response that has begun is reset
-        except Exception:
-            self._stream.on_bug()
-
-    def on_per_try_timeout(self) -> None:
-        connection = self._connection
-        self.on_upstream_failure(PER_TRY_TIMEOUT)
-        if connection is not None and connection.exchange is self:
-            connection.abandon()
+    def _expect_rest(self) -> None:
+        """Tell the server how much time there is left. Envoy: FilterUtility::setTimeoutHeaders."""
+        expected, timeout, completed_at = self._action.expected_timeout, self._action.timeout, self._completed_at
+        if timeout and completed_at is not None:
+            left = timeout - (self._context.timers.time() - completed_at)
+            expected = max(min(expected, left), 0.001)
+        self._stream.headers.set(EXPECTED_TIMEOUT, b"%d" % (expected * 1000))

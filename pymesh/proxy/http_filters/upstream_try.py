@@ -4,7 +4,6 @@ Envoy's router makes an object for each try; here one object lives as long as th
 than one try at a time, and one that was given up cannot speak any more: its connection does not know it.
 """
 
-import time
 from typing import Any
 
 from pymesh.names import PEER_METADATA
@@ -15,7 +14,6 @@ from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM
 from pymesh.proxy.matchers.metadata_match import MetadataMatch
 from pymesh.proxy.routing.route import ClusterAction, WeightedCluster
-from pymesh.proxy.timers import TimerQueue
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.connection_pool import ConnectionPool
 from pymesh.proxy.upstream.endpoint import Endpoint
@@ -25,9 +23,8 @@ from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 
 ATTEMPT_COUNT = b"x-envoy-attempt-count"
 
-# What is kept of a request's body to send it again; a longer one is sent once (Envoy: per_request_buffer_limit_bytes,
-# whose default is the connection's buffer limit of 1 MiB).
-RETRY_BUFFER_LIMIT = 1 << 20
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))  # RFC 9110 9.2.2
+
 # What is held of a body while the connection is being opened, before the client is stopped.
 PENDING_BUFFER_LIMIT = 64 * 1024
 
@@ -40,12 +37,12 @@ class UpstreamTry(LoadBalancerContext):
         "_body",
         "_body_size",
         "_cluster",
+        "_completed_at",
         "_connection",
         "_context",
         "_endpoint",
         "_has_request_slot",
         "_has_timers",
-        "_head_sent_at",
         "_is_done",
         "_is_paused",
         "_is_replayable",
@@ -73,14 +70,14 @@ class UpstreamTry(LoadBalancerContext):
         self._body: list[bytes] = []
         self._body_size = 0
         self._trailers: HeaderMap | None = None
-        self._is_replayable = action.retry_policy is not None
+        self._is_replayable = action.is_retried or (stream.has_request_body and stream.method in IDEMPOTENT)
         # of this try
         self._endpoint: Endpoint | None = None
         self._pool: Any = None
         self._connection: HttpConnection | None = None
         self._is_waiting = False
         self._has_request_slot = False
-        self._head_sent_at = 0.0
+        self._completed_at: float | None = None  # when the whole request was there
         self._response_started = False
         self._is_paused = False
         self._is_response_paused = False
@@ -92,7 +89,7 @@ class UpstreamTry(LoadBalancerContext):
     def on_upstream_failure(self, failure: UpstreamFailure) -> None:
         raise NotImplementedError
 
-    def on_per_try_timeout(self) -> None:
+    def _start_try_timeouts(self) -> None:
         raise NotImplementedError
 
     def send_raw_data(self, data: bytes) -> None:
@@ -133,8 +130,6 @@ class UpstreamTry(LoadBalancerContext):
         self._has_request_slot = True
         pool: Any = endpoint.pool or self._new_pool(endpoint)
         self._pool = pool
-        if self._has_timers and self._stream.is_request_complete:
-            self._start_per_try_timeout()
         got = pool.acquire(self, fresh)
         if type(got) is HttpConnection:
             self._use(got)
@@ -164,7 +159,8 @@ class UpstreamTry(LoadBalancerContext):
         stream.info.upstream_local_address = connection.local_address
         self._prepare_headers(stream, connection)
         head = write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), stream.headers)
-        self._head_sent_at = time.monotonic()
+        if self._has_timers:
+            self._start_try_timeouts()
         if stream.has_request_body:
             connection.start(exchange, head, stream.method, False, False)
             self._write_buffered(connection)
@@ -221,17 +217,3 @@ class UpstreamTry(LoadBalancerContext):
             self._is_waiting = False
             self._pool.cancel(self)
         self._connection = None
-
-    def _start_per_try_timeout(self) -> None:
-        policy = self._action.retry_policy
-        if policy is not None and policy.per_try_timeout and self._endpoint is not None:
-            self._per_try_timeouts().start(self)
-
-    def _per_try_timeouts(self) -> TimerQueue:
-        policy = self._action.retry_policy
-        assert policy is not None
-        return self._context.timers.queue(policy.per_try_timeout or 0.0, type(self).on_per_try_timeout)
-
-    def _stop_per_try_timeout(self) -> None:
-        if self._action.retry_policy is not None and self._action.retry_policy.per_try_timeout:
-            self._per_try_timeouts().stop(self)

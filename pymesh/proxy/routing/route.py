@@ -15,7 +15,10 @@ from pymesh.proxy.routing.hash_policy import HashPolicy, combine_hashes
 from pymesh.proxy.routing.header_mutations import NO_MUTATIONS, HeaderMutations
 from pymesh.proxy.routing.path_rewrite import PathRewrite
 from pymesh.proxy.routing.redirect import RedirectAction
-from pymesh.proxy.routing.retry_policy import RetryPolicy
+from pymesh.proxy.routing.retry_policy import NO_RETRIES, RetryPolicy
+
+# Envoy: the buffer limit of a listener's connections.
+DEFAULT_BUFFER_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +52,55 @@ class Mirror:
 class ClusterAction:
     """Forward to one of `clusters`. Times are seconds.
 
-    `timeout` None: none at all. `idle_timeout` None: the connection manager's; 0: none. `is_connect`: a CONNECT is
-    ended here and its payload forwarded as TCP. `upgrades` are upgrade types, lower-case, which are let through.
-    `auto_host_rewrite`: the authority becomes the endpoint's host name.
+    `timeout` None: none at all. `idle_timeout` and `max_stream_duration` None: the connection manager's; 0: none.
+    `upstream_stream_duration` is the longest that one try may last, response and all; 0: any time. `timeout_status`
+    answers what takes too long. `buffer_limit` is how much of a body is kept for another try. `is_connect`: a CONNECT
+    is ended here and its payload forwarded as TCP. `upgrades` are upgrade types, lower-case, which are let through;
+    `refused_upgrades` are not, although the connection manager would. `auto_host_rewrite`: the authority becomes the
+    endpoint's host name.
     """
 
     clusters: tuple[WeightedCluster, ...]
     timeout: float | None = 15.0
     idle_timeout: float | None = None
+    max_stream_duration: float | None = None
+    upstream_stream_duration: float = 0.0
+    timeout_status: int = 504
     retry_policy: RetryPolicy | None = None
+    buffer_limit: int = DEFAULT_BUFFER_LIMIT
     mirrors: tuple[Mirror, ...] = ()
     path_rewrite: PathRewrite | None = None
     host_rewrite: bytes = b""
     auto_host_rewrite: bool = False
     hash_policies: tuple[HashPolicy, ...] = ()
     upgrades: frozenset[str] = frozenset()
+    refused_upgrades: frozenset[str] = frozenset()
     is_connect: bool = False
     cluster_not_found_code: int = 503
+    # what follows from the above; 0: none
+    per_try_timeout: float = field(init=False, repr=False, compare=False)
+    per_try_idle_timeout: float = field(init=False, repr=False, compare=False)
+    expected_timeout: float = field(init=False, repr=False, compare=False)  # of a first try
     has_timeouts: bool = field(init=False, repr=False, compare=False)  # for the whole or for a try
+    has_stream_timeouts: bool = field(init=False, repr=False, compare=False)
+    is_retried: bool = field(init=False, repr=False, compare=False)
     _bounds: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        per_try = self.retry_policy is not None and self.retry_policy.per_try_timeout
-        object.__setattr__(self, "has_timeouts", bool(self.timeout or per_try))
-        object.__setattr__(self, "_bounds", tuple(accumulate(cluster.weight for cluster in self.clusters)))
+        policy = self.retry_policy or NO_RETRIES
+        per_try, idle, timeout = policy.per_try_timeout or 0.0, policy.per_try_idle_timeout or 0.0, self.timeout or 0.0
+        if timeout and per_try >= timeout:
+            per_try = 0.0  # as in Envoy
+        self._derive("per_try_timeout", per_try)
+        self._derive("per_try_idle_timeout", idle)
+        self._derive("expected_timeout", per_try or timeout)
+        self._derive("has_timeouts", bool(timeout or per_try or idle or self.upstream_stream_duration))
+        self._derive("has_stream_timeouts", self.idle_timeout is not None or self.max_stream_duration is not None)
+        self._derive("is_retried", bool(policy.retry_on))
+        self._derive("_bounds", tuple(accumulate(cluster.weight for cluster in self.clusters)))
+
+    def _derive(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
 
     def choose_cluster(self, random_value: float) -> WeightedCluster:
         """`random_value` is in [0, 1)."""

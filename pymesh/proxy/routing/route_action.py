@@ -16,14 +16,25 @@ from pymesh.proxy.routing.header_mutations import decode_header_change, merge_ch
 from pymesh.proxy.routing.path_rewrite import decode_path_rewrite
 from pymesh.proxy.routing.redirect import decode_redirect
 from pymesh.proxy.routing.retry_policy import RetryPolicy, decode_retry_policy
-from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, Mirror, RouteAction, WeightedCluster
+from pymesh.proxy.routing.route import (
+    DEFAULT_BUFFER_LIMIT,
+    ClusterAction,
+    DirectResponseAction,
+    Mirror,
+    RouteAction,
+    WeightedCluster,
+)
 
 _NOT_FOUND_CODES = {"SERVICE_UNAVAILABLE": 503, "NOT_FOUND": 404, "INTERNAL_SERVER_ERROR": 500}
 _DEFAULT_TIMEOUT = 15.0
 
 
 def decode_route_action(
-    route: Reader, matcher: PathMatcher, default_retry_policy: RetryPolicy | None, max_body: int
+    route: Reader,
+    matcher: PathMatcher,
+    default_retry_policy: RetryPolicy | None = None,
+    max_body: int = 4096,
+    buffer_limit: int = DEFAULT_BUFFER_LIMIT,
 ) -> RouteAction:
     """Of a Route, the one of `route`, `redirect` and `direct_response` that it has."""
     kind = route.oneof("route", "redirect", "direct_response")
@@ -34,27 +45,30 @@ def decode_route_action(
         return decode_redirect(action, matcher)
     if kind == "direct_response":
         return _decode_direct_response(action, max_body)
-    return _decode_cluster_action(action, matcher, default_retry_policy)
+    return _decode_cluster_action(action, matcher, default_retry_policy, buffer_limit)
 
 
 def _decode_cluster_action(
-    reader: Reader, matcher: PathMatcher, default_retry_policy: RetryPolicy | None
+    reader: Reader, matcher: PathMatcher, default_retry_policy: RetryPolicy | None, buffer_limit: int
 ) -> ClusterAction:
     reader.oneof("host_rewrite_literal", "auto_host_rewrite")
-    timeout = reader.duration("timeout")
+    timeout, max_stream_duration = _decode_timeouts(reader)
     retry_policy = reader.object("retry_policy")
-    upgrades, is_connect = _decode_upgrades(reader)
+    allowed, refused, is_connect = _decode_upgrades(reader)
     return ClusterAction(
         clusters=_decode_clusters(reader),
-        timeout=_DEFAULT_TIMEOUT if timeout is None else timeout or None,
+        timeout=timeout,
         idle_timeout=reader.duration("idle_timeout"),
+        max_stream_duration=max_stream_duration,
+        buffer_limit=buffer_limit,
         retry_policy=decode_retry_policy(retry_policy) if retry_policy else default_retry_policy,
         mirrors=tuple(map(_decode_mirror, reader.objects("request_mirror_policies"))),
         path_rewrite=decode_path_rewrite(reader, matcher),
         host_rewrite=reader.string("host_rewrite_literal").encode(),
         auto_host_rewrite=reader.boolean("auto_host_rewrite"),
         hash_policies=tuple(map(decode_hash_policy, reader.objects("hash_policy"))),
-        upgrades=upgrades,
+        upgrades=allowed,
+        refused_upgrades=refused,
         is_connect=is_connect,
         cluster_not_found_code=_NOT_FOUND_CODES[
             reader.enum("cluster_not_found_response_code", tuple(_NOT_FOUND_CODES))
@@ -102,16 +116,24 @@ def _decode_mirror(reader: Reader) -> Mirror:
     )
 
 
-def _decode_upgrades(reader: Reader) -> tuple[frozenset[str], bool]:
-    """The upgrade types let through, and whether a CONNECT ends here."""
-    upgrades: set[str] = set()
+def _decode_timeouts(reader: Reader) -> tuple[float | None, float | None]:
+    """The timeout and the longest duration of a stream. In Envoy, a route that has the second has not the first."""
+    timeout, duration = reader.duration("timeout"), reader.object("max_stream_duration")
+    if duration is not None and (seconds := duration.duration("max_stream_duration")) is not None:
+        return None, seconds
+    return _DEFAULT_TIMEOUT if timeout is None else timeout or None, None
+
+
+def _decode_upgrades(reader: Reader) -> tuple[frozenset[str], frozenset[str], bool]:
+    """The upgrade types let through, those refused, and whether a CONNECT ends here."""
+    allowed: set[str] = set()
+    refused: set[str] = set()
     is_connect = False
     for upgrade in reader.objects("upgrade_configs"):
-        if not upgrade.boolean("enabled", True):
-            upgrade.fail("enabled", "an upgrade cannot be switched off for one route")
-        upgrades.add(upgrade.required_string("upgrade_type").lower())
-        is_connect = is_connect or upgrade.object("connect_config") is not None
-    return frozenset(upgrades), is_connect
+        is_enabled = upgrade.boolean("enabled", True)
+        (allowed if is_enabled else refused).add(upgrade.required_string("upgrade_type").lower())
+        is_connect = is_connect or (upgrade.object("connect_config") is not None and is_enabled)
+    return frozenset(allowed), frozenset(refused), is_connect
 
 
 def _decode_direct_response(reader: Reader, max_body: int) -> DirectResponseAction:

@@ -4,12 +4,6 @@ from typing import Any, Protocol
 
 from pymesh.proxy.telemetry.workload import Workload
 
-# Envoy's CoreResponseFlag (envoy/stream_info/stream_info.h): the order in which several flags of a stream are printed.
-_FLAGS = (
-    *("LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "NR", "DI", "FI", "RL", "UAEX", "RLSE", "DC", "URX", "SI", "IH"),
-    *("DPE", "UMSDR", "RFCF", "NFCF", "DT", "UPE", "NC", "OM", "DF", "DO", "DR", "UDO"),
-)
-
 
 class Headers(Protocol):
     """What telemetry asks of a head; the codec's HeaderMap is one."""
@@ -43,8 +37,9 @@ class Service(Protocol):
 class StreamInfo:
     """An HTTP request and its response, or a TCP connection. Times are time.monotonic() seconds, unless said otherwise.
 
-    `response_flags` are Envoy's short names (`UF`, `URX`) in Envoy's order; `response_code` is 0 while there is none,
-    and stays 0 when the downstream left first (Envoy prints 0 with flag DC). Sizes count body bytes.
+    `response_flags` are Envoy's short names (`URX`, `UF`), printed in the order in which they were set; `response_code`
+    is 0 while there is none, and stays 0 when the downstream left first (Envoy prints 0 with flag DC). Sizes count body
+    bytes.
     """
 
     __slots__ = (
@@ -127,4 +122,4 @@ class StreamInfo:
         """One of Envoy's short names; the empty one is none."""
         flags = self.response_flags
         if flag and flag not in flags:
-            self.response_flags = tuple(sorted((*flags, flag), key=_FLAGS.index)) if flags else (flag,)
+            self.response_flags = (*flags, flag)

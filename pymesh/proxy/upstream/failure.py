@@ -27,6 +27,8 @@ PROTOCOL_ERROR = UpstreamFailure("protocol error", "UPE", 502)
 PROTOCOL_ERROR_IN_RESPONSE = PROTOCOL_ERROR._replace(before_response=False)
 INTERNAL_ERROR = UpstreamFailure("internal error", "", 500, before_response=False)
 PER_TRY_TIMEOUT = UpstreamFailure("per try timeout", "UT", 504)
+PER_TRY_IDLE_TIMEOUT = UpstreamFailure("per try idle timeout", "UT", 504)
+MAX_STREAM_DURATION = UpstreamFailure("max stream duration reached", "UMSDR", 504)
 
 
 def connect_failure(error: ConnectError) -> UpstreamFailure:

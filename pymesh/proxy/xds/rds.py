@@ -11,7 +11,7 @@ from typing import Any
 from pymesh.protojson import Reader
 from pymesh.proxy.routing.header_mutations import HeaderChange, decode_header_change, merge_changes
 from pymesh.proxy.routing.retry_policy import RetryPolicy, decode_retry_policy
-from pymesh.proxy.routing.route import Route, RouteConfiguration, VirtualHost
+from pymesh.proxy.routing.route import DEFAULT_BUFFER_LIMIT, Route, RouteConfiguration, VirtualHost
 from pymesh.proxy.routing.route_action import decode_route_action
 from pymesh.proxy.routing.route_matcher import decode_route_matcher
 
@@ -31,6 +31,7 @@ class _Level:
     response_changes: tuple[HeaderChange, ...] = ()
     filter_configs: Mapping[str, Any] | None = None
     retry_policy: RetryPolicy | None = None
+    buffer_limit: int = DEFAULT_BUFFER_LIMIT
 
 
 def decode_route_configuration(reader: Reader, per_filter_decoders: PerFilterDecoders) -> RouteConfiguration:
@@ -73,7 +74,7 @@ def _decode_route(reader: Reader, level: _Level) -> Route:
     return Route(
         name=reader.string("name"),
         match=matcher,
-        action=decode_route_action(reader, matcher.path, level.retry_policy, level.max_body),
+        action=decode_route_action(reader, matcher.path, level.retry_policy, level.max_body, level.buffer_limit),
         request_headers=merge_changes(level.request_changes),
         response_headers=merge_changes(level.response_changes),
         filter_configs=level.filter_configs or {},
@@ -92,7 +93,16 @@ def _enter(reader: Reader, above: _Level) -> _Level:
         (decode_header_change(reader, "response"), *above.response_changes),
         {**(above.filter_configs or {}), **own_filters},
         decode_retry_policy(retry_policy) if retry_policy else above.retry_policy,
+        _decode_buffer_limit(reader, above.buffer_limit),
     )
+
+
+def _decode_buffer_limit(reader: Reader, above: int) -> int:
+    """The older field can only lower the limit of the listener's connections."""
+    if reader.oneof("request_body_buffer_limit", "per_request_buffer_limit_bytes") == "request_body_buffer_limit":
+        return reader.integer("request_body_buffer_limit")
+    limit = reader.optional_integer("per_request_buffer_limit_bytes")
+    return above if limit is None else min(limit, DEFAULT_BUFFER_LIMIT)
 
 
 def _decode_filter_configs(reader: Reader, decoders: PerFilterDecoders) -> dict[str, Any]:

@@ -91,3 +91,22 @@ def test_it_is_a_value() -> None:
     """The listener manager leaves a listener alone whose configuration is equal to the one it has."""
     assert decode() == decode()
     assert hash(decode()) == hash(decode())
+
+
+def test_internal_networks_are_read_and_make_the_router_obey_their_requests() -> None:
+    ranges = [{"address_prefix": "10.1.2.3", "prefix_len": 8}, {"address_prefix": "fd00::", "prefix_len": 8}]
+    config = decode(internal_address_config={"unix_sockets": True, "cidr_ranges": ranges})
+    assert config.internal_networks == ("10.0.0.0/8", "fd00::/8")
+    assert config.http_filters[-1].config.obeys_requests
+    assert not decode().http_filters[-1].config.obeys_requests
+
+
+def test_a_network_that_is_none_is_refused_by_its_path() -> None:
+    with pytest.raises(DecodeError) as raised:
+        decode(internal_address_config={"cidr_ranges": [{"address_prefix": "10.0.0", "prefix_len": 8}]})
+    assert raised.value.path == "internal_address_config.cidr_ranges[0].address_prefix"
+
+
+def test_the_longest_stream_and_who_answers_expectations_are_read() -> None:
+    config = decode(common_http_protocol_options={"max_stream_duration": "60s"}, proxy_100_continue=True)
+    assert (config.max_stream_duration, config.proxy_100_continue) == (60.0, True)

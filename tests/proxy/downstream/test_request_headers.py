@@ -107,3 +107,46 @@ def test_what_only_an_internal_request_may_say_goes() -> None:
 def test_a_decorator_passes_inside_but_not_the_edge() -> None:
     assert b"x-envoy-decorator-operation" in apply(INSIDE, ("x-envoy-decorator-operation", "x"))
     assert b"x-envoy-decorator-operation" not in apply(EDGE, ("x-envoy-decorator-operation", "x"))
+
+
+ENVOYS_COMMANDS = (
+    "retry-on",
+    "retry-grpc-on",
+    "max-retries",
+    "retriable-status-codes",
+    "retriable-header-names",
+    "hedge-on-per-try-timeout",
+    "upstream-rq-timeout-ms",
+    "upstream-rq-per-try-timeout-ms",
+    "upstream-rq-timeout-alt-response",
+    "upstream-stream-duration-ms",
+    "upstream-alt-stat-name",
+    "expected-rq-timeout-ms",
+    "force-trace",
+    "ip-tags",
+    "original-url",
+    "internal",
+)
+OF_A_HOP_BEFORE = (
+    "decorator-operation",
+    "downstream-service-cluster",
+    "downstream-service-node",
+    "original-host",
+    "original-path",
+)
+ANYBODYS = ("attempt-count", "upstream-service-time", "overloaded", "degraded")
+
+
+@pytest.mark.parametrize(("config", "stays"), [(INSIDE, (*OF_A_HOP_BEFORE, *ANYBODYS)), (EDGE, ANYBODYS)])
+def test_which_of_envoys_headers_stay_where_no_address_is_internal(
+    config: dict[str, Any], stays: tuple[str, ...]
+) -> None:
+    fields = [(f"x-envoy-{name}", "1") for name in (*ENVOYS_COMMANDS, *OF_A_HOP_BEFORE, *ANYBODYS)]
+    names = {name for name in apply(config, *fields) if name.startswith(b"x-envoy-")}
+    assert names - {b"x-envoy-external-address"} == {f"x-envoy-{name}".encode() for name in stays}
+
+
+def test_via_and_forwarded_headers_of_others_pass_and_none_is_added() -> None:
+    headers = apply(EDGE, ("via", "1.1 other"), ("forwarded", "for=1.2.3.4"))
+    assert (headers[b"via"], headers[b"forwarded"]) == (b"1.1 other", b"for=1.2.3.4")
+    assert b"via" not in apply(EDGE)

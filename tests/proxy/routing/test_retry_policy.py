@@ -2,7 +2,7 @@ import pytest
 
 from pymesh.errors import DecodeError
 from pymesh.protojson import Reader
-from pymesh.proxy.routing.retry_policy import RetryPolicy, decode_retry_policy
+from pymesh.proxy.routing.retry_policy import UNIX_TIMESTAMP, ResetHeader, RetryPolicy, decode_retry_policy
 
 
 def decode(policy):
@@ -49,8 +49,8 @@ def test_istios_policy_is_understood():
     ("policy", "path"),
     [
         ({"retry_on": "sometimes"}, "retry_policy.retry_on"),
-        ({"retry_on": "5xx,retriable-headers"}, "retry_policy.retry_on"),
-        ({"per_try_idle_timeout": "1s"}, "retry_policy.per_try_idle_timeout"),
+        ({"retriable_headers": [{"name": ":method"}]}, "retry_policy.retriable_headers[0].name"),
+        ({"rate_limited_retry_back_off": {}}, "retry_policy.rate_limited_retry_back_off.reset_headers"),
         ({"num_retries": -1}, "retry_policy.num_retries"),
         ({"retry_back_off": {}}, "retry_policy.retry_back_off.base_interval"),
         ({"retry_back_off": {"base_interval": "2s", "max_interval": "1s"}}, "retry_policy.retry_back_off.max_interval"),
@@ -61,3 +61,24 @@ def test_a_policy_that_cannot_be_kept_is_refused(policy, path):
     with pytest.raises(DecodeError) as raised:
         decode(policy)
     assert raised.value.path == path
+
+
+def test_what_goes_by_headers_is_understood():
+    policy = decode(
+        {
+            "retry_on": "retriable-headers",
+            "per_try_idle_timeout": "2s",
+            "retriable_headers": [{"name": "X-Again", "string_match": {"exact": "yes"}}],
+            "retriable_request_headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
+            "rate_limited_retry_back_off": {
+                "reset_headers": [{"name": "Retry-After"}, {"name": "X-Reset", "format": "UNIX_TIMESTAMP"}],
+                "max_interval": "60s",
+            },
+        }
+    )
+    assert policy.per_try_idle_timeout == 2.0
+    assert [matcher.name for matcher in policy.retriable_headers] == ["x-again"]
+    assert [matcher.name for matcher in policy.retriable_request_headers] == [":method"]
+    assert policy.reset_headers == (ResetHeader(b"retry-after"), ResetHeader(b"x-reset", UNIX_TIMESTAMP))
+    assert policy.reset_max_interval == 60.0
+    assert policy.has_odd_responses

@@ -213,3 +213,31 @@ def test_a_bad_configuration_is_refused_with_its_path(config, reason):
     with pytest.raises(DecodeError) as raised:
         decode(config)
     assert str(raised.value).startswith(reason)
+
+
+def test_the_longest_stream_takes_the_place_of_the_timeout():
+    action = decode_action({"timeout": "3s", "max_stream_duration": {"max_stream_duration": "60s"}})
+    assert (action.timeout, action.max_stream_duration) == (None, 60.0)
+    assert decode_action({}).max_stream_duration is None
+
+
+def test_a_route_may_refuse_an_upgrade():
+    action = decode_action(
+        {"upgrade_configs": [{"upgrade_type": "WebSocket", "enabled": False}, {"upgrade_type": "x"}]}
+    )
+    assert (action.upgrades, action.refused_upgrades) == ({"x"}, {"websocket"})
+
+
+@pytest.mark.parametrize(
+    ("host", "route", "limit"),
+    [
+        ({}, {}, 1 << 20),
+        ({"per_request_buffer_limit_bytes": 100}, {}, 100),
+        ({"per_request_buffer_limit_bytes": 100}, {"per_request_buffer_limit_bytes": 200}, 200),
+        ({"per_request_buffer_limit_bytes": 1 << 30}, {}, 1 << 20),
+        ({"request_body_buffer_limit": str(1 << 30)}, {}, 1 << 30),
+        ({}, {"per_request_buffer_limit_bytes": 0}, 0),
+    ],
+)
+def test_the_nearest_level_says_how_much_of_a_body_is_kept(host, route, limit):
+    assert decode_route({"route": {"cluster": "a"}, **route}, **host).action.buffer_limit == limit

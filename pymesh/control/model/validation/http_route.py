@@ -22,8 +22,7 @@ from pymesh.control.model.virtual_service import (
     RegexRewrite,
 )
 
-# Istio: supportedRetryOnPolicies, but for retriable-headers, which Istio offers no way to name and so never matches
-# anything; anything else but an HTTP status code is refused.
+# Istio: supportedRetryOnPolicies; anything else but an HTTP status code is refused.
 RETRY_ON = frozenset(
     (
         "5xx",
@@ -34,6 +33,7 @@ RETRY_ON = frozenset(
         "retriable-4xx",
         "refused-stream",
         "retriable-status-codes",
+        "retriable-headers",
         "envoy-ratelimited",
         "http3-post-connect-failure",
         "cancelled",

@@ -137,7 +137,6 @@ def test_what_istio_takes_is_taken(spec: str, refuse: Refuse) -> None:
                 "http[0].retries.attempts: must be 0..2147483647, not -1",
                 "http[0].retries.retryOn: unknown condition 'often'",
                 "http[0].retries.retryOn: unknown condition '999'",
-                "http[0].retries.retryOn: unknown condition 'retriable-headers'",
             ],
         ),
         (http("fault: {}, " + _ROUTE), ["http[0].fault: must have at least one of delay and abort"]),
