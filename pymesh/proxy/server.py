@@ -30,6 +30,7 @@ from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.tls.workload_certificate import WorkloadIdentity
 from pymesh.proxy.xds.client import FIRST_ANSWER_SECONDS, XdsClient
 from pymesh.proxy.xds.disk_cache import DiskCache
+from pymesh.proxy.xds.listener_retry import ListenerRetry
 from pymesh.proxy.xds.runtime import Runtime
 from pymesh.spiffe import SpiffeId
 from pymesh.state_dir import find_control_tls
@@ -132,6 +133,7 @@ class ProxyServer:
         await self.data_plane.start()
         self.tasks.spawn("certificate", self.identity.run())
         self.tasks.spawn("xds", self._run_xds())
+        self.tasks.spawn("listener retry", ListenerRetry(self.runtime, self._on_listener_recovered).run())
         self.tasks.spawn("metrics", self.metrics.run())
 
     async def wait_serving(self) -> None:
@@ -190,6 +192,10 @@ class ProxyServer:
 
     def _set_configured(self) -> None:
         self.configured.set()
+        self._on_configured()
+
+    def _on_listener_recovered(self) -> None:
+        self.xds.tell_held()
         self._on_configured()
 
     def _on_secret(self, name: str) -> None:

@@ -110,7 +110,7 @@ def test_https_is_served_with_the_certificate_of_a_secret(mesh) -> None:
         assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_a_port_that_is_taken_is_refused_with_the_reason_and_the_others_open(mesh) -> None:
+def test_a_port_that_is_taken_is_refused_with_the_reason_the_others_open_and_it_opens_when_it_is_free(mesh) -> None:
     with socket.create_server(("0.0.0.0", 0)) as occupied:
         taken = occupied.getsockname()[1]
         gateway = start(mesh, "80=0", f"81={taken}")
@@ -118,7 +118,10 @@ def test_a_port_that_is_taken_is_refused_with_the_reason_and_the_others_open(mes
         gateway.wait_line(rf"LDS rejected: \S+: cannot listen on 0\.0\.0\.0:{taken}: Address already in use")
         mesh.apply(GATEWAY.format(name="web", port=80))
         assert mesh.http_get(f"http://127.0.0.1:{listening_port(gateway, 80)}/").status == 200
-    assert re.search("LDS REJECTED: .*Address already in use", mesh.run("proxy-status").stdout)
+        assert re.search("LDS REJECTED: .*Address already in use", mesh.run("proxy-status").stdout)
+    assert listening_port(gateway, 81) == taken
+    assert mesh.http_get(f"http://127.0.0.1:{taken}/").status == 200
+    mesh.wait_until(lambda: "REJECTED" not in mesh.run("proxy-status").stdout, "its acceptance at the control plane")
 
 
 def test_a_gateway_has_its_port_again_after_a_restart(mesh) -> None:

@@ -68,15 +68,35 @@ class XdsClient:
         self._backoff = exponential_backoff(BACKOFF_BASE, BACKOFF_MAXIMUM)
         self._nonces: dict[str, str] = {}
         self._errors: dict[str, ErrorDetail] = {}
+        self._has_news = asyncio.Event()
 
     async def run(self) -> None:
         """Poll until cancelled. The first configuration comes from the control plane or, if that is away, from disk."""
         await self._start()
         while True:
             try:
-                await self._take(await self._control.poll(self._next_poll()))
+                await self._take(await self._poll())
             except (ControlUnreachableError, ControlRefusedError, UnknownNonceError) as error:
                 await self._on_failure(error)
+
+    def tell_held(self) -> None:
+        """What the proxy holds has changed without an answer: begin anew, as after a broken connection."""
+        self._has_news.set()
+
+    async def _poll(self) -> DeltaAnswer | None:
+        poll = asyncio.ensure_future(self._control.poll(self._next_poll()))
+        news = asyncio.ensure_future(self._has_news.wait())
+        try:
+            await asyncio.wait((poll, news), return_when=asyncio.FIRST_COMPLETED)
+            if poll.done():
+                return poll.result()
+            self._has_news.clear()
+            self._forget()
+            return None
+        finally:
+            poll.cancel()
+            news.cancel()
+            await asyncio.gather(poll, news, return_exceptions=True)
 
     async def _start(self) -> None:
         try:
@@ -120,8 +140,7 @@ class XdsClient:
     async def _on_failure(self, error: PymeshError) -> None:
         """Forget the nonces. A control plane that was merely restarted is polled anew at once, once."""
         was_known = bool(self._nonces)
-        self._nonces.clear()
-        self._errors.clear()
+        self._forget()
         if isinstance(error, UnknownNonceError) and was_known:
             return
         self.is_connected = False
@@ -129,3 +148,7 @@ class XdsClient:
         state = "refused" if isinstance(error, ControlRefusedError) else "unreachable"
         log.warning("control plane at %s %s: %s; retrying in %.1f s", self._control.url, state, error, delay)
         await self._sleep(delay)
+
+    def _forget(self) -> None:
+        self._nonces.clear()
+        self._errors.clear()

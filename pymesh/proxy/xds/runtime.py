@@ -3,6 +3,7 @@
 Who obeys is told to the runtime (`Obey`): the writer of this process's data plane, or worker processes.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -10,19 +11,20 @@ import msgspec
 
 from pymesh.proxy.xds.config_writer import Rejections
 from pymesh.proxy.xds.disk_cache import DiskCache, HeldResources, no_resources
-from pymesh.xds import SHORT_NAMES, TYPES, DeltaResource, DeltaResponse
+from pymesh.xds import LISTENER, SHORT_NAMES, TYPES, DeltaResource, DeltaResponse
 
 log = logging.getLogger(__name__)
 
 Obey = Callable[[Sequence[DeltaResponse]], Awaitable[Rejections]]  # as ConfigWriter.apply
 
-_DISK = "disk"  # stands for the nonce of what was not polled
+_DISK, _RETRY = "disk", "retry"  # stand for the nonce of what was not polled
 
 
 class Runtime:
     """`held` is what the proxy obeys, as it came; `rejected` what was last refused and has no later good version.
 
     `updates` counts the responses of which nothing was refused, `rejections` the resources that were.
+    `has_refused_listener` is set while a listener is among the rejected.
     """
 
     def __init__(self, obey: Obey, cache: DiskCache) -> None:
@@ -32,15 +34,31 @@ class Runtime:
         self.rejections = 0
         self._obey = obey
         self._cache = cache
+        self.has_refused_listener = asyncio.Event()
+        self._refused_listeners: dict[str, DeltaResource] = {}
+        self._turn = asyncio.Lock()  # what is tried again must not overtake what is new
 
     async def apply(self, responses: Sequence[DeltaResponse]) -> Rejections:
         """Obey. Returns the refused: type URL -> name -> why, with the path of the bad field."""
         known = [response for response in responses if response.type_url in self.held]
-        rejections = await self._obey([self._without_unknown(response) for response in known])
-        for response in known:
-            self._record(response, rejections[response.type_url])
+        async with self._turn:
+            rejections = await self._obey([self._without_unknown(response) for response in known])
+            for response in known:
+                self._record(response, rejections[response.type_url])
         self._cache.save_soon(self.held)
         return rejections
+
+    async def retry_listeners(self) -> list[str]:
+        """Obey those that were refused, if that is possible now. Returns the names of those that were accepted."""
+        async with self._turn:
+            response = _response(LISTENER, self._refused_listeners, _RETRY)
+            refused = (await self._obey([response]))[LISTENER]
+            accepted = [resource for resource in response.resources if resource.name not in refused]
+            self._accept(LISTENER, accepted)
+            self.rejected[LISTENER].update(refused)
+        if accepted:
+            self._cache.save_soon(self.held)
+        return [resource.name for resource in accepted]
 
     async def load(self) -> bool:
         """Obey what is on disk. False if there is nothing, or if it was obeyed already."""
@@ -65,19 +83,31 @@ class Runtime:
         return msgspec.structs.replace(response, removed_resources=removed)
 
     def _record(self, response: DeltaResponse, refused: Mapping[str, str]) -> None:
-        held, rejected = self.held[response.type_url], self.rejected[response.type_url]
-        for resource in response.resources:
-            if resource.name in refused:
-                rejected[resource.name] = refused[resource.name]
-            else:
-                rejected.pop(resource.name, None)
-                held[resource.name] = resource
+        type_url = response.type_url
+        self._accept(type_url, [resource for resource in response.resources if resource.name not in refused])
+        self.rejected[type_url].update(refused)
+        if type_url == LISTENER:
+            self._refused_listeners |= {item.name: item for item in response.resources if item.name in refused}
         for name in response.removed_resources:
-            rejected.pop(name, None)
-            held.pop(name, None)
+            self.held[type_url].pop(name, None)
+            self._forget_refused(type_url, name)
+        if self._refused_listeners:
+            self.has_refused_listener.set()
         self.updates += not refused
         self.rejections += len(refused)
 
+    def _accept(self, type_url: str, resources: Sequence[DeltaResource]) -> None:
+        for resource in resources:
+            self.held[type_url][resource.name] = resource
+            self._forget_refused(type_url, resource.name)
 
-def _response(type_url: str, resources: Mapping[str, DeltaResource]) -> DeltaResponse:
-    return DeltaResponse(type_url, _DISK, tuple(resources.values()))
+    def _forget_refused(self, type_url: str, name: str) -> None:
+        self.rejected[type_url].pop(name, None)
+        if type_url == LISTENER:
+            self._refused_listeners.pop(name, None)
+            if not self._refused_listeners:
+                self.has_refused_listener.clear()
+
+
+def _response(type_url: str, resources: Mapping[str, DeltaResource], nonce: str = _DISK) -> DeltaResponse:
+    return DeltaResponse(type_url, nonce, tuple(resources.values()))

@@ -201,3 +201,19 @@ async def test_an_empty_configuration_is_a_configuration() -> None:
     configured = Configured()
     await drive(ScriptedControl(NOTHING_NEW), FakeRuntime(), configured)
     assert configured.count == 1
+
+
+async def test_what_is_held_without_an_answer_is_told_at_once_as_to_a_new_control_plane() -> None:
+    control, runtime = ScriptedControl(answer("n1", GOOD, BAD)), FakeRuntime()
+    client = XdsClient(NODE, control, runtime, Configured())
+    task = asyncio.create_task(client.run())
+    await control.done.wait()  # the second poll is held; it rejects
+    assert control.request(1, CLUSTER).error_detail is not None
+    control.done.clear()
+    runtime.held[CLUSTER]["bad"] = BAD
+    client.tell_held()
+    await asyncio.wait_for(control.done.wait(), 5)
+    assert control.request(2, CLUSTER) == DeltaRequest(CLUSTER, initial_resource_versions={"good": "1", "bad": "1"})
+    assert client.is_connected
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

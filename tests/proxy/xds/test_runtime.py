@@ -14,10 +14,12 @@ from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, TYPES, DeltaResource, DeltaR
 
 
 class Recorder:
-    """Obeys every type; `journal` is what happened. A resource with `busy` decodes well and is refused then."""
+    """Obeys every type; `journal` is what happened. A resource with `busy` decodes well and is refused then, as long as
+    `is_busy`."""
 
     def __init__(self) -> None:
         self.journal: list[str] = []
+        self.is_busy = True
 
     def handlers(self) -> dict[str, Handler]:
         return {type_url: Handler(self._decode, self._apply, self._remove) for type_url in TYPES}
@@ -29,7 +31,7 @@ class Recorder:
 
     async def _apply(self, config: tuple[str, str, bool]) -> None:
         name, value, busy = config
-        if busy:
+        if busy and self.is_busy:
             raise PymeshError("address already in use")
         self.journal.append(f"+{name}{value}")
 
@@ -130,3 +132,29 @@ async def test_a_proxy_starts_again_with_what_it_accepted(tmp_path: Path) -> Non
 
 async def test_nothing_on_disk_is_nothing_to_load(runtime: Runtime) -> None:
     assert not await runtime.load()
+
+
+async def test_a_refused_listener_is_accepted_when_that_is_possible(runtime: Runtime, recorder: Recorder) -> None:
+    busy = resource("busy", busy=True)
+    await runtime.apply([response(LISTENER, busy, resource("free"))])
+    assert runtime.has_refused_listener.is_set()
+    assert await runtime.retry_listeners() == []
+    assert runtime.rejected[LISTENER] == {"busy": "address already in use"}
+    recorder.is_busy = False
+    assert await runtime.retry_listeners() == ["busy"]
+    assert runtime.held[LISTENER]["busy"] is busy
+    assert runtime.rejected[LISTENER] == {}
+    assert not runtime.has_refused_listener.is_set()
+    assert recorder.journal == ["+free", "+busy"]
+    assert (runtime.updates, runtime.rejections) == (0, 1)
+
+
+async def test_a_refused_listener_that_was_removed_or_replaced_is_not_tried_again(
+    runtime: Runtime, recorder: Recorder
+) -> None:
+    await runtime.apply([response(LISTENER, resource("a", busy=True), resource("b", busy=True))])
+    await runtime.apply([response(LISTENER, resource("b", "2", value="2"), removed=("a",))])
+    assert not runtime.has_refused_listener.is_set()
+    recorder.is_busy = False
+    assert await runtime.retry_listeners() == []
+    assert recorder.journal == ["+b2"]
