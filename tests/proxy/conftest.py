@@ -119,6 +119,11 @@ class FakeTransport:
         for i in range(len(data)):
             self.protocol.data_received(data[i : i + 1])
 
+    def end(self) -> None:
+        """Say that nothing more comes, and go on reading if the proxy goes on."""
+        if not self.protocol.eof_received():
+            self.close()
+
     def hang_up(self) -> None:
         self.protocol.eof_received()
         self.is_open = False

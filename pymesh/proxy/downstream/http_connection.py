@@ -117,8 +117,16 @@ class HttpConnection(asyncio.Protocol):
         except Exception:  # the one place where a bug on the way of a request is caught
             self._on_bug()
 
-    def eof_received(self) -> None:
-        """An HTTP client that closes its sending side is gone: Envoy has no half-open HTTP connections either."""
+    def eof_received(self) -> bool:
+        """An HTTP client that closes its sending side is gone, as in Envoy, unless it is the client of a CONNECT. True
+        keeps the other direction going; a TLS transport closes in any case, and wants to hear False."""
+        if self.stream is None or not self._transport.can_write_eof():
+            return False
+        try:
+            return self.stream.on_client_eof()
+        except Exception:
+            self._on_bug()
+            return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
@@ -253,6 +261,13 @@ class HttpConnection(asyncio.Protocol):
             self._holds.discard(owner)
             if not self._holds:
                 self._transport.resume_reading()
+
+    def end_writing(self) -> bool:
+        """Nothing more comes for the client, which may still be sending. False: there is no way to say so."""
+        if self._is_closing or not self._transport.can_write_eof():
+            return False
+        end_writing(self._transport)
+        return True
 
     def on_stream_end(self, stream: Stream) -> None:
         """The response is written, as far as it will be."""

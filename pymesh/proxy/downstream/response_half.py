@@ -15,6 +15,8 @@ from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.timers import TimerQueue
 
+SERVICE_TIME = b"x-envoy-upstream-service-time"
+
 # From here on, three pieces in one writev are cheaper than one joined chunk.
 _LARGE_CHUNK = 4096
 # Up to here, pieces are joined: copying costs less than a second TLS record on both sides (of 16 KB, RFC 8446 5.1).
@@ -107,7 +109,7 @@ class ResponseHalf:
         info.response_headers = headers
         self.response_started = True
         if self.upgrade:
-            self._begin_tunnel(status)
+            self._begin_tunnel(status, headers)
         self._manager.response_headers.apply(headers, self.headers, self.is_tunnel)
         if (head.content_length is None or status == 204) and not self.is_tunnel:
             self._frame(status, headers)
@@ -228,12 +230,13 @@ class ResponseHalf:
 
     # tunnels
 
-    def _begin_tunnel(self, status: int) -> None:
+    def _begin_tunnel(self, status: int, headers: HeaderMap) -> None:
         """The server has agreed to the upgrade; otherwise its answer is an ordinary one, and the last."""
         self.keep_alive = False
         if status != (200 if self.upgrade == b"connect" else 101):
             return
         self.is_tunnel = True
+        headers.remove(SERVICE_TIME)  # as in Envoy: an upgrade is not an answer that took its time
         self._manager.context.loop.call_soon(self._open_tunnel)
 
     def _open_tunnel(self) -> None:
@@ -254,6 +257,12 @@ class ResponseHalf:
         self._on_activity()
         self._out.append(data)
         self.flush()
+
+    def end_response(self) -> bool:
+        """The server has ended its half of a tunnel, and the client may go on. False: it cannot be told."""
+        self.flush()
+        told: bool = self.connection.end_writing()
+        return told
 
     def end_tunnel(self) -> None:
         if not self.is_done:

@@ -261,6 +261,11 @@ class Stream(ResponseHalf):
         if self.upstream is not None:
             self.upstream.flush()
 
+    def on_client_eof(self) -> bool:
+        """The client has ended its half. False: it is gone."""
+        goes_on: bool = self.is_tunnel and self.upstream.on_client_eof()
+        return goes_on
+
     def on_client_gone(self) -> None:
         """The client has closed its connection."""
         if self.is_done:

@@ -1,5 +1,7 @@
 """A CONNECT that ends here: its payload goes on as a plain TCP stream to an endpoint of the route's cluster.
 
+Either end may say all it has to say and still listen to the other, as over TCP; Envoy closes both.
+
 https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/http/upgrades#connect-support
 """
 
@@ -11,6 +13,7 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM, upstream_failed
+from pymesh.proxy.net import end_writing
 from pymesh.proxy.tls.peer_identity import peer_identity
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
@@ -20,6 +23,9 @@ from pymesh.proxy.upstream.transport import ConnectError
 from pymesh.xds import Address
 
 log = logging.getLogger(__name__)
+
+# After the client's EOF a server behind TLS goes on until it was silent this long.
+HALF_CLOSE_GRACE = 2.0
 
 
 class ConnectTunnel(asyncio.Protocol):
@@ -33,6 +39,9 @@ class ConnectTunnel(asyncio.Protocol):
         self._transport: Any = None
         self._is_done = False
         self._holds_connection = False
+        self._has_client_eof = False
+        self._has_server_eof = False
+        self._grace = context.timers.queue(HALF_CLOSE_GRACE, ConnectTunnel.on_silent)
 
     def start(self) -> None:
         endpoint = self._cluster.choose_endpoint(LoadBalancerContext(authority=self._stream.authority))
@@ -93,6 +102,21 @@ class ConnectTunnel(asyncio.Protocol):
     def flush(self) -> None:
         """Everything is written at once."""
 
+    def on_client_eof(self) -> bool:
+        """False: there is nobody left to talk to."""
+        self._has_client_eof = True
+        if self._transport is None or self._transport.is_closing() or self._has_server_eof:
+            return False
+        if self._transport.can_write_eof():
+            end_writing(self._transport)
+        else:
+            self._grace.start(self)
+        return True
+
+    def on_silent(self) -> None:
+        """TLS has no way to tell the server that its client has said all."""
+        self._stream.end_tunnel()
+
     def send_raw_data(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
@@ -113,6 +137,7 @@ class ConnectTunnel(asyncio.Protocol):
             self._endpoint.active_requests -= 1
         if self._holds_connection:
             self._cluster.circuit_breakers.connections.release()
+        self._grace.stop(self)
         if self._transport is not None:
             self._transport.close()
 
@@ -121,8 +146,22 @@ class ConnectTunnel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._stream.send_raw_data(data)
+            if self._has_client_eof and not self._transport.can_write_eof():
+                self._grace.start(self)
         except Exception:
             self._stream.on_bug()
+
+    def eof_received(self) -> bool:
+        """True keeps the other direction going. A TLS transport closes in any case, and wants to hear False."""
+        self._has_server_eof = True
+        try:
+            goes_on = not self._has_client_eof and self._transport.can_write_eof() and self._stream.end_response()
+            if not goes_on:
+                self._stream.end_tunnel()
+            return bool(goes_on)
+        except Exception:
+            self._stream.on_bug()
+            return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._is_done and self._transport is not None:

@@ -24,9 +24,9 @@ class RequestTimeouts(UpstreamTry):
         raise NotImplementedError
 
     def _on_complete(self) -> None:
-        """The whole request is there. Envoy: the route's timeout begins."""
+        """The whole request is there. Envoy: the route's timeout begins, but an upgrade is never complete."""
         self._completed_at = self._context.timers.time()
-        if self._action.timeout:
+        if self._action.timeout and not self._stream.upgrade:
             self._queue_timeout(self._action.timeout).start(self)
 
     def _start_try_timeouts(self) -> None:
@@ -34,7 +34,7 @@ class RequestTimeouts(UpstreamTry):
         action = self._action
         if action.upstream_stream_duration:
             self._queue_duration(action.upstream_stream_duration).start(self)
-        if not self._stream.is_request_complete:
+        if not self._stream.is_request_complete or self._stream.upgrade:
             return
         if action.per_try_timeout:
             self._queue_per_try(action.per_try_timeout).start(self)

@@ -98,6 +98,10 @@ class UpstreamRequest(RequestTimeouts):
         """From upstream, after an upgrade."""
         self._stream.send_raw_data(data)
 
+    def on_client_eof(self) -> bool:
+        """Envoy: a client that ends its half of an upgraded connection has left."""
+        return False
+
     def close(self) -> None:
         """The stream is over, one way or the other: let go of everything. What is in flight is abandoned."""
         if self._is_done:
@@ -196,12 +200,11 @@ class UpstreamRequest(RequestTimeouts):
             self._give_up(failure)
 
     def _on_broken_response(self, failure: UpstreamFailure) -> None:
-        if self._stream.is_tunnel:
-            self._stream.end_tunnel()
-            return
         if failure.status == 504:
             self._reply(try_timed_out(failure))
             return
+        if self._stream.is_tunnel:
+            failure = CONNECTION_TERMINATION  # a tunnel has no end that it could miss
         detail = failure.reason.replace(" ", "_")
         self._stream.reset(f"upstream_reset_after_response_started{{{detail}}}", failure.flag)
 

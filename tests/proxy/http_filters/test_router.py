@@ -558,7 +558,68 @@ async def test_a_websocket_becomes_a_tunnel(proxy: Any) -> None:
     assert not client.is_open
     info = proxy.info
     assert (info.response_code, info.bytes_received, info.bytes_sent) == (101, 4, 4)
-    assert info.response_flags == ()
+    assert info.response_flags == ("UC",)
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("leave", ["end", "hang_up"])
+async def test_a_client_that_ends_a_websocket_has_left(proxy: Any, leave: str) -> None:
+    proxy.route(proxy.forward(upgrades=frozenset(("websocket",))))
+    client = proxy.connect()
+    client.send(WEBSOCKET)
+    server = await proxy.server()
+    server.send(SWITCHING)
+    await proxy.settle()
+    getattr(client, leave)()
+    await proxy.settle()
+    assert not server.is_open
+    assert (proxy.info.response_code, proxy.info.response_flags) == (101, ("DC",))
+
+
+async def test_an_upgrade_may_take_longer_than_its_route_allows_requests(proxy: Any) -> None:
+    policy = RetryPolicy(frozenset(("5xx",)), per_try_timeout=1.0)
+    proxy.route(proxy.forward(upgrades=frozenset(("websocket",)), timeout=2.0, retry_policy=policy))
+    client = proxy.connect()
+    client.send(WEBSOCKET)
+    server = await proxy.server()
+    proxy.clock.advance(60.0)
+    server.send(SWITCHING)
+    await proxy.settle()
+    proxy.clock.advance(60.0)
+    assert client.received.startswith(b"HTTP/1.1 101 ")
+    assert b"x-envoy-upstream-service-time" not in client.received
+    assert client.is_open
+
+
+@pytest.mark.parametrize(("stream_idle_timeout", "lasts"), [(300.0, False), (0.0, True)])
+async def test_an_hours_silence_ends_a_websocket_where_streams_may_not_be_idle(
+    proxy: Any, stream_idle_timeout: float, lasts: bool
+) -> None:
+    proxy.route(proxy.forward(upgrades=frozenset(("websocket",))), stream_idle_timeout=stream_idle_timeout)
+    client = proxy.connect()
+    client.send(WEBSOCKET)
+    server = await proxy.server()
+    server.send(SWITCHING)
+    await proxy.settle()
+    for _ in range(3):
+        proxy.clock.advance(299.0)
+        client.send(b"still here")
+    proxy.clock.advance(3600.0)
+    assert client.is_open == lasts
+    if lasts:
+        server.take()
+        client.send(b"ping")
+        assert server.received == b"ping"
+    else:
+        assert (proxy.info.response_flags, proxy.info.response_code_details) == (("SI",), "stream_idle_timeout")
+
+
+async def test_a_route_may_refuse_what_the_listener_lets_through(proxy: Any) -> None:
+    route = proxy.forward(refused_upgrades=frozenset(("websocket",)))
+    proxy.route(route, upgrades=frozenset(("websocket",)))
+    client = proxy.connect()
+    client.send(WEBSOCKET)
+    assert client.received.startswith(b"HTTP/1.1 403 Forbidden\r\n")
 
 
 async def test_bytes_behind_an_upgrade_request_wait_for_the_answer(proxy: Any) -> None:
@@ -626,4 +687,39 @@ async def test_connect_to_nobody_is_503(connecting: Any) -> None:
     await connecting.settle()
     assert client.received.startswith(b"HTTP/1.1 503 ")
     assert connecting.info.response_flags == ("UF",)
+    assert connecting.clusters.get("shop").circuit_breakers.connections.active == 0
+
+
+async def test_a_connect_client_that_has_said_all_hears_the_rest(connecting: Any) -> None:
+    client = connecting.connect()
+    client.send(CONNECT)
+    server = await connecting.server()
+    client.take()
+    client.send(b"ping")
+    client.end()
+    assert server.has_ended
+    server.send(b"pong")
+    assert client.received == b"pong"
+    server.end()
+    await connecting.settle()
+    assert not client.is_open
+    assert not server.is_open
+    info = connecting.info
+    assert (info.bytes_received, info.bytes_sent, info.response_flags) == (4, 4, ())
+    assert len(connecting.requests) == 1
+
+
+async def test_a_connect_server_that_has_said_all_hears_the_rest(connecting: Any) -> None:
+    client = connecting.connect()
+    client.send(CONNECT)
+    server = await connecting.server()
+    server.send(b"bye")
+    server.end()
+    assert client.has_ended
+    client.send(b"more")
+    assert server.received == b"more"
+    client.end()
+    await connecting.settle()
+    assert not client.is_open
+    assert not server.is_open
     assert connecting.clusters.get("shop").circuit_breakers.connections.active == 0
