@@ -232,7 +232,7 @@ class UpstreamRequest(RequestTimeouts):
 
     def _retry_state(self, policy: RetryPolicy) -> RetryState:
         if self._retry is None:
-            self._retry = RetryState(policy, self._cluster.circuit_breakers.retries, self._stream)
+            self._retry = RetryState(policy, self._breakers.retries, self._stream)
         return self._retry
 
     def _may_resend(self, connection: HttpConnection, failure: UpstreamFailure) -> bool:

@@ -36,6 +36,7 @@ class UpstreamTry(LoadBalancerContext):
         "_action",
         "_body",
         "_body_size",
+        "_breakers",
         "_cluster",
         "_completed_at",
         "_connection",
@@ -62,6 +63,7 @@ class UpstreamTry(LoadBalancerContext):
         # of all tries
         self._stream: Any = stream
         self._cluster = cluster
+        self._breakers = cluster.high_priority_breakers if action.is_high_priority else cluster.circuit_breakers
         self._action = action
         self._context = context
         self._has_timers = action.has_timeouts
@@ -124,11 +126,13 @@ class UpstreamTry(LoadBalancerContext):
         info.attempt_count += 1
         endpoint.active_requests += 1
         self._response_started = False
-        if not self._cluster.circuit_breakers.requests.try_acquire():
+        if not self._breakers.requests.try_acquire():
             self.on_upstream_failure(OVERFLOW)
             return
         self._has_request_slot = True
-        pool: Any = endpoint.pool or self._new_pool(endpoint)
+        pool: Any = endpoint.high_priority_pool if self._action.is_high_priority else endpoint.pool
+        if pool is None:
+            pool = self._new_pool(endpoint)
         self._pool = pool
         got = pool.acquire(self, fresh)
         if type(got) is HttpConnection:
@@ -139,8 +143,14 @@ class UpstreamTry(LoadBalancerContext):
             self.on_upstream_failure(got)
 
     def _new_pool(self, endpoint: Endpoint) -> ConnectionPool:
-        pool = ConnectionPool(self._cluster, endpoint, self._context.timers, self._context.tasks, self._context.connect)
-        endpoint.pool = pool
+        context = self._context
+        pool = ConnectionPool(
+            self._cluster, endpoint, context.timers, context.tasks, context.connect, breakers=self._breakers
+        )
+        if self._action.is_high_priority:
+            endpoint.high_priority_pool = pool
+        else:
+            endpoint.pool = pool
         return pool
 
     def on_connection(self, connection: HttpConnection) -> None:
@@ -212,7 +222,7 @@ class UpstreamTry(LoadBalancerContext):
         endpoint.active_requests -= 1
         if self._has_request_slot:
             self._has_request_slot = False
-            self._cluster.circuit_breakers.requests.release()
+            self._breakers.requests.release()
         if self._is_waiting:
             self._is_waiting = False
             self._pool.cancel(self)

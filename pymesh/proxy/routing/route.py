@@ -76,6 +76,7 @@ class ClusterAction:
     upgrades: frozenset[str] = frozenset()
     refused_upgrades: frozenset[str] = frozenset()
     is_connect: bool = False
+    is_high_priority: bool = False  # of the two that circuit breakers have
     cluster_not_found_code: int = 503
     # what follows from the above; 0: none
     per_try_timeout: float = field(init=False, repr=False, compare=False)

@@ -70,6 +70,7 @@ def _decode_cluster_action(
         upgrades=allowed,
         refused_upgrades=refused,
         is_connect=is_connect,
+        is_high_priority=reader.enum("priority", ("DEFAULT", "HIGH")) == "HIGH",
         cluster_not_found_code=_NOT_FOUND_CODES[
             reader.enum("cluster_not_found_response_code", tuple(_NOT_FOUND_CODES))
         ],

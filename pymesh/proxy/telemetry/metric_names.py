@@ -62,7 +62,28 @@ LISTENER_SSL_ERROR = Metric("envoy_listener_ssl_connection_error", COUNTER, "TLS
 DOWNSTREAM_RQ_ACTIVE = Metric("envoy_http_downstream_rq_active", GAUGE, "Requests in flight.")
 UPSTREAM_CX_TOTAL = Metric("envoy_cluster_upstream_cx_total", COUNTER, "Connections to endpoints, failed attempts too.")
 UPSTREAM_CX_ACTIVE = Metric("envoy_cluster_upstream_cx_active", GAUGE, "Open connections to endpoints.")
+UPSTREAM_CX_OVERFLOW = Metric(
+    "envoy_cluster_upstream_cx_overflow", COUNTER, "Connections that the circuit breakers of clusters refused."
+)
 UPSTREAM_RQ_RETRY = Metric("envoy_cluster_upstream_rq_retry", COUNTER, "Requests that were sent again.")
+UPSTREAM_RQ_RETRY_OVERFLOW = Metric(
+    "envoy_cluster_upstream_rq_retry_overflow", COUNTER, "Retries that the circuit breakers of clusters refused."
+)
+UPSTREAM_RQ_PENDING_OVERFLOW = Metric(
+    "envoy_cluster_upstream_rq_pending_overflow", COUNTER, "Requests that the circuit breakers of clusters refused."
+)
+MEMBERSHIP_TOTAL = Metric("envoy_cluster_membership_total", GAUGE, "Endpoints of all clusters.")
+MEMBERSHIP_HEALTHY = Metric("envoy_cluster_membership_healthy", GAUGE, "Endpoints of all clusters that are healthy.")
+MEMBERSHIP_DEGRADED = Metric("envoy_cluster_membership_degraded", GAUGE, "Endpoints of all clusters that are degraded.")
+EJECTIONS_ACTIVE = Metric("envoy_cluster_outlier_detection_ejections_active", GAUGE, "Endpoints that are ejected now.")
+EJECTIONS_ENFORCED = Metric(
+    "envoy_cluster_outlier_detection_ejections_enforced_total", COUNTER, "Ejections of endpoints that failed."
+)
+EJECTIONS_OVERFLOW = Metric(
+    "envoy_cluster_outlier_detection_ejections_overflow", COUNTER, "Ejections that max_ejection_percent prevented."
+)
+HEALTH_CHECK_ATTEMPT = Metric("envoy_cluster_health_check_attempt", COUNTER, "Active health checks.")
+HEALTH_CHECK_FAILURE = Metric("envoy_cluster_health_check_failure", COUNTER, "Active health checks that failed.")
 CONFIG_REJECTED = Metric("pymesh_config_rejected_total", COUNTER, "xDS resources that this proxy did not accept.")
 CONFIG_UPDATES = Metric("pymesh_config_updates_total", COUNTER, "xDS responses that this proxy applied as a whole.")
 CONTROL_CONNECTED = Metric("envoy_control_plane_connected_state", GAUGE, "1 while the control plane answers, else 0.")

@@ -23,6 +23,8 @@ class CircuitBreakerThresholds:
     max_requests: int = 1024
     max_retries: int = 3
     retry_budget: RetryBudget | None = None
+    max_connections_per_host: int | None = None  # of HTTP, to one endpoint; None: no limit
+    track_remaining: bool = False  # and show what remains of each
 
 
 class Resource:
@@ -50,35 +52,42 @@ class Resource:
 
 
 class RetryResource(Resource):
-    """Concurrent retries, limited by a number or by a share of the active and pending requests."""
+    """Concurrent retries, limited by a number or by a share of the requests. Those that wait for a connection are
+    active here, too; Envoy adds them up."""
 
-    __slots__ = ("_pending", "_requests", "budget")
+    __slots__ = ("_requests", "budget")
 
-    def __init__(self, limit: int, budget: RetryBudget | None, requests: Resource, pending: Resource) -> None:
+    def __init__(self, limit: int, budget: RetryBudget | None, requests: Resource) -> None:
         super().__init__(limit)
         self.budget = budget
         self._requests = requests
-        self._pending = pending
 
     def try_acquire(self) -> bool:
         if self.budget is not None:
-            share = int((self._requests.active + self._pending.active) * self.budget.budget_percent / 100)
+            share = int(self._requests.active * self.budget.budget_percent / 100)
             self.limit = max(share, self.budget.min_retry_concurrency)
         return Resource.try_acquire(self)
 
 
 class CircuitBreakers:
-    """Those of one cluster; `apply` changes the limits and keeps what is counted."""
+    """Those of one priority of a cluster; `apply` changes the limits and keeps what is counted."""
 
-    __slots__ = ("connections", "pending_requests", "requests", "retries")
+    __slots__ = (
+        "connections",
+        "max_connections_per_host",
+        "pending_requests",
+        "requests",
+        "retries",
+        "tracks_remaining",
+    )
 
     def __init__(self, thresholds: CircuitBreakerThresholds) -> None:
         self.connections = Resource(thresholds.max_connections)
         self.pending_requests = Resource(thresholds.max_pending_requests)
         self.requests = Resource(thresholds.max_requests)
-        self.retries = RetryResource(
-            thresholds.max_retries, thresholds.retry_budget, self.requests, self.pending_requests
-        )
+        self.retries = RetryResource(thresholds.max_retries, thresholds.retry_budget, self.requests)
+        self.max_connections_per_host = thresholds.max_connections_per_host
+        self.tracks_remaining = thresholds.track_remaining
 
     def apply(self, thresholds: CircuitBreakerThresholds) -> None:
         self.connections.limit = thresholds.max_connections
@@ -86,3 +95,5 @@ class CircuitBreakers:
         self.requests.limit = thresholds.max_requests
         self.retries.limit = thresholds.max_retries
         self.retries.budget = thresholds.retry_budget
+        self.max_connections_per_host = thresholds.max_connections_per_host
+        self.tracks_remaining = thresholds.track_remaining

@@ -1,6 +1,7 @@
 """A cluster: a named set of endpoints with one policy for load balancing, health, limits and TLS."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from random import random
 from typing import Any
 
@@ -47,6 +48,7 @@ class Cluster:
         build_health_checker: HealthMonitorFactory = no_health_checker,
     ) -> None:
         self.circuit_breakers = CircuitBreakers(config.circuit_breakers)
+        self.high_priority_breakers = CircuitBreakers(config.high_priority_breakers)
         self.stats = ClusterStats()
         self.is_dynamic_forward_proxy = config.type == DYNAMIC_FORWARD_PROXY
         self._transport_sockets = TransportSocketMatcher(config.transport_sockets, "", secrets)
@@ -62,7 +64,7 @@ class Cluster:
         self.config = config
         self._take(config)
         self._chooser = self._build_chooser()
-        self._health = ClusterHealth(
+        self.health = ClusterHealth(
             lambda: self.endpoints, self._refresh, lambda check: build_health_checker(self, check), clock, random_value
         )
         self._apply_health(config)
@@ -108,6 +110,7 @@ class Cluster:
         before, self.config = self.config, config
         self._take(config)
         self.circuit_breakers.apply(config.circuit_breakers)
+        self.high_priority_breakers.apply(config.high_priority_breakers)
         if config.load_balancer != before.load_balancer:
             self._chooser = self._build_chooser()
             self._update_chooser()
@@ -130,18 +133,18 @@ class Cluster:
             self._dns.close()
         if self._dynamic is not None:
             self._dynamic.drain()
-        self._health.close()
+        self.health.close()
         self._set_configs([])
 
     def on_health_check(self, endpoint: Endpoint, has_passed: bool, has_changed: bool) -> None:
         """The health checker's. The verdict stands in the endpoint already."""
-        self._health.on_health_check(endpoint, has_passed, has_changed)
+        self.health.on_health_check(endpoint, has_passed, has_changed)
         if endpoint.is_failing and endpoint.config not in self._configs:
             self._set_configs(self._configs)  # it was kept for its health alone
 
     def _apply_health(self, config: ClusterConfig) -> None:
-        self._health.apply(config)
-        self._detector = self._health.detector
+        self.health.apply(config)
+        self._detector = self.health.detector
 
     def _take(self, config: ClusterConfig) -> None:
         self.name = config.name
@@ -167,13 +170,13 @@ class Cluster:
 
     def _set_configs(self, configs: list[EndpointConfig]) -> None:
         self._configs = configs
-        came, left = self._endpoints.update([*configs, *self._health.kept(configs)])
-        self._health.on_members(came)
+        came, left = self._endpoints.update([*configs, *self.health.kept(configs)])
+        self.health.on_members(came)
         self._update_chooser()
         for endpoint in left:
             endpoint.drain()
         self._transport_sockets.forget_unused(self.endpoints)
-        self._health.check_members()
+        self.health.check_members()
 
     def _update_chooser(self) -> None:
         endpoints = self._endpoints.endpoints
@@ -248,8 +251,9 @@ class Cluster:
             "service": self.service.host if self.service else "",
             "lb_policy": self.config.load_balancer.policy,
             "circuit_breakers": describe_breakers(self.circuit_breakers),
-            "stats": self.stats.as_dict(),
+            "high_priority": describe_breakers(self.high_priority_breakers),
+            "stats": asdict(self.stats),
             "is_panicking": self._chooser.is_panicking,
-            **self._health.describe(),
+            **self.health.describe(),
             "endpoints": [describe_endpoint(endpoint) for endpoint in self.endpoints],
         }

@@ -60,6 +60,7 @@ class ClusterConfig:
     health_check: HealthCheckConfig | None = None
     ignore_health_on_host_removal: bool = False
     circuit_breakers: CircuitBreakerThresholds = _DEFAULT_THRESHOLDS
+    high_priority_breakers: CircuitBreakerThresholds = _DEFAULT_THRESHOLDS
     # connections
     connect_timeout: float = 5.0
     idle_timeout: float = 3600.0

@@ -1,6 +1,7 @@
 """Who of a cluster's endpoints is well: what its requests say (outlier detection) and what its health checks say."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,7 @@ class ClusterHealth:
         self._config: ClusterConfig | None = None
         self._monitor: HealthMonitor | None = None
         self._interval: asyncio.TimerHandle | None = None
+        self._past: Counter[str] = Counter()  # of detectors and monitors that the cluster no longer has
 
     def apply(self, config: ClusterConfig) -> None:
         before, self._config = self._config, config
@@ -45,9 +47,23 @@ class ClusterHealth:
     def close(self) -> None:
         if self._interval is not None:
             self._interval.cancel()
+        self._close_monitor()
+
+    def _close_monitor(self) -> None:
         if self._monitor is not None:
+            self._past.update(self._monitor.describe())
             self._monitor.close()
             self._monitor = None
+
+    def count(self, name: str) -> int:
+        """`ejections`, `ejections_overflow`, or `attempt` and `failure` of health checks: all so far."""
+        return self._past[name] + self._current().get(name, 0)
+
+    def _current(self) -> dict[str, int]:
+        found = {} if self._monitor is None else dict(self._monitor.describe())
+        if self.detector is not None:
+            found |= {"ejections": sum(self.detector.ejections.values()), "ejections_overflow": self.detector.overflow}
+        return found
 
     def describe(self) -> dict[str, Any]:
         detector = self.detector
@@ -67,6 +83,9 @@ class ClusterHealth:
             self._interval.cancel()
             self._interval = None
         if config is None:
+            if self.detector is not None:
+                self._past["ejections"] += sum(self.detector.ejections.values())
+                self._past["ejections_overflow"] += self.detector.overflow
             self.detector = None
             close_outlier_detection(self._endpoints())
             self._on_change()
@@ -121,9 +140,7 @@ class ClusterHealth:
             self._on_change()
 
     def _apply_health_check(self, config: HealthCheckConfig | None) -> None:
-        if self._monitor is not None:
-            self._monitor.close()
-            self._monitor = None
+        self._close_monitor()
         if config is not None:
             self._monitor = self._build_monitor(config)
             self._monitor.update(self._endpoints())

@@ -1,16 +1,18 @@
 """The clusters by name. xds/config_writer.py is the only one who changes them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import random
 
-from pymesh.proxy.telemetry.metric_names import UPSTREAM_CX_ACTIVE, UPSTREAM_CX_TOTAL, UPSTREAM_RQ_RETRY
+from pymesh.proxy.telemetry.metric_names import Metric
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.cluster_config import EDS, ClusterConfig
-from pymesh.proxy.upstream.cluster_stats import ClusterStats
+from pymesh.proxy.upstream.cluster_figures import COUNTERS, GAUGES, Figure, active_connections
 from pymesh.proxy.upstream.dns import Resolver, SystemResolver
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment
 from pymesh.proxy.upstream.health_check import HealthCheckConfig, HealthMonitor
@@ -44,12 +46,13 @@ class ClusterManager:
         # By its own name, which several clusters may share; kept for a cluster that comes or comes back later.
         self._assignments: dict[str, ClusterLoadAssignment] = {}
         self._removed: list[Cluster] = []  # that still had connections when we last looked
-        self._past = ClusterStats()  # of clusters that are gone: a counter never goes down
+        self._past: Counter[Metric] = Counter()  # of clusters that are gone: a counter never goes down
         self.get = self._clusters.get
         if metrics is not None:
-            metrics.read(UPSTREAM_CX_TOTAL, lambda: self._total().upstream_cx_total)
-            metrics.read(UPSTREAM_RQ_RETRY, lambda: self._total().upstream_rq_retry)
-            metrics.read(UPSTREAM_CX_ACTIVE, lambda: sum(map(_connections, self._all())))
+            for metric in COUNTERS:
+                metrics.read(metric, partial(self._total, metric))
+            for metric, figure in GAUGES.items():
+                metrics.read(metric, partial(self._sum, figure))
 
     def __iter__(self) -> Iterator[Cluster]:
         return iter(self._clusters.values())
@@ -118,19 +121,16 @@ class ClusterManager:
         self._forget_unused()
         return (*self._clusters.values(), *self._removed)
 
-    def _total(self) -> ClusterStats:
-        total = ClusterStats()
-        for stats in (self._past, *(cluster.stats for cluster in self._all())):
-            total.add(stats)
-        return total
+    def _total(self, metric: Metric) -> int:
+        figure = COUNTERS[metric]
+        return self._sum(figure) + self._past[metric]
+
+    def _sum(self, figure: Figure) -> int:
+        return sum(map(figure, self._all()))
 
     def _forget_unused(self) -> None:
         """Of a removed cluster whose last connection is closed only the sums stay."""
         for cluster in self._removed:
-            if not _connections(cluster):
-                self._past.add(cluster.stats)
-        self._removed = [cluster for cluster in self._removed if _connections(cluster)]
-
-
-def _connections(cluster: Cluster) -> int:
-    return cluster.circuit_breakers.connections.active
+            if not active_connections(cluster):
+                self._past.update({metric: figure(cluster) for metric, figure in COUNTERS.items()})
+        self._removed = [cluster for cluster in self._removed if active_connections(cluster)]

@@ -1,9 +1,9 @@
-"""What a cluster counts; Envoy's names.
+"""What the data path counts of a cluster; Envoy's names. What else is known of it, cluster_figures reads.
 
 https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -12,10 +12,3 @@ class ClusterStats:
 
     upstream_cx_total: int = 0
     upstream_rq_retry: int = 0
-
-    def add(self, other: "ClusterStats") -> None:
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)

@@ -14,7 +14,11 @@ def describe_breakers(breakers: CircuitBreakers) -> dict[str, dict[str, int]]:
 
 def _describe_breaker(breakers: CircuitBreakers, name: str) -> dict[str, int]:
     resource = getattr(breakers, name)
-    return {"limit": resource.limit, "active": resource.active, "overflow": resource.overflow}
+    shown = {"limit": resource.limit, "active": resource.active, "overflow": resource.overflow}
+    is_budget = name == "retries" and breakers.retries.budget is not None
+    if breakers.tracks_remaining and not is_budget:  # "the remaining retry resources will not be tracked"
+        shown["remaining"] = max(0, resource.limit - resource.active)
+    return shown
 
 
 def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
@@ -31,8 +35,9 @@ def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "locality": "/".join(part for part in config.locality if part),
         "tls": endpoint.tls is not None,
         "mtls": endpoint.is_mtls,
+        "cx_active": sum(pool.connection_count for pool in endpoint.pools),
         "rq_active": endpoint.active_requests,
-        "rq_total": endpoint.rq_total,
+        "rq_total": endpoint.rq_total + sum(pool.request_count for pool in endpoint.pools),
         "rq_error": endpoint.rq_error,
     }
 

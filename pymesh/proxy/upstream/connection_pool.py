@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from pymesh.proxy.timers import IdleWatch, Timers
+from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import CLOSED_AT_ONCE, INTERNAL_ERROR, OVERFLOW, UpstreamFailure, connect_failure
@@ -38,7 +39,9 @@ class ConnectionPool:
         timers: Timers,
         tasks: TaskGroup,
         connector: Connector = connect,
+        breakers: CircuitBreakers | None = None,
     ) -> None:
+        """`breakers`: the cluster's of the routes' priority; the ordinary ones if none are given."""
         self.cluster = cluster
         self.endpoint = endpoint
         self._timers = timers
@@ -50,6 +53,8 @@ class ConnectionPool:
         self._connections: set[HttpConnection] = set()
         self._connecting = 0
         self._is_draining = False
+        self._breakers = breakers or cluster.circuit_breakers
+        self._past_requests = 0  # of connections that are closed
 
     def __repr__(self) -> str:
         return (
@@ -57,13 +62,21 @@ class ConnectionPool:
             f"connecting={self._connecting} waiting={len(self._waiters)}>"
         )
 
+    @property
+    def connection_count(self) -> int:
+        return len(self._connections) + self._connecting
+
+    @property
+    def request_count(self) -> int:
+        return self._past_requests + sum(connection.requests for connection in self._connections)
+
     def acquire(self, waiter: Waiter, fresh: bool = False) -> HttpConnection | UpstreamFailure | None:
         """A connection that is ready; a failure; or None, and the waiter will be called. `fresh`: a new one only."""
         if self._idle and not fresh:
             connection = self._idle.pop()
             connection.idle_since = None
             return connection
-        if not self.cluster.circuit_breakers.pending_requests.try_acquire():
+        if not self._breakers.pending_requests.try_acquire():
             return OVERFLOW
         self._waiters[waiter] = None
         self._open_for_waiters()
@@ -73,7 +86,7 @@ class ConnectionPool:
         """The waiter no longer waits. A connection that is being opened for it becomes idle."""
         if waiter in self._waiters:
             del self._waiters[waiter]
-            self.cluster.circuit_breakers.pending_requests.release()
+            self._breakers.pending_requests.release()
 
     def drain(self) -> None:
         """The endpoint has left: close what is idle, let what is in use finish."""
@@ -102,7 +115,8 @@ class ConnectionPool:
         self._connections.discard(connection)
         if connection.idle_watch is not None:
             connection.idle_watch.forget(connection)
-        self.cluster.circuit_breakers.connections.release()
+        self._past_requests += connection.requests
+        self._breakers.connections.release()
         if connection in self._idle:
             self._idle.remove(connection)
         self._open_for_waiters()
@@ -110,17 +124,24 @@ class ConnectionPool:
     # opening
 
     def _open_for_waiters(self) -> None:
-        """One connection a waiter, within the limit; a pool that has none may open one even if others have used up the
+        """One connection a waiter, within the limits; a pool that has none may open one even if others have used up the
         limit, or its waiters would wait for nothing."""
         if len(self._waiters) <= self._connecting:
             return
-        connections = self.cluster.circuit_breakers.connections
-        if not connections.try_acquire():
+        connections = self._breakers.connections
+        if not self._has_room_at_host() or not connections.try_acquire():
             if self._connections or self._connecting:
                 return
             connections.active += 1
         self._connecting += 1
         self._tasks.spawn(f"connect to {self.endpoint.address}", self._open())
+
+    def _has_room_at_host(self) -> bool:
+        most = self._breakers.max_connections_per_host
+        if most is None or sum(pool.connection_count for pool in self.endpoint.pools) < most:
+            return True
+        self._breakers.connections.overflow += 1
+        return False
 
     async def _open(self) -> None:
         connection = HttpConnection(self.endpoint, self)
@@ -133,7 +154,7 @@ class ConnectionPool:
         finally:
             self._connecting -= 1
             if failure is not CLOSED_AT_ONCE or connection.is_closed:
-                self.cluster.circuit_breakers.connections.release()
+                self._breakers.connections.release()
                 self._fail_waiters(failure)
             else:
                 self._on_open(connection)

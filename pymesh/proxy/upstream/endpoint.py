@@ -64,6 +64,14 @@ class ClusterLoadAssignment:
 class Pool(Protocol):
     """What an endpoint asks of its connection pool."""
 
+    @property
+    def connection_count(self) -> int:
+        """Open connections, and those on the way."""
+
+    @property
+    def request_count(self) -> int:
+        """All so far."""
+
     def drain(self) -> None:
         """The endpoint has left: close idle connections, let those in use finish, open no more."""
 
@@ -122,7 +130,7 @@ class Endpoint:
         self.healthy_since: float | None = None  # by the clock's time, for slow start
         self.outlier_monitor: Any = None  # OutlierMonitor
         # counters
-        self.rq_total = 0
+        self.rq_total = 0  # TCP connections; the pools count requests
         self.rq_error = 0
         self.apply(config)
 
@@ -166,9 +174,13 @@ class Endpoint:
 
     def drain(self) -> None:
         """It has left its cluster."""
-        for pool in (self.pool, self.high_priority_pool):
-            if pool is not None:
-                pool.drain()
+        for pool in self.pools:
+            pool.drain()
+
+    @property
+    def pools(self) -> list[Pool]:
+        """Of all priorities of routes."""
+        return [pool for pool in (self.pool, self.high_priority_pool) if pool is not None]
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.address} {self.health_flags} active={self.active_requests}>"

@@ -6,7 +6,7 @@ https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/health_
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from pymesh.proxy.matchers.string_matcher import StringMatcher
 from pymesh.proxy.routing.header_mutations import NO_MUTATIONS, HeaderMutations
@@ -78,7 +78,7 @@ class HealthMonitor(Protocol):
 
     def close(self) -> None: ...
 
-    def describe(self) -> dict[str, Any]: ...
+    def describe(self) -> dict[str, int]: ...
 
 
 class HealthTracker:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from pymesh.proxy.timers import Clock
 from pymesh.proxy.upstream.cluster import Cluster
@@ -74,7 +73,7 @@ class HealthChecker:
     def close(self) -> None:
         self.update(())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, int]:
         return {
             **asdict(self.stats),
             "healthy": sum(not endpoint.is_failing for endpoint in self._sessions),

@@ -35,6 +35,7 @@ def decode_cluster(reader: Reader) -> ClusterConfig:
     """Raises DecodeError."""
     reader.ignore(*_IGNORED)
     balancer, panic_threshold = decode_load_balancer(reader)
+    breakers = decode_circuit_breakers(reader)
     config = ClusterConfig(
         name=reader.required_string("name"),
         service=_decode_service(reader),
@@ -43,7 +44,8 @@ def decode_cluster(reader: Reader) -> ClusterConfig:
         outlier_detection=decode_outlier_detection(reader),
         health_check=decode_health_checks(reader),
         ignore_health_on_host_removal=reader.boolean("ignore_health_on_host_removal"),
-        circuit_breakers=decode_circuit_breakers(reader),
+        circuit_breakers=breakers.default,
+        high_priority_breakers=breakers.high,
         # Cluster.connect_timeout: "If not set, a default value of 5s will be used."
         connect_timeout=read_seconds(reader, "connect_timeout", 5.0),
         tcp_keepalive=decode_keepalive(reader),

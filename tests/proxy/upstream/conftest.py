@@ -62,6 +62,9 @@ class FakeResolver:
 
 
 class FakePool:
+    connection_count = 2
+    request_count = 5
+
     def __init__(self) -> None:
         self.is_drained = False
 

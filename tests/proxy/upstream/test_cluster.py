@@ -4,7 +4,7 @@ import pytest
 
 from pymesh.proxy.tls.config import CommonTlsConfig, UpstreamTlsConfig
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
+from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds, RetryBudget
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.cluster_config import ClusterConfig, Service
 from pymesh.proxy.upstream.dns import DnsConfig
@@ -192,3 +192,14 @@ def test_the_description_says_what_an_operator_asks_for(make_cluster):
     assert described["service"] == "payment.default.svc.cluster.local"
     assert [endpoint["address"] for endpoint in described["endpoints"]] == ["10.0.0.1:80", "10.0.0.2:80"]
     assert described["circuit_breakers"]["retries"] == {"limit": 3, "active": 0, "overflow": 0}
+    assert described["high_priority"]["requests"] == {"limit": 1024, "active": 0, "overflow": 0}
+
+
+def test_what_remains_of_a_limit_is_shown_where_it_is_tracked(make_cluster):
+    budget = RetryBudget()
+    thresholds = CircuitBreakerThresholds(max_requests=5, track_remaining=True, retry_budget=budget)
+    cluster = make_cluster(replace(STATIC, circuit_breakers=thresholds))
+    cluster.circuit_breakers.requests.try_acquire()
+    shown = cluster.describe()["circuit_breakers"]
+    assert shown["requests"]["remaining"] == 4
+    assert "remaining" not in shown["retries"]

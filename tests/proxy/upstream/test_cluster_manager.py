@@ -4,6 +4,7 @@ import pytest
 
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
 from pymesh.proxy.upstream.cluster_config import ClusterConfig
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
@@ -99,7 +100,8 @@ def test_metrics_are_of_all_clusters_and_do_not_forget_the_removed(clock, resolv
     manager = ClusterManager(SecretStore(), clock=clock, resolver=resolver, metrics=metrics)
 
     def shown():
-        return {metric.name.removeprefix("envoy_cluster_upstream_"): value for metric, value in metrics.samples()}
+        found = {metric.name.removeprefix("envoy_cluster_upstream_"): value for metric, value in metrics.samples()}
+        return {name: found[name] for name in ("cx_total", "cx_active", "rq_retry")}
 
     for name in ("payment", "db"):
         manager.apply_cluster(ClusterConfig(name))
@@ -111,3 +113,43 @@ def test_metrics_are_of_all_clusters_and_do_not_forget_the_removed(clock, resolv
     assert shown() == {"cx_total": 6, "cx_active": 2, "rq_retry": 2}
     payment.circuit_breakers.connections.release()
     assert shown() == {"cx_total": 6, "cx_active": 1, "rq_retry": 2}
+
+
+def test_metrics_tell_of_health_and_of_what_the_breakers_refused(clock, resolver):
+    metrics = ProxyMetrics()
+    manager = ClusterManager(SecretStore(), clock=clock, resolver=resolver, metrics=metrics)
+    members = tuple(replace(A, port=port, is_healthy=port != 1, is_degraded=port == 2) for port in (1, 2, 3))
+    detection = OutlierDetectionConfig(consecutive_5xx=1, max_ejection_percent=50)
+    thresholds = CircuitBreakerThresholds(max_connections=0, max_requests=0, max_pending_requests=0, max_retries=0)
+    config = replace(
+        EDS,
+        circuit_breakers=thresholds,
+        high_priority_breakers=thresholds,
+        outlier_detection=detection,
+    )
+    manager.apply_cluster(config)
+    manager.apply_endpoints(ClusterLoadAssignment(EDS.name, members))
+    cluster = manager.get(EDS.name)
+    for endpoint in cluster.endpoints[1:]:
+        cluster.on_result(endpoint, 500, None)
+    for breakers in (cluster.circuit_breakers, cluster.high_priority_breakers):
+        for resource in (breakers.connections, breakers.requests, breakers.pending_requests, breakers.retries):
+            resource.try_acquire()
+    manager.apply_cluster(replace(config, outlier_detection=None))
+    shown = {metric.name.removeprefix("envoy_cluster_"): value for metric, value in metrics.samples()}
+    assert shown == {
+        "upstream_cx_total": 0,
+        "upstream_cx_active": 0,
+        "upstream_cx_overflow": 2,
+        "upstream_rq_retry": 0,
+        "upstream_rq_retry_overflow": 2,
+        "upstream_rq_pending_overflow": 4,
+        "membership_total": 3,
+        "membership_healthy": 1,
+        "membership_degraded": 1,
+        "outlier_detection_ejections_active": 0,
+        "outlier_detection_ejections_enforced_total": 1,
+        "outlier_detection_ejections_overflow": 1,
+        "health_check_attempt": 0,
+        "health_check_failure": 0,
+    }

@@ -96,6 +96,40 @@ async def test_an_endpoint_may_open_its_first_connection_though_others_have_used
     assert len(await use(proxy, 2)) == 2
 
 
+async def test_an_endpoint_has_no_more_connections_than_one_may_have(proxy: Any) -> None:
+    proxy.add_cluster("shop", "10.0.0.2:80", circuit_breakers=CircuitBreakerThresholds(max_connections_per_host=1))
+    first, second = proxy.connect(), proxy.connect()
+    first.send(GET)
+    second.send(GET)
+    server = await proxy.server()
+    assert len(proxy.servers) == 1
+    assert proxy.clusters.get("shop").circuit_breakers.connections.overflow > 0
+    server.send(OK)
+    server.send(OK)
+    assert second.received != b""
+
+
+async def test_routes_of_high_priority_have_breakers_and_connections_of_their_own(proxy: Any) -> None:
+    none = CircuitBreakerThresholds(max_requests=0)
+    proxy.add_cluster("shop", "10.0.0.2:80", circuit_breakers=none)
+    proxy.route(proxy.forward("/high", is_high_priority=True), proxy.forward())
+    ordinary, high = proxy.connect(), proxy.connect()
+    ordinary.send(GET)
+    assert ordinary.received.startswith(b"HTTP/1.1 503 ")
+    high.send(GET.replace(b" / ", b" /high "))
+    (await proxy.server()).send(OK)
+    assert high.received.startswith(b"HTTP/1.1 200 ")
+    cluster = proxy.clusters.get("shop")
+    breakers = cluster.high_priority_breakers
+    assert (breakers.connections.active, breakers.requests.active, breakers.pending_requests.active) == (1, 0, 0)
+    assert cluster.circuit_breakers.connections.active == 0
+    (described,) = cluster.describe()["endpoints"]
+    assert (described["cx_active"], described["rq_total"]) == (1, 1)
+    cluster.close()
+    await proxy.settle()
+    assert breakers.connections.active == 0
+
+
 async def test_a_server_that_closes_its_idle_connection_is_forgotten(proxy: Any) -> None:
     (server,) = await use(proxy, 1)
     server.hang_up()

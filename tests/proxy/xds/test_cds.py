@@ -87,7 +87,7 @@ def test_an_outbound_cluster_is_understood_whole():
         eds_service_name=NAME,
         connect_timeout=10.0,
         load_balancer=LoadBalancerConfig("LEAST_REQUEST"),
-        circuit_breakers=CircuitBreakerThresholds(max_connections=UNLIMITED, max_retries=7),
+        circuit_breakers=CircuitBreakerThresholds(max_connections=UNLIMITED, max_retries=7, track_remaining=True),
         panic_threshold=0.0,
         tcp_keepalive=TcpKeepalive(3, 300, 0),
     )
@@ -242,6 +242,17 @@ def test_outlier_detection_is_read():
         split_external_local_origin_errors=True,
     )
     assert decode(outlier_detection=fields).outlier_detection == expected
+
+
+def test_circuit_breakers_are_those_of_two_priorities_and_the_first_of_each_counts():
+    found = decode(
+        circuit_breakers={
+            "thresholds": [{"max_requests": 1}, {"priority": "HIGH", "max_requests": 2}, {"max_requests": 3}],
+            "per_host_thresholds": [{"max_connections": 4}, {"max_connections": 5}],
+        }
+    )
+    assert found.circuit_breakers == CircuitBreakerThresholds(max_requests=1, max_connections_per_host=4)
+    assert found.high_priority_breakers == CircuitBreakerThresholds(max_requests=2)
 
 
 def test_a_health_check_has_envoys_defaults():
@@ -401,7 +412,11 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
         ({"outlier_detection": {"interval": "0s"}}, "outlier_detection.interval"),
         ({"outlier_detection": {"max_ejection_time": "29s"}}, "outlier_detection.max_ejection_time"),
         ({"outlier_detection": {"monitors": []}}, "outlier_detection.monitors"),
-        ({"circuit_breakers": {"thresholds": [{"priority": "HIGH"}]}}, "circuit_breakers.thresholds[0].priority"),
+        ({"circuit_breakers": {"thresholds": [{"priority": "LOW"}]}}, "circuit_breakers.thresholds[0].priority"),
+        (
+            {"circuit_breakers": {"per_host_thresholds": [{"max_retries": 1}]}},
+            "circuit_breakers.per_host_thresholds[0].max_retries",
+        ),
         ({"health_checks": [{}]}, "health_checks[0].interval"),
         ({"health_checks": [CHECK, CHECK]}, "health_checks"),
         ({"health_checks": [{**CHECK, "timeout": "0s"}]}, "health_checks[0].timeout"),

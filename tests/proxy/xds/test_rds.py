@@ -2,6 +2,7 @@ import pytest
 
 from pymesh.errors import DecodeError
 from pymesh.protojson import Reader
+from pymesh.proxy.matchers.metadata_match import freeze_match
 from pymesh.proxy.routing.redirect import RedirectAction
 from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, Mirror
 from pymesh.proxy.routing.route_table import RouteTable
@@ -105,6 +106,21 @@ def test_a_whole_configuration_is_decoded():
     assert canary.choose_cluster(0.9).request_headers
     assert canary.mirrors == (Mirror("v3", 12.5, append_shadow_suffix=False),)
     assert canary.host_rewrite == b"other"
+
+
+def test_a_route_may_have_high_priority():
+    assert decode_action({"priority": "HIGH"}).is_high_priority
+
+
+def test_a_weighted_cluster_adds_to_what_its_route_asks_of_endpoints():
+    def asking(**metadata):
+        return {"metadata_match": {"filter_metadata": {"envoy.lb": metadata, "other": {"a": 1}}}}
+
+    clusters = [{"name": "v1", "weight": 1, **asking(version="v1", stage="dev")}, {"name": "v2", "weight": 1}]
+    action = decode_action({"cluster": None, "weighted_clusters": {"clusters": clusters}, **asking(stage="prod", n=1)})
+    first, second = action.clusters
+    assert first.metadata_match == freeze_match({"n": 1.0, "stage": "dev", "version": "v1"})
+    assert second.metadata_match == freeze_match({"n": 1, "stage": "prod"})
 
 
 def test_envoys_defaults_are_set():
