@@ -13,7 +13,8 @@ from pymesh.proxy.upstream.cluster_config import DYNAMIC_FORWARD_PROXY, EDS, LOG
 from pymesh.proxy.upstream.cluster_health import ClusterHealth
 from pymesh.proxy.upstream.cluster_stats import ClusterStats
 from pymesh.proxy.upstream.cluster_status import describe_breakers, describe_endpoint
-from pymesh.proxy.upstream.dns import DnsEndpoints, Resolver, SystemResolver
+from pymesh.proxy.upstream.dns import Resolver, SystemResolver
+from pymesh.proxy.upstream.dns_endpoints import DnsEndpoints
 from pymesh.proxy.upstream.dynamic_forward_proxy import DynamicEndpoints
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, Endpoint, EndpointConfig
 from pymesh.proxy.upstream.endpoint_set import EndpointSet
@@ -238,6 +239,7 @@ class Cluster:
             resolver=self._resolver,
             tasks=self._tasks,
             clock=self._clock,
+            random_value=self._random,
             publish=self._set_configs,
         )
 

@@ -22,7 +22,6 @@ _IGNORED = (
     "alt_stat_name",  # our metrics are named by the cluster
     "per_connection_buffer_limit_bytes",  # transports have their own watermarks
     "respect_dns_ttl",  # the system's resolver does not tell the TTL: dns_refresh_rate holds
-    "dns_jitter",  # proxies do not start in step
     "wait_for_warm_on_init",  # a cluster without endpoints answers 503 UH meanwhile
     "close_connections_on_host_health_failure",  # an unhealthy endpoint gets nothing new; what is open finishes
     "cleanup_interval",  # of ORIGINAL_DST clusters

@@ -11,10 +11,10 @@ from pymesh.proxy.upstream.cluster_config import (
     STRICT_DNS,
     ClusterConfig,
 )
-from pymesh.proxy.upstream.dns import LOOKUP_FAMILIES, DnsConfig, is_address
+from pymesh.proxy.upstream.dns import LOOKUP_FAMILIES, DnsConfig, FailureRefresh, is_address
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment
-from pymesh.proxy.xds.durations import read_seconds
+from pymesh.proxy.xds.durations import read_positive_seconds, read_seconds
 from pymesh.proxy.xds.eds import decode_cluster_load_assignment
 
 _FORWARD_PROXY_CLUSTER = "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"
@@ -33,7 +33,12 @@ def with_discovery(config: ClusterConfig, reader: Reader) -> ClusterConfig:
             eds.ignore("eds_config")
             config = replace(config, eds_service_name=eds.string("service_name"))
     if kind in (STRICT_DNS, LOGICAL_DNS):
-        config = replace(config, dns=_decode_dns(reader, DnsConfig()))
+        dns = replace(
+            _decode_dns(reader, DnsConfig()),
+            jitter=read_seconds(reader, "dns_jitter", 0.0),
+            failure_refresh=_decode_failure_refresh(reader.object("dns_failure_refresh_rate")),
+        )
+        config = replace(config, dns=dns)
     return config
 
 
@@ -60,6 +65,17 @@ def _decode_dns(reader: Reader, default: DnsConfig) -> DnsConfig:
     if refresh_rate <= 0:
         reader.fail("dns_refresh_rate", "must be above 0")
     return DnsConfig(refresh_rate, reader.enum("dns_lookup_family", LOOKUP_FAMILIES))
+
+
+def _decode_failure_refresh(reader: Reader | None) -> FailureRefresh | None:
+    if reader is None:
+        return None
+    base = read_positive_seconds(reader, "base_interval", 0.0)
+    # Cluster.RefreshRate.max_interval: "The default is 10 times the base_interval."
+    maximum = read_positive_seconds(reader, "max_interval", 10 * base)
+    if maximum < base:
+        reader.fail("max_interval", "must not be below base_interval")
+    return FailureRefresh(base, maximum)
 
 
 def _with_cluster_type(config: ClusterConfig, reader: Reader) -> ClusterConfig:

@@ -52,10 +52,13 @@ class FakeResolver:
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[str, ...]] = {}
+        self.hanging: set[str] = set()
         self.asked: list[str] = []
 
     async def resolve(self, host: str, lookup_family: str) -> tuple[str, ...]:
         self.asked.append(host)
+        if host in self.hanging:
+            await asyncio.Event().wait()
         if host not in self.answers:
             raise OSError("Name or service not known")
         return self.answers[host]

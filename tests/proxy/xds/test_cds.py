@@ -8,7 +8,7 @@ from pymesh.proxy.matchers.string_matcher import StringMatcher
 from pymesh.proxy.routing.header_mutations import HeaderChange, HeaderMutations
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds, RetryBudget
 from pymesh.proxy.upstream.cluster_config import ClusterConfig, Service, TcpKeepalive
-from pymesh.proxy.upstream.dns import DnsConfig
+from pymesh.proxy.upstream.dns import DnsConfig, FailureRefresh
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.health_check import HealthCheckConfig, HttpCheck, TcpCheck
@@ -109,9 +109,11 @@ def test_a_dns_cluster_says_how_often_it_resolves():
         dns_refresh_rate="60s",
         dns_lookup_family="V4_ONLY",
         respect_dns_ttl=True,
+        dns_jitter="3s",
+        dns_failure_refresh_rate={"base_interval": "2s"},
         load_assignment=assignment("db.example.com"),
     )
-    assert config.dns == DnsConfig(60.0, "V4_ONLY")
+    assert config.dns == DnsConfig(60.0, "V4_ONLY", 3.0, FailureRefresh(2.0, 20.0))
     assert config.load_assignment.endpoints[0].host == "db.example.com"
 
 
@@ -401,6 +403,10 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
             "common_lb_config.consistent_hashing_lb_config.hash_balance_factor",
         ),
         ({"preconnect_policy": {}}, "preconnect_policy"),
+        (
+            {"type": "STRICT_DNS", "dns_failure_refresh_rate": {"base_interval": "2s", "max_interval": "1s"}},
+            "dns_failure_refresh_rate.max_interval",
+        ),
         ({"ring_hash_lb_config": {"minimum_ring_size": 2**24}}, "ring_hash_lb_config.minimum_ring_size"),
         ({"maglev_lb_config": {"table_size": 65536}}, "maglev_lb_config.table_size"),
         (
