@@ -16,7 +16,7 @@ from pymesh.proxy.http_filters.local_replies import (
 from pymesh.proxy.http_filters.mirror import MirrorRequest
 from pymesh.proxy.http_filters.request_timeouts import RequestTimeouts
 from pymesh.proxy.http_filters.retry_state import RetryDecision, RetryState, is_final_response
-from pymesh.proxy.http_filters.upstream_try import ATTEMPT_COUNT, IDEMPOTENT, PENDING_BUFFER_LIMIT
+from pymesh.proxy.http_filters.upstream_try import ATTEMPT_COUNT, IDEMPOTENT, MAX_BODY_PIECES, PENDING_BUFFER_LIMIT
 from pymesh.proxy.routing.retry_policy import RetryPolicy
 from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.upstream.cluster import Cluster
@@ -75,6 +75,8 @@ class UpstreamRequest(RequestTimeouts):
                 self._body.clear()
         if self._is_replayable or connection is None:
             self._body.append(data)
+            if len(self._body) > MAX_BODY_PIECES:
+                self._body = [b"".join(self._body)]
         if connection is not None:
             self._write_body(connection, data)
         elif self._body_size > PENDING_BUFFER_LIMIT and not self._is_paused:

@@ -27,6 +27,8 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"
 
 # What is held of a body while the connection is being opened, before the client is stopped.
 PENDING_BUFFER_LIMIT = 64 * 1024
+# What is kept is joined beyond so many pieces: a body of tiny chunks would cost thirty times its length.
+MAX_BODY_PIECES = 4096
 
 
 class UpstreamTry(LoadBalancerContext):
