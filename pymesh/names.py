@@ -46,6 +46,10 @@ EXPORT_TO_ANNOTATION = "networking.istio.io/exportTo"
 # Keys of `filter_metadata` in endpoints and clusters.
 ISTIO_METADATA = "istio"
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
+REGION_LABEL = "topology.kubernetes.io/region"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+SUB_ZONE_LABEL = "topology.istio.io/subzone"
+LOCALITY_LABELS = (REGION_LABEL, ZONE_LABEL, SUB_ZONE_LABEL)  # as failoverPriority names the parts of a locality
 LB_METADATA = "envoy.lb"  # what subsets of a cluster are made of
 TLS_MODE = "tlsMode"
 

@@ -92,6 +92,19 @@ class NodeMetadata(msgspec.Struct, frozen=True, rename="upper", omit_defaults=Tr
         return self.labels.get(TLS_MODE_LABEL) == "istio"
 
 
+class NodeLocality(msgspec.Struct, frozen=True, omit_defaults=True):
+    """envoy.config.core.v3.Locality: where a proxy runs."""
+
+    region: str = ""
+    zone: str = ""
+    sub_zone: str = ""
+
+
+def parse_node_locality(text: str) -> NodeLocality:
+    """`region/zone/sub-zone`; later parts may be missing."""
+    return NodeLocality(*text.split("/", 2))
+
+
 class Node(msgspec.Struct, frozen=True):
     """envoy.config.core.v3.Node; `id` is Istio's `<type>~<ip>~<instance>.<namespace>~<domain>`.
 
@@ -101,6 +114,7 @@ class Node(msgspec.Struct, frozen=True):
     id: str
     cluster: str = ""
     metadata: NodeMetadata = NodeMetadata()
+    locality: NodeLocality = NodeLocality()
 
     @property
     def type(self) -> str:

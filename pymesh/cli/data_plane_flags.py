@@ -29,6 +29,12 @@ def add_data_plane_arguments(parser: argparse.ArgumentParser) -> None:
     tokens.add_argument("--token-file", metavar="FILE", help="a file with the join token")
     group.add_argument("--state-dir", metavar="DIR", help="what is kept over restarts (default: ~/.pymesh)")
     group.add_argument(
+        "--locality",
+        metavar="REGION[/ZONE[/SUB-ZONE]]",
+        type=locality,
+        help="where this workload runs, for rules that prefer what is near",
+    )
+    group.add_argument(
         "--admin-listen",
         metavar="HOST:PORT",
         type=address,
@@ -56,6 +62,7 @@ def proxy_options(args: argparse.Namespace) -> ProxyOptions:
         access_log=args.access_log,
         drain_time=args.drain_time,
         secret_ttl=read_secret_ttl(),
+        locality=args.locality or "",
     )
 
 
@@ -134,6 +141,14 @@ def host(text: str) -> str:
     if not all(map(_NAME.fullmatch, labels)):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a host name nor an IP address")
     return ".".join(labels)
+
+
+def locality(text: str) -> str:
+    """`europe/berlin/rack-7`."""
+    parts = text.split("/")
+    if len(parts) > 3 or not all(map(_LABEL.fullmatch, parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not REGION[/ZONE[/SUB-ZONE]]")
+    return text
 
 
 def upstream(text: str) -> Upstream:

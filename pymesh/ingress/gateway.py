@@ -18,7 +18,7 @@ from pymesh.names import (
 from pymesh.proxy.instance import claim_instance
 from pymesh.proxy.server import ProxyServer
 from pymesh.proxy.sockets import advertised_host, bind_flag, bound_address, can_bind_privileged_ports, reserve_port
-from pymesh.xds import ROUTER, Address, Node, NodeMetadata
+from pymesh.xds import ROUTER, Address, Node, NodeMetadata, parse_node_locality
 
 _ANY_HOST = "0.0.0.0"
 _PRIVILEGED = 1024
@@ -126,7 +126,8 @@ def build_node(options: GatewayOptions, instance_name: str, port_map: dict[int, 
         unprivileged=not can_bind_privileged_ports(),
     )
     node_id = f"{ROUTER}~{host}~{instance_name}.{options.namespace}~{options.namespace}.svc.{DEFAULT_DOMAIN}"
-    return Node(node_id, f"{options.workload_name}.{options.namespace}", metadata)
+    locality = parse_node_locality(options.proxy.locality)
+    return Node(node_id, f"{options.workload_name}.{options.namespace}", metadata, locality)
 
 
 def _labels(options: GatewayOptions) -> dict[str, str]:

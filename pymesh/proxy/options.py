@@ -22,6 +22,7 @@ class ProxyOptions:
     access_log: str = ""
     drain_time: float = 45.0
     secret_ttl: int = 0
+    locality: str = ""  # region[/zone[/sub-zone]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

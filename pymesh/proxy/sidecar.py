@@ -21,7 +21,7 @@ from pymesh.proxy.registration import Lease
 from pymesh.proxy.server import ProxyServer
 from pymesh.proxy.sidecar_ports import APP_HOST, SidecarPorts
 from pymesh.proxy.sockets import advertised_host
-from pymesh.xds import SIDECAR, Address, Node, NodeMetadata, Registration
+from pymesh.xds import SIDECAR, Address, Node, NodeMetadata, Registration, parse_node_locality
 
 
 class Sidecar:
@@ -126,7 +126,8 @@ class Sidecar:
         )
         domain = f"{options.namespace}.svc.{DEFAULT_DOMAIN}"
         node_id = f"{SIDECAR}~{self._advertised}~{self._instance.name}.{options.namespace}~{domain}"
-        return Node(node_id, f"{options.service}.{options.namespace}", metadata)
+        locality = parse_node_locality(options.proxy.locality)
+        return Node(node_id, f"{options.service}.{options.namespace}", metadata, locality)
 
     def _build_registration(self) -> Registration:
         options = self._options
@@ -140,6 +141,7 @@ class Sidecar:
             service_account=options.service_account,
             labels=self._labels(),
             healthy=False,
+            locality=options.proxy.locality,
         )
 
     def _labels(self) -> dict[str, str]:

@@ -4,7 +4,17 @@ from pathlib import Path
 import pytest
 
 from pymesh.cli import main
-from pymesh.cli.data_plane_flags import address, host, label, name, port_mapping, read_secret_ttl, seconds, upstream
+from pymesh.cli.data_plane_flags import (
+    address,
+    host,
+    label,
+    locality,
+    name,
+    port_mapping,
+    read_secret_ttl,
+    seconds,
+    upstream,
+)
 from pymesh.xds import Address, Upstream
 
 
@@ -34,6 +44,17 @@ def test_an_upstream_is_a_local_port_a_service_and_its_port() -> None:
 def test_what_is_no_upstream_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         upstream(text)
+
+
+@pytest.mark.parametrize("text", ["eu", "eu/berlin", "eu/berlin/rack-7"])
+def test_a_locality_has_up_to_three_parts(text: str) -> None:
+    assert locality(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "/", "eu/", "a/b/c/d", "e u"])
+def test_what_is_no_locality_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        locality(text)
 
 
 def test_a_label_is_a_key_and_a_value() -> None:

@@ -1,7 +1,7 @@
 """A golden case is `cases/<name>.yaml`: a document that says who asks, then Istio's objects; `<name>.json` is the xDS.
 
-Who asks is a `sidecar` or a `gateway`, whose metadata changes a default one; `mesh` is the MeshConfig, and `types` are
-those that the JSON file tells of (all are checked against Envoy).
+Who asks is a `sidecar` or a `gateway`, whose metadata changes a default one, in a `locality`; `mesh` is the MeshConfig,
+and `types` are those that the JSON file tells of (all are checked against Envoy).
 
 `pytest tests/golden --update-golden` writes the JSON files anew; read the diff.
 """
@@ -75,7 +75,9 @@ def _read_node(about: dict[str, Any]) -> xds.Node:
     node_type, default = ("router", _GATEWAY) if "gateway" in about else ("sidecar", _SIDECAR)
     metadata = default | (about.get("gateway") or about.get("sidecar") or {})
     instance = f"{metadata['NAME']}.{metadata['NAMESPACE']}"
-    return msgspec.convert({"id": f"{node_type}~127.0.0.1~{instance}~cluster.local", "metadata": metadata}, xds.Node)
+    locality = msgspec.to_builtins(xds.parse_node_locality(about.get("locality", "")))
+    node = {"id": f"{node_type}~127.0.0.1~{instance}~cluster.local", "metadata": metadata, "locality": locality}
+    return msgspec.convert(node, xds.Node)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -129,7 +129,13 @@ class Simulation:
 def sidecar() -> Callable[..., Simulation]:
     """The sidecar of a workload in `namespace` with `labels`; further arguments are MeshConfig's."""
 
-    def make(yaml: str, namespace: str = "default", labels: dict[str, str] | None = None, **mesh: object) -> Simulation:
+    def make(
+        yaml: str,
+        namespace: str = "default",
+        labels: dict[str, str] | None = None,
+        locality: str = "",
+        **mesh: object,
+    ) -> Simulation:
         metadata = xds.NodeMetadata(
             namespace=namespace,
             labels={**_MTLS, **(labels or {})},
@@ -137,7 +143,8 @@ def sidecar() -> Callable[..., Simulation]:
             app_port=8080,
             inbound=xds.Address("0.0.0.0", 15006),
         )
-        return _simulation(yaml, xds.Node(id=f"sidecar~1.2.3.4~web.{namespace}~d", metadata=metadata), mesh)
+        node = xds.Node(f"sidecar~1.2.3.4~web.{namespace}~d", "", metadata, xds.parse_node_locality(locality))
+        return _simulation(yaml, node, mesh)
 
     return make
 

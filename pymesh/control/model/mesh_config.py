@@ -5,6 +5,7 @@ https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 
 from typing import Literal
 
+from pymesh.control.model.destination_rule import LocalityLoadBalancerSetting
 from pymesh.control.model.messages import Message
 from pymesh.control.model.virtual_service import HTTPRetry
 from pymesh.names import DEFAULT_DOMAIN, ROOT_NAMESPACE
@@ -41,6 +42,7 @@ class MeshConfig(Message):
     default_virtual_service_export_to: tuple[str, ...] = ("*",)
     default_destination_rule_export_to: tuple[str, ...] = ("*",)
     default_http_retry_policy: HTTPRetry | None = None
+    locality_lb_setting: LocalityLoadBalancerSetting = LocalityLoadBalancerSetting(enabled=True)
     access_log_file: str = ""
     access_log_format: str = ""
     access_log_encoding: AccessLogEncoding = "TEXT"

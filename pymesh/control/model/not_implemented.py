@@ -37,10 +37,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("workloadSelector"),
         *_policies(
             Unsupported("loadBalancer.simple", ("PASSTHROUGH",)),
-            Unsupported("loadBalancer.localityLbSetting"),
             Unsupported("loadBalancer.zoneAwareLbSetting"),
-            Unsupported("loadBalancer.warmup"),
-            Unsupported("loadBalancer.warmupDurationSecs"),
             Unsupported("connectionPool.http.h2UpgradePolicy", ("UPGRADE",)),
             Unsupported("connectionPool.http.useClientProtocol", (True,)),
             Unsupported("connectionPool.http.maxConcurrentStreams"),
@@ -50,7 +47,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
             Unsupported("tls.caCrl"),
             Unsupported("tunnel"),
             Unsupported("proxyProtocol"),
-            Unsupported("retryBudget"),
         ),
     ),
     "Gateway": (

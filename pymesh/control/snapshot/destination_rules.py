@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pymesh.control.model.destination_rule import DestinationRule, Subset, TrafficPolicy
+from pymesh.control.model.destination_rule import (
+    DestinationRule,
+    LocalityLoadBalancerSetting,
+    PortTrafficPolicy,
+    Subset,
+    TrafficPolicy,
+)
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Resource
 from pymesh.control.snapshot.host_index import HostIndex
@@ -53,6 +59,8 @@ class DestinationRules:
         self._exported: dict[str, HostIndex[Rules]] = {}
         for resource in resources:
             self._add(_build_rule(resource, mesh))
+        # Whether what a client sees depends on its locality: where outliers are ejected, the near are preferred.
+        self.use_locality = bool(mesh.locality_lb_setting.distribute) or any(map(_uses_locality, self._all()))
 
     def find(
         self, client: str, labels: dict[str, str], service_host: str, service_namespace: str
@@ -63,11 +71,17 @@ class DestinationRules:
                 return next((rule for rule in candidates if rule.selector.items() <= labels.items()), None)
         return None
 
-    def selector_keys(self) -> Iterator[str]:
+    def client_label_keys(self) -> Iterator[str]:
+        """Labels of a client on which some rule depends: those of selectors, and of failoverPriority."""
+        for rule in self._all():
+            yield from rule.selector
+            for setting in _locality_settings(rule):
+                yield from (key.partition("=")[0] for key in setting.failover_priority)
+
+    def _all(self) -> Iterator[MergedDestinationRule]:
         for index in self._local.values():
             for _, rules in index.items():
-                for rule in rules:
-                    yield from rule.selector
+                yield from rules
 
     def _candidates(self, client: str, host: str, service_namespace: str) -> Iterator[Rules]:
         own = _most_specific(self._local, client, host)
@@ -81,6 +95,24 @@ class DestinationRules:
         _merge_into(self._local.setdefault(rule.namespace, HostIndex()), rule)
         if not rule.visibility.is_private:
             _merge_into(self._exported.setdefault(rule.namespace, HostIndex()), rule)
+
+
+def _policies(rule: MergedDestinationRule) -> Iterator[TrafficPolicy | PortTrafficPolicy]:
+    for policy in (rule.traffic_policy, *(subset.traffic_policy for subset in rule.subsets)):
+        if policy is not None:
+            yield policy
+            yield from policy.port_level_settings
+
+
+def _uses_locality(rule: MergedDestinationRule) -> bool:
+    has_setting = next(_locality_settings(rule), None) is not None
+    return has_setting or any(policy.outlier_detection is not None for policy in _policies(rule))
+
+
+def _locality_settings(rule: MergedDestinationRule) -> Iterator[LocalityLoadBalancerSetting]:
+    for policy in _policies(rule):
+        if policy.load_balancer is not None and policy.load_balancer.locality_lb_setting is not None:
+            yield policy.load_balancer.locality_lb_setting
 
 
 def _most_specific(indices: dict[str, HostIndex[Rules]], namespace: str, host: str) -> Rules:

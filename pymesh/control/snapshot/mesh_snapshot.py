@@ -1,6 +1,6 @@
 """MeshSnapshot: every object of the mesh at one revision, typed, resolved and indexed. Immutable."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from pymesh.control.model.destination_rule import DestinationRule
@@ -72,8 +72,12 @@ class MeshSnapshot:
         self.destination_rules = DestinationRules(_of(objects, DESTINATION_RULE, DestinationRule), mesh)
         self.gateways = tuple(_of(objects, GATEWAY, Gateway))
         self.secrets = {(item.namespace, item.name): item.spec for item in _of(objects, SECRET, Secret)}
-        self.label_keys = frozenset(source_label_keys(rules)) | frozenset(self.destination_rules.selector_keys())
+        self.label_keys = frozenset((*source_label_keys(rules), *self._client_label_keys()))
         self._cache: dict[Hashable, Any] = {}
+
+    def _client_label_keys(self) -> Iterator[str]:
+        yield from self.destination_rules.client_label_keys()
+        yield from (key.partition("=")[0] for key in self.mesh.locality_lb_setting.failover_priority)
 
     @classmethod
     def build(cls, resources: Iterable[Resource[Message]], mesh: MeshConfig, revision: int) -> "MeshSnapshot":

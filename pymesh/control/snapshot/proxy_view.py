@@ -8,6 +8,7 @@ from pymesh.control.model.resource import Resource
 from pymesh.control.snapshot.creation_order import CreationOrder
 from pymesh.control.snapshot.destination_rules import MergedDestinationRule
 from pymesh.control.snapshot.host_index import HostIndex
+from pymesh.control.snapshot.instance import Locality
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule
@@ -21,6 +22,12 @@ class Scope(NamedTuple):
     namespace: str
     labels: frozenset[tuple[str, str]]
     has_certificate: bool
+    locality: Locality
+
+
+def _locality(node: Node) -> Locality:
+    told = node.locality
+    return Locality(told.region, told.zone, told.sub_zone)
 
 
 class ProxyView:
@@ -34,7 +41,9 @@ class ProxyView:
         self.namespace = metadata.namespace
         self.labels = {key: value for key, value in metadata.labels.items() if key in snapshot.label_keys}
         self.has_certificate = metadata.has_certificate
-        self.scope = Scope(self.namespace, frozenset(self.labels.items()), self.has_certificate)
+        # Where no rule depends on it, proxies of all localities share what they see.
+        self.locality = _locality(node) if snapshot.destination_rules.use_locality else Locality()
+        self.scope = Scope(self.namespace, frozenset(self.labels.items()), self.has_certificate, self.locality)
 
     def __repr__(self) -> str:
         return f"<ProxyView {self.node.id} at {self.snapshot.revision}>"

@@ -15,6 +15,7 @@ from pymesh.control.translate.gateway_listeners import build_gateway_listener
 from pymesh.control.translate.gateway_routes import build_gateway_routes
 from pymesh.control.translate.gateway_servers import merged_servers
 from pymesh.control.translate.listeners import build_sidecar_listeners
+from pymesh.control.translate.locality import locality_lb_of
 from pymesh.control.translate.outbound_cluster import OutboundCluster, outbound_clusters
 from pymesh.control.translate.routes import build_http_proxy_routes
 from pymesh.control.translate.secrets import build_secrets
@@ -58,7 +59,10 @@ def _clusters(view: ProxyView) -> dict[str, Resource]:
 def _endpoints(view: ProxyView) -> dict[str, Resource]:
     static = (cluster for cluster in _outbound(view) if cluster.service.resolution is Resolution.STATIC)
     return {
-        cluster.name: build_load_assignment(cluster.name, cluster.endpoints, allows_mtls(cluster)) for cluster in static
+        cluster.name: build_load_assignment(
+            cluster.name, cluster.endpoints, allows_mtls(cluster), locality_lb_of(cluster, view)
+        )
+        for cluster in static
     }
 
 

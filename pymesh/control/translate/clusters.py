@@ -10,6 +10,7 @@ from pymesh.control.translate.connection_pool import build_connection_pool
 from pymesh.control.translate.domains import portless_port
 from pymesh.control.translate.endpoints import build_load_assignment, inline_assignment
 from pymesh.control.translate.load_balancer import build_load_balancer
+from pymesh.control.translate.locality import locality_lb_of
 from pymesh.control.translate.outbound_cluster import OutboundCluster, UpstreamTls
 from pymesh.control.translate.outlier_detection import build_outlier_detection
 from pymesh.control.translate.tls import build_client, build_mesh_client, raw_socket, tls_socket
@@ -32,11 +33,13 @@ _DNS_REFRESH = "60s"
 def build_outbound_cluster(cluster: OutboundCluster, view: ProxyView) -> Resource:
     policy = cluster.policy
     resource: Resource = {"@type": CLUSTER, "name": cluster.name}
-    resource |= _discovery(cluster)
-    resource |= build_connection_pool(policy.connection_pool, view.mesh)
+    resource |= _discovery(cluster, view)
+    resource |= build_connection_pool(policy.connection_pool, view.mesh, policy.retry_budget)
     if cluster.service.resolution is not Resolution.NONE:
         resource |= build_load_balancer(policy.load_balancer)
     resource |= build_outlier_detection(policy.outlier_detection)
+    if cluster.service.resolution is not Resolution.NONE and locality_lb_of(cluster, view).is_weighted:
+        resource.setdefault("common_lb_config", {})["locality_weighted_lb_config"] = {}
     _add_tls(resource, cluster, view)
     resource["metadata"] = _metadata(cluster)
     return resource
@@ -75,13 +78,15 @@ def build_passthrough_cluster(view: ProxyView) -> Resource:
     return resource
 
 
-def _discovery(cluster: OutboundCluster) -> dict[str, Any]:
+def _discovery(cluster: OutboundCluster, view: ProxyView) -> dict[str, Any]:
     match cluster.service.resolution:
         case Resolution.STATIC:
             return {"type": "EDS", "eds_cluster_config": {"eds_config": CONFIG_SOURCE, "service_name": cluster.name}}
         case Resolution.NONE:
             return _forward_proxy()
-    assignment = build_load_assignment(cluster.name, cluster.endpoints, allows_mtls(cluster))
+    # Istio: of names it knows no labels, so failoverPriority does not apply.
+    locality_lb = locality_lb_of(cluster, view).without_labels()
+    assignment = build_load_assignment(cluster.name, cluster.endpoints, allows_mtls(cluster), locality_lb)
     return {
         "type": "LOGICAL_DNS" if cluster.service.resolution is Resolution.DNS_ROUND_ROBIN else "STRICT_DNS",
         "dns_lookup_family": DNS_CACHE["dns_lookup_family"],

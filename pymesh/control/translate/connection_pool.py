@@ -2,24 +2,34 @@
 
 from typing import Any
 
-from pymesh.control.model.destination_rule import ConnectionPoolSettings, HTTPSettings, TcpKeepalive, TCPSettings
+from pymesh.control.model.destination_rule import (
+    ConnectionPoolSettings,
+    HTTPSettings,
+    RetryBudget,
+    TcpKeepalive,
+    TCPSettings,
+)
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.translate.config_source import duration
 from pymesh.control.translate.type_urls import HTTP_PROTOCOL_OPTIONS, HTTP_PROTOCOL_OPTIONS_KEY
 from pymesh.protojson import parse_go_duration
 
 _UNLIMITED = 4294967295
+_BUDGET_PERCENT = 20.0
+_MINIMUM_CONCURRENCY = 3
 _NO_TCP = TCPSettings()
 _NO_HTTP = HTTPSettings()
 
 
-def build_connection_pool(settings: ConnectionPoolSettings | None, mesh: MeshConfig) -> dict[str, Any]:
+def build_connection_pool(
+    settings: ConnectionPoolSettings | None, mesh: MeshConfig, retry_budget: RetryBudget | None = None
+) -> dict[str, Any]:
     """The fields of a cluster. Without settings: Istio's defaults, which are no limits and ten seconds to connect."""
     tcp = (settings.tcp if settings is not None else None) or _NO_TCP
     http = (settings.http if settings is not None else None) or _NO_HTTP
     fields: dict[str, Any] = {
         "connect_timeout": duration(tcp.connect_timeout or mesh.connect_timeout),
-        "circuit_breakers": {"thresholds": [_thresholds(tcp, http)]},
+        "circuit_breakers": {"thresholds": [_thresholds(tcp, http) | _retry_budget(retry_budget)]},
     }
     if tcp.tcp_keepalive is not None:
         fields["upstream_connection_options"] = {"tcp_keepalive": _keepalive(tcp.tcp_keepalive)}
@@ -37,6 +47,15 @@ def _thresholds(tcp: TCPSettings, http: HTTPSettings) -> dict[str, Any]:
         "max_retries": http.max_retries or _UNLIMITED,
         "track_remaining": True,
     }
+
+
+def _retry_budget(budget: RetryBudget | None) -> dict[str, Any]:
+    """Istio: applyRetryBudget. It holds instead of max_retries."""
+    if budget is None:
+        return {}
+    percent = _BUDGET_PERCENT if budget.percent is None else budget.percent
+    concurrency = budget.min_retry_concurrency or _MINIMUM_CONCURRENCY
+    return {"retry_budget": {"budget_percent": {"value": percent}, "min_retry_concurrency": concurrency}}
 
 
 def _common_http_options(tcp: TCPSettings, http: HTTPSettings) -> dict[str, Any]:

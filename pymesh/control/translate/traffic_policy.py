@@ -29,6 +29,7 @@ def effective_policy(rule: MergedDestinationRule | None, port: int, subset: str 
         connection_pool=own.connection_pool or policy.connection_pool,
         outlier_detection=own.outlier_detection or policy.outlier_detection,
         tls=own.tls or policy.tls,
+        retry_budget=own.retry_budget or policy.retry_budget,
     )
 
 
@@ -67,6 +68,7 @@ def _port_level(policy: TrafficPolicy, port: int) -> TrafficPolicy | None:
         connection_pool=setting.connection_pool,
         outlier_detection=setting.outlier_detection,
         tls=setting.tls,
+        retry_budget=policy.retry_budget,  # a port has none of its own
     )
 
 

@@ -25,9 +25,15 @@ def view_of(snapshot_of) -> Callable[..., ProxyView]:
     """Of a sidecar in `namespace` with `labels`, of a workload that was started as `service`."""
 
     def make(
-        yaml: str, namespace: str = "default", labels: dict[str, str] | None = None, service: str = "", **mesh: object
+        yaml: str,
+        namespace: str = "default",
+        labels: dict[str, str] | None = None,
+        service: str = "",
+        locality: str = "",
+        **mesh: object,
     ) -> ProxyView:
         metadata = xds.NodeMetadata(namespace=namespace, labels={**MTLS, **(labels or {})}, service=service)
-        return ProxyView(snapshot_of(yaml, **mesh), xds.Node(id=f"sidecar~1.2.3.4~x.{namespace}~d", metadata=metadata))
+        node = xds.Node(f"sidecar~1.2.3.4~x.{namespace}~d", "", metadata, xds.parse_node_locality(locality))
+        return ProxyView(snapshot_of(yaml, **mesh), node)
 
     return make

@@ -164,6 +164,26 @@ def test_proxies_that_no_rule_tells_apart_share_a_scope(view_of):
     assert view_of(PAYMENT, labels={"app": "a"}).scope == view_of(PAYMENT, labels={"app": "b"}).scope
 
 
+def test_proxies_of_two_localities_share_a_scope_until_a_rule_depends_on_it(view_of):
+    def are_alike(yaml, **mesh):
+        return view_of(yaml, locality="eu", **mesh).scope == view_of(yaml, locality="us/ohio", **mesh).scope
+
+    rule = PAYMENT + DESTINATION % ("payment", "shop", OLD, "payment", "*", ", trafficPolicy: {%s}")
+    assert are_alike(PAYMENT)
+    assert are_alike(rule % "loadBalancer: {simple: RANDOM}")
+    assert not are_alike(rule % "outlierDetection: {}")
+    assert not are_alike(rule % "loadBalancer: {localityLbSetting: {enabled: true}}")
+    distribute = [{"from": "eu", "to": {"us": 100}}]
+    assert not are_alike(PAYMENT, localityLbSetting={"distribute": distribute})
+
+
+def test_labels_of_failover_priority_tell_proxies_apart(view_of):
+    setting = ", trafficPolicy: {loadBalancer: {localityLbSetting: {failoverPriority: [tier=gold, zone]}}}"
+    rule = PAYMENT + DESTINATION % ("payment", "shop", OLD, "payment", "*", setting)
+    gold, silver = (view_of(rule, labels={"tier": tier}) for tier in ("gold", "silver"))
+    assert gold.scope != silver.scope
+
+
 SELECTING = """
 apiVersion: v1
 kind: Service

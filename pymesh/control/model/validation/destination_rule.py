@@ -18,6 +18,7 @@ from pymesh.control.model.destination_rule import (
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.locality import check_locality_lb
 
 _LARGEST_MAGLEV_TABLE = 5_000_011  # Envoy
 _LARGEST_RING = 8 * 1024 * 1024  # Envoy
@@ -41,6 +42,10 @@ def _check_traffic_policy(policy: TrafficPolicy | None, at: Scope) -> None:
         return
     at.require(policy != TrafficPolicy(), "must have at least one field")
     _check_blocks(policy, at)
+    if policy.retry_budget is not None:
+        percent = policy.retry_budget.percent
+        at["retryBudget"]["percent"].require(percent is None or 0 <= percent <= 100, "must be 0..100")
+        syntax.check_not_negative(policy.retry_budget.min_retry_concurrency, at["retryBudget"]["minRetryConcurrency"])
     for index, port_policy in enumerate(policy.port_level_settings):
         here = at["portLevelSettings"][index]
         here["port"].require(port_policy.port, "is required")
@@ -66,6 +71,23 @@ def _check_load_balancer(settings: LoadBalancerSettings | None, at: Scope) -> No
     at.require(is_single, "must have only one of simple and consistentHash")
     if settings.consistent_hash is not None:
         _check_consistent_hash(settings.consistent_hash, at["consistentHash"])
+    _check_warmup(settings, at)
+    if settings.locality_lb_setting is not None:
+        check_locality_lb(settings.locality_lb_setting, at["localityLbSetting"])
+
+
+def _check_warmup(settings: LoadBalancerSettings, at: Scope) -> None:
+    syntax.check_duration(settings.warmup_duration_secs, at["warmupDurationSecs"])
+    warmup = settings.warmup
+    if warmup is None:
+        return
+    here = at["warmup"]
+    at["warmupDurationSecs"].require(not settings.warmup_duration_secs, "cannot stand beside warmup")
+    here["duration"].require(warmup.duration, "is required")
+    syntax.check_duration(warmup.duration, here["duration"])
+    percent, aggression = warmup.minimum_percent, warmup.aggression
+    here["minimumPercent"].require(percent is None or 0 <= percent <= 100, "must be 0..100")
+    here["aggression"].require(aggression is None or aggression >= 1, "must be at least 1")
 
 
 def _check_consistent_hash(consistent_hash: ConsistentHashLB, at: Scope) -> None:

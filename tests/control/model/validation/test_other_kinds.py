@@ -30,6 +30,19 @@ _EXTERNAL = "{hosts: [a.example.com], ports: [{number: 80, name: http, protocol:
         ),
         ("dr", policy("loadBalancer: {consistentHash: {httpCookie: {name: c, ttl: 0s}, maglev: {tableSize: 65537}}}")),
         ("dr", policy("loadBalancer: {consistentHash: {httpHeaderName: ':authority', maglev: {}}}")),
+        ("dr", policy("loadBalancer: {warmup: {duration: 10s, minimumPercent: 0, aggression: 1}}")),
+        ("dr", policy("loadBalancer: {warmupDurationSecs: 10s}, retryBudget: {percent: 100}")),
+        (
+            "dr",
+            policy(
+                "loadBalancer: {localityLbSetting: {distribute: ["
+                "{from: eu/*, to: {eu/berlin: 70, us/*: 30}}, {from: us, to: {us: 100}}]}}"
+            ),
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {localityLbSetting: {failoverPriority: [tier, a=b], failover: [{from: a, to: b}]}}"),
+        ),
         ("dr", policy("connectionPool: {tcp: {maxConnections: 1, connectTimeout: 1s}, http: {idleTimeout: 0s}}")),
         ("dr", policy("tls: {mode: MUTUAL, clientCertificate: /c, privateKey: /k, caCertificates: /ca, sni: b}")),
         ("dr", policy("portLevelSettings: [{port: {number: 80}, tls: {mode: ISTIO_MUTUAL}}]")),
@@ -84,6 +97,39 @@ def test_what_istio_takes_is_taken(kind: str, spec: str, refuse: Refuse) -> None
             "dr",
             policy("loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}"),
             ["trafficPolicy.loadBalancer: must have only one of simple and consistentHash"],
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {warmupDurationSecs: 1s, warmup: {minimumPercent: 101, aggression: 0.5}}"),
+            [
+                "trafficPolicy.loadBalancer.warmupDurationSecs: cannot stand beside warmup",
+                "trafficPolicy.loadBalancer.warmup.duration: is required",
+                "trafficPolicy.loadBalancer.warmup.minimumPercent: must be 0..100",
+                "trafficPolicy.loadBalancer.warmup.aggression: must be at least 1",
+            ],
+        ),
+        ("dr", policy("retryBudget: {percent: 101}"), ["trafficPolicy.retryBudget.percent: must be 0..100"]),
+        (
+            "dr",
+            policy("loadBalancer: {localityLbSetting: {distribute: [{from: eu, to: {us: 50, us/ohio: 40}}]}}"),
+            [
+                "trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to: the weights must add up to 100",
+                "trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to: 'us/ohio' overlaps another locality",
+            ],
+        ),
+        (
+            "dr",
+            policy(
+                "loadBalancer: {localityLbSetting: {failover: [{from: a/b, to: '*'}, {from: c, to: c}], "
+                "failoverPriority: [topology.kubernetes.io/region]}}"
+            ),
+            [
+                "trafficPolicy.loadBalancer.localityLbSetting.failover[0].from: must be a region, without / and *",
+                "trafficPolicy.loadBalancer.localityLbSetting.failover[0].to: must be a region, without / and *",
+                "trafficPolicy.loadBalancer.localityLbSetting.failover[1]: must be two regions",
+                "trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[0]: "
+                "topology.kubernetes.io/region cannot stand beside failover",
+            ],
         ),
         (
             "dr",
@@ -256,8 +302,8 @@ def test_what_istio_refuses_is_refused_with_the_path(
         (
             "dr",
             "{host: a, subsets: [{name: v, trafficPolicy: {portLevelSettings: [{port: {number: 1}, "
-            "loadBalancer: {localityLbSetting: {enabled: true}}}]}}]}",
-            "subsets[0].trafficPolicy.portLevelSettings[0].loadBalancer.localityLbSetting",
+            "loadBalancer: {zoneAwareLbSetting: {enabled: true}}}]}}]}",
+            "subsets[0].trafficPolicy.portLevelSettings[0].loadBalancer.zoneAwareLbSetting",
         ),
         ("gw", server(_HTTPS + "{mode: MUTUAL, credentialName: a}"), "servers[0].tls.mode MUTUAL"),
         ("gw", server("port: {number: 80, name: a, protocol: grpc}"), "servers[0].port.protocol grpc"),
