@@ -12,7 +12,7 @@ from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers
 from pymesh.proxy.upstream.cluster_config import DYNAMIC_FORWARD_PROXY, EDS, LOGICAL_DNS, ClusterConfig
 from pymesh.proxy.upstream.cluster_health import ClusterHealth
 from pymesh.proxy.upstream.cluster_stats import ClusterStats
-from pymesh.proxy.upstream.cluster_status import describe_breakers, describe_endpoint
+from pymesh.proxy.upstream.cluster_status import describe_breakers, describe_endpoint, describe_limits
 from pymesh.proxy.upstream.dns import Resolver, SystemResolver
 from pymesh.proxy.upstream.dns_endpoints import DnsEndpoints
 from pymesh.proxy.upstream.dynamic_forward_proxy import DynamicEndpoints
@@ -253,7 +253,9 @@ class Cluster:
             "service": self.service.host if self.service else "",
             "lb_policy": self.config.load_balancer.policy,
             "circuit_breakers": describe_breakers(self.circuit_breakers),
-            "high_priority": describe_breakers(self.high_priority_breakers),
+            "high_priority_circuit_breakers": describe_breakers(self.high_priority_breakers),
+            "default_priority": describe_limits(self.circuit_breakers),
+            "high_priority": describe_limits(self.high_priority_breakers),
             "stats": asdict(self.stats),
             "is_panicking": self._chooser.is_panicking,
             **self.health.describe(),

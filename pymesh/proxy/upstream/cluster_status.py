@@ -21,6 +21,11 @@ def _describe_breaker(breakers: CircuitBreakers, name: str) -> dict[str, int]:
     return shown
 
 
+def describe_limits(breakers: CircuitBreakers) -> dict[str, int]:
+    """As Envoy's page has them of each priority."""
+    return {f"max_{name}": getattr(breakers, name).limit for name in _BREAKERS}
+
+
 def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
     config = endpoint.config
     return {
@@ -33,6 +38,8 @@ def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "weight": endpoint.weight,
         "priority": config.priority,
         "locality": "/".join(part for part in config.locality if part),
+        "success_rate": _success_rate(endpoint, "success_rate"),
+        "local_origin_success_rate": _success_rate(endpoint, "local_origin_success_rate"),
         "tls": endpoint.tls is not None,
         "mtls": endpoint.is_mtls,
         "cx_active": sum(pool.connection_count for pool in endpoint.pools),
@@ -40,6 +47,12 @@ def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "rq_total": endpoint.rq_total + sum(pool.request_count for pool in endpoint.pools),
         "rq_error": endpoint.rq_error,
     }
+
+
+def _success_rate(endpoint: Endpoint, name: str) -> float:
+    """Of the last interval in percent; -1 where there were too few requests, as in Envoy."""
+    monitor = endpoint.outlier_monitor
+    return -1.0 if monitor is None else round(getattr(monitor, name), 2)
 
 
 def _health(endpoint: Endpoint) -> str:

@@ -140,7 +140,8 @@ class Endpoint:
         self.hostname = config.hostname
         self.workload = config.workload
         self.weight = config.weight
-        self.hash_key = str(config.lb_metadata.get("hash_key") or "")
+        key = config.lb_metadata.get("hash_key")
+        self.hash_key = key if isinstance(key, str) else ""
         self._judge()
 
     def set_ejected(self, is_ejected: bool) -> None:

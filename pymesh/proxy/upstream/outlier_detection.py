@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pymesh.proxy.upstream.endpoint import Endpoint
+from pymesh.proxy.upstream.outlier_monitor import OutlierMonitor
 from pymesh.proxy.upstream.success_rate import SuccessCount, find_failing, find_outliers
 
 CONSECUTIVE_5XX = "consecutive_5xx"
@@ -53,42 +54,6 @@ class OutlierDetectionConfig:
     enforcing_local_origin_success_rate: int = 100
     enforcing_failure_percentage_local_origin: int = 0
     successful_active_health_check_uneject_host: bool = True
-
-
-class OutlierMonitor:
-    """What is remembered of one endpoint. `multiplier` is Envoy's ejection back-off: it grows with each ejection and
-    falls with each interval without one. `local_*` count what our own end had to do with, where that is split off."""
-
-    __slots__ = (
-        "consecutive_5xx",
-        "consecutive_gateway_failure",
-        "consecutive_local_origin_failure",
-        "ejected_at",
-        "ejections",
-        "jitter",
-        "local_successes",
-        "local_total",
-        "multiplier",
-        "successes",
-        "total",
-        "unejected_at",
-    )
-
-    def __init__(self) -> None:
-        self.consecutive_5xx = 0
-        self.consecutive_gateway_failure = 0
-        self.consecutive_local_origin_failure = 0
-        # of this interval
-        self.total = 0
-        self.successes = 0
-        self.local_total = 0
-        self.local_successes = 0
-        # ejection
-        self.ejected_at = 0.0
-        self.unejected_at: float | None = None
-        self.ejections = 0
-        self.multiplier = 0
-        self.jitter = 0.0
 
 
 class OutlierDetector:
@@ -176,7 +141,7 @@ class OutlierDetector:
         if not self._has_room():
             self.overflow += 1
             return False
-        if not self._is_enforced(cause):
+        if endpoint.is_ejected or not self._is_enforced(cause):
             return False
         config, monitor = self.config, self._monitor(endpoint)
         monitor.ejected_at = self._now()
@@ -252,13 +217,16 @@ class OutlierDetector:
 
     def _judge_rates(self, monitors: list[tuple[Endpoint, OutlierMonitor]]) -> bool:
         judged = [(endpoint, monitor) for endpoint, monitor in monitors if not endpoint.is_ejected]
+        volume = min(self.config.success_rate_request_volume, self.config.failure_percentage_request_volume)
+        for _, monitor in monitors:
+            monitor.note_rates(volume)
         external = [SuccessCount(e, m.successes, m.total) for e, m in judged if m.total]
         ejected = self._judge_counts(external, SUCCESS_RATE, FAILURE_PERCENTAGE)
         local = [SuccessCount(e, m.local_successes, m.local_total) for e, m in judged if m.local_total]
         return self._judge_counts(local, LOCAL_ORIGIN_SUCCESS_RATE, LOCAL_ORIGIN_FAILURE_PERCENTAGE) or ejected
 
     def _judge_counts(self, counts: list[SuccessCount], outlier: str, failing: str) -> bool:
-        """`outlier` and `failing` are the causes. Who is ejected by rate is not judged by percentage any more."""
+        """`outlier` and `failing` are the causes. Who is ejected by rate is counted by percentage, too."""
         config = self.config
         found = find_outliers(
             [count for count in counts if count.total >= config.success_rate_request_volume],
@@ -271,7 +239,7 @@ class OutlierDetector:
             config.failure_percentage_minimum_hosts,
             config.failure_percentage_threshold,
         )
-        ejected += [self._eject(endpoint, failing) for endpoint in found if not endpoint.is_ejected]
+        ejected += [self._eject(endpoint, failing) for endpoint in found]
         return any(ejected)
 
     def _monitor(self, endpoint: Endpoint) -> OutlierMonitor:

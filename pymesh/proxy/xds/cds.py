@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pymesh.names import ISTIO_METADATA
 from pymesh.protojson import Reader
-from pymesh.proxy.upstream.cluster_config import ClusterConfig, Service
+from pymesh.proxy.upstream.cluster_config import STRICT_DNS, ClusterConfig, Service
 from pymesh.proxy.xds.circuit_breakers import decode_circuit_breakers
 from pymesh.proxy.xds.cluster_balancing import decode_load_balancer
 from pymesh.proxy.xds.cluster_connections import decode_keepalive, with_http_options
@@ -49,7 +49,13 @@ def decode_cluster(reader: Reader) -> ClusterConfig:
         connect_timeout=read_seconds(reader, "connect_timeout", 5.0),
         tcp_keepalive=decode_keepalive(reader),
     )
-    return with_http_options(with_discovery(config, reader), reader)
+    config = with_http_options(with_discovery(config, reader), reader)
+    if balancer.use_hostname_for_hashing and config.type != STRICT_DNS:
+        # Envoy: "Cannot use hostname for consistent hashing loadbalancing for cluster of type ..."
+        reader.fail(
+            "common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing", "is for STRICT_DNS clusters"
+        )
+    return config
 
 
 def _decode_service(reader: Reader) -> Service | None:

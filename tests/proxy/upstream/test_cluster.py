@@ -192,7 +192,9 @@ def test_the_description_says_what_an_operator_asks_for(make_cluster):
     assert described["service"] == "payment.default.svc.cluster.local"
     assert [endpoint["address"] for endpoint in described["endpoints"]] == ["10.0.0.1:80", "10.0.0.2:80"]
     assert described["circuit_breakers"]["retries"] == {"limit": 3, "active": 0, "overflow": 0}
-    assert described["high_priority"]["requests"] == {"limit": 1024, "active": 0, "overflow": 0}
+    assert described["high_priority_circuit_breakers"]["requests"] == {"limit": 1024, "active": 0, "overflow": 0}
+    assert described["default_priority"]["max_retries"] == 3
+    assert described["endpoints"][0]["success_rate"] == -1.0
 
 
 def test_what_remains_of_a_limit_is_shown_where_it_is_tracked(make_cluster):

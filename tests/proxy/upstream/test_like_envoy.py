@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,7 +29,7 @@ class Backends:
 
     def __init__(self) -> None:
         self.ports: list[int] = []
-        self.sick: set[int] = set()  # who answers 500
+        self.statuses: dict[int, int] = {}  # by port, where it is not 200
         self.heads: set[bytes] = set()  # of health checks
         self._servers: list[asyncio.Server] = []
 
@@ -49,7 +50,7 @@ class Backends:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 if b"/healthz" in head:
                     self.heads.add(head)
-                status = 500 if int(port) in self.sick else 200
+                status = self.statuses.get(int(port), 200)
                 writer.write(f"HTTP/1.1 {status} OK\r\ncontent-length: {len(port)}\r\n\r\n{port}".encode())
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -82,6 +83,14 @@ class Envoy:
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         return await request(*self._streams, path, headers or {}, close=False)
+
+    async def ejections(self, index: int) -> dict[str, int]:
+        """What outlier detection has counted of cluster `c<index>`, without the deprecated names."""
+        prefix = f"cluster.c{index}.outlier_detection.ejections_"
+        _, body = await self._ask_admin(f"/stats?filter={prefix}")
+        found = (line.removeprefix(prefix).split(": ") for line in body.splitlines())
+        kept = ("detected_", "enforced_", "overflow", "active")
+        return {name: int(count) for name, count in found if name.startswith(kept) and int(count)}
 
     async def aclose(self) -> None:
         if self._streams is not None:
@@ -163,20 +172,19 @@ def cluster(groups: list[tuple[dict, list[tuple[int, dict]]]], **fields: Any) ->
             **group,
             "lb_endpoints": [
                 {
-                    "endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}},
+                    "endpoint": {
+                        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+                        "hostname": f"endpoint-{number}",
+                    },
                     **endpoint,
                 }
-                for port, endpoint in members
+                for number, (port, endpoint) in enumerate(members)
             ],
         }
         for group, members in groups
     ]
-    return {
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": "c", "endpoints": endpoints},
-        **fields,
-    }
+    assignment = {"cluster_name": "c", "endpoints": endpoints}
+    return {"type": "STATIC", "connect_timeout": "1s", "load_assignment": assignment, **fields}
 
 
 def weighted(ports: list[int], *weights: int) -> list[tuple[dict, list[tuple[int, dict]]]]:
@@ -185,11 +193,21 @@ def weighted(ports: list[int], *weights: int) -> list[tuple[dict, list[tuple[int
     ]
 
 
-def our_cluster(config: dict) -> Cluster:
+def named(ports: list[int]) -> list[tuple[dict, list[tuple[int, dict]]]]:
+    """Endpoints with names; one has a key for hashing of its own, and one a key that is none."""
+    keys: list[Any] = [None, "a key", 7]
+    return [({}, [(port, metadata("hash_key", key)) for port, key in zip(ports, keys, strict=False)])]
+
+
+def metadata(key: str, value: Any) -> dict[str, Any]:
+    return {} if value is None else {"metadata": {"filter_metadata": {"envoy.lb": {key: value}}}}
+
+
+def our_cluster(config: dict, clock: Any = None) -> Cluster:
     reader = Reader({"name": "c", **config})
     decoded = decode_cluster(reader)
     reader.reject_unread()
-    return Cluster(decoded, SecretStore(), clock=asyncio.get_running_loop())
+    return Cluster(decoded, SecretStore(), clock=clock or asyncio.get_running_loop())
 
 
 def our_action(action: dict) -> ClusterAction:
@@ -209,6 +227,7 @@ class Context(LoadBalancerContext):
         return self._match
 
 
+BY_HOSTNAME = {"consistent_hashing_lb_config": {"use_hostname_for_hashing": True}}
 BY_HEADER = {"hash_policy": [{"header": {"header_name": "x-session"}}]}
 BY_BOTH = {"hash_policy": [{"query_parameter": {"name": "user"}}, {"header": {"header_name": ":path"}}]}
 BY_COOKIE = {"hash_policy": [{"cookie": {"name": "id"}, "terminal": True}, {"header": {"header_name": "x-session"}}]}
@@ -231,8 +250,10 @@ async def test_hashes_choose_the_endpoint_that_envoy_chooses(backends, start_env
         cluster(localities, lb_policy="MAGLEV", common_lb_config={"locality_weighted_lb_config": {}}),
         cluster(weighted(ports, 1, 1, 1), **ring),
         cluster(weighted(ports, 1, 1, 1), lb_policy="MAGLEV"),
+        cluster(named(ports), **ring, common_lb_config=BY_HOSTNAME, type="STRICT_DNS"),
+        cluster(named(ports), lb_policy="MAGLEV"),
     ]
-    actions = [*[BY_HEADER] * 7, BY_BOTH, BY_COOKIE]
+    actions = [*[BY_HEADER] * 7, BY_BOTH, BY_COOKIE, BY_HEADER, BY_HEADER]
     envoy = await start_envoy(clusters, actions)
     for index, (config, action) in enumerate(zip(clusters, map(our_action, actions), strict=True)):
         ours = our_cluster(config)
@@ -331,7 +352,7 @@ async def test_subsets_are_those_of_envoy(backends, start_envoy, make_request):
 async def test_health_checks_are_envoys(backends, start_envoy):
     """What a server sees of a check is the same, and who fails it does not serve."""
     healthy, sick = backends.ports[:2]
-    backends.sick.add(sick)
+    backends.statuses[sick] = 500
     check = {
         "timeout": "1s",
         "interval": "0.05s",
@@ -357,3 +378,122 @@ async def test_health_checks_are_envoys(backends, start_envoy):
     assert {endpoint.port for endpoint in chosen} == {healthy}
     assert seen in backends.heads
     manager.close()
+
+
+RATES = {
+    "consecutive_5xx": 0,
+    "success_rate_minimum_hosts": 3,
+    "success_rate_request_volume": 10,
+    "success_rate_stdev_factor": 1000,
+    "failure_percentage_minimum_hosts": 3,
+    "failure_percentage_request_volume": 10,
+    "max_ejection_percent": 100,
+}
+GATEWAY = {
+    "consecutive_gateway_failure": 3,
+    "enforcing_consecutive_gateway_failure": 100,
+    "max_ejection_percent": 100,
+}
+SPLIT = {"split_external_local_origin_errors": True, "max_ejection_percent": 100}
+DETECTIONS = [
+    (500, {"max_ejection_percent": 100}),
+    (500, {"enforcing_consecutive_5xx": 0, "max_ejection_percent": 100}),
+    (500, {"max_ejection_percent": 10}),
+    (500, {"max_ejection_percent": 10, "always_eject_one_host": True}),
+    (500, {"max_ejection_percent": 24}),
+    (500, {"max_ejection_percent": 25}),
+    (
+        503,
+        {"consecutive_gateway_failure": 3, "enforcing_consecutive_gateway_failure": 100, "max_ejection_percent": 100},
+    ),
+    (
+        500,
+        {"consecutive_gateway_failure": 3, "enforcing_consecutive_gateway_failure": 100, "max_ejection_percent": 100},
+    ),
+    (500, {"consecutive_gateway_failure": 3, "split_external_local_origin_errors": True, "max_ejection_percent": 100}),
+    (
+        0,
+        {
+            "consecutive_local_origin_failure": 3,
+            "split_external_local_origin_errors": True,
+            "max_ejection_percent": 100,
+        },
+    ),
+    (0, {"max_ejection_percent": 100}),
+    (500, RATES),
+    (500, {**RATES, "enforcing_success_rate": 0, "enforcing_failure_percentage": 100}),
+    (404, RATES),
+]
+
+
+class StandingClock:
+    """Until it is moved on, when it calls all who wait."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._calls: list[Any] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Any) -> Any:
+        self._calls.append(callback)
+        return asyncio.get_running_loop().call_later(3600, lambda: None)
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
+
+
+def our_ejections(cluster: Cluster) -> dict[str, int]:
+    shown = cluster.describe()
+    found = {f"enforced_{cause}": count for cause, count in shown["ejections"].items()}
+    found |= {f"detected_{cause}": count for cause, count in shown["ejections_detected"].items()}
+    found |= {"enforced_total": sum(shown["ejections"].values())}
+    found |= {"overflow": shown["ejections_overflow"], "active": shown["ejections_active"]}
+    return {name: count for name, count in found.items() if count}
+
+
+async def test_outliers_are_those_of_envoy(backends, start_envoy):
+    """One of four endpoints answers with a status, or refuses connections (0); what both proxies count of it."""
+    sick_ports = {}
+    for status in (404, 500, 503):
+        await backends.start(1)
+        sick_ports[status] = backends.ports[-1]
+        backends.statuses[sick_ports[status]] = status
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        sick_ports[0] = sock.getsockname()[1]
+    clusters = [
+        cluster(
+            weighted([*backends.ports[:3], sick_ports[status]], 1, 1, 1, 1),
+            outlier_detection={**fields, "interval": "1s"},
+        )
+        for status, fields in DETECTIONS
+    ]
+    envoy = await start_envoy(clusters, [{}] * len(clusters))
+    for index, (config, (status, _)) in enumerate(zip(clusters, DETECTIONS, strict=True)):
+        sick, clock = sick_ports[status], StandingClock()
+        ours = our_cluster(config, clock)
+        for _ in range(60):
+            await envoy.ask(f"/{index}/")
+            endpoint = ours.choose_endpoint(LoadBalancerContext())
+            is_refused = endpoint.port == sick and not status
+            code = status if endpoint.port == sick else 200
+            ours.on_result(endpoint, None if is_refused else code, "connect failure" if is_refused else None)
+        if config["outlier_detection"].get("success_rate_minimum_hosts"):
+            clock.advance(1.0)
+            await end_interval(envoy, index, our_ejections(ours))
+        assert our_ejections(ours) == await envoy.ejections(index), DETECTIONS[index]
+
+
+async def end_interval(envoy: Envoy, index: int, expected: dict[str, int]) -> None:
+    """Of Envoy's own clock. It may have ended amid the requests, with too few in both halves: then once more."""
+    for _ in range(3):
+        for _ in range(40):
+            if await envoy.ejections(index) == expected:
+                return
+            await asyncio.sleep(0.03)
+        for _ in range(60):
+            await envoy.ask(f"/{index}/")

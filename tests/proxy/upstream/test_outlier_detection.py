@@ -185,6 +185,17 @@ def test_an_endpoint_far_below_the_mean_success_rate_is_ejected_at_the_interval(
     assert pool.detector.ejections == {SUCCESS_RATE: 1}
 
 
+def test_the_rates_of_the_last_interval_are_kept_for_the_admin_page():
+    pool = Pool(2, split_external_local_origin_errors=True, failure_percentage_request_volume=4)
+    pool.answer(0, 200, 200, 500, 200)
+    pool.fail(0, 1)
+    pool.answer(1, 200, 200, 200)
+    pool.pass_interval()
+    first, second = (endpoint.outlier_monitor for endpoint in pool.endpoints)
+    assert (first.success_rate, first.local_origin_success_rate) == (75.0, 80.0)
+    assert (second.success_rate, second.local_origin_success_rate) == (-1.0, -1.0)
+
+
 def test_rates_are_not_judged_of_too_few_requests():
     pool = Pool(5, enforcing_success_rate=100, consecutive_5xx=0)
     for i in range(4):

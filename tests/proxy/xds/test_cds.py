@@ -177,7 +177,10 @@ SLOW_START = {
             LoadBalancerConfig(fail_traffic_on_panic=True),
         ),
         (
-            {"common_lb_config": {"consistent_hashing_lb_config": {"use_hostname_for_hashing": True}}},
+            {
+                "type": "STRICT_DNS",
+                "common_lb_config": {"consistent_hashing_lb_config": {"use_hostname_for_hashing": True}},
+            },
             LoadBalancerConfig(use_hostname_for_hashing=True),
         ),
         ({"lb_subset_config": {"fallback_policy": "ANY_ENDPOINT"}}, LoadBalancerConfig()),
@@ -401,6 +404,10 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
         (
             {"common_lb_config": {"consistent_hashing_lb_config": {"hash_balance_factor": 150}}},
             "common_lb_config.consistent_hashing_lb_config.hash_balance_factor",
+        ),
+        (
+            {"common_lb_config": {"consistent_hashing_lb_config": {"use_hostname_for_hashing": True}}},
+            "common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing",
         ),
         ({"preconnect_policy": {}}, "preconnect_policy"),
         (
