@@ -1,10 +1,10 @@
-# `make demo`, `test`, `soak` and `bench` do all set-up in .venv; they need Python >= 3.11, make, and a way to PyPI.
+# `make demo`, `test`, `soak`, `fuzz` and `bench` do all set-up in .venv; they need Python >= 3.11, make, and a way to PyPI.
 
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test soak lint format bench bench-stages clean
+.PHONY: demo test soak fuzz lint format bench bench-stages clean
 
 demo: .venv/demo.stamp
 	$(BIN)/pymesh demo
@@ -15,6 +15,12 @@ test: .venv/test.stamp
 # What is too long for `make test`. SOAK_SECONDS (default 60) is the length of each test that scales with time.
 soak: .venv/test.stamp
 	$(BIN)/pytest -m soak --timeout 900
+
+# Coverage-guided, FUZZ_SECONDS for each target. A find ends it with a traceback.
+FUZZ_SECONDS ?= 300
+fuzz: .venv/test.stamp
+	for target in requests responses connection; do \
+		$(BIN)/python tests/fuzz/run.py $$target -max_total_time=$(FUZZ_SECONDS) -len_control=10 || exit 1; done
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

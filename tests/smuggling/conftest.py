@@ -35,7 +35,7 @@ from pymesh.proxy.telemetry.telemetry import Telemetry
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.cluster import STATIC, ClusterConfig
+from pymesh.proxy.upstream.cluster_config import STATIC, ClusterConfig
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.xds import Address
