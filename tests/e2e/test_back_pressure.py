@@ -95,7 +95,7 @@ class Way:
 
     def connect(self, head: str) -> socket.socket:
         host, _, port = self.address.rpartition(":")
-        connection = socket.create_connection((host, int(port)), timeout=30)
+        connection = socket.create_connection((host, int(port)), timeout=300)
         connection.sendall(f"{head}\r\nHost: streams\r\nConnection: close\r\n\r\n".encode())
         return connection
 

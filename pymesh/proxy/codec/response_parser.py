@@ -153,8 +153,15 @@ class ResponseParser(MessageParser):
             # RFC 9112 6.1: framing that a 1.0 server cannot mean. llhttp keeps such a connection only if it is told to.
             if b"connection" in fields and self._parser.get_http_version() != "1.1":
                 head.keep_alive = False
+        elif self._is_head_request:
+            head.keep_alive = self._is_kept_by(fields)  # llhttp waits for a body that only the end would end
         else:
-            head.ends_at_close = head.status not in (204, 304) and not self._is_head_request
+            head.ends_at_close = head.status not in (204, 304)
+
+    def _is_kept_by(self, fields: HeaderMap) -> bool:
+        """RFC 9112 9.3."""
+        options = [option.strip().lower() for option in (fields.get_joined(b"connection") or b"").split(b",")]
+        return b"close" not in options and (self._parser.get_http_version() == "1.1" or b"keep-alive" in options)
 
     def _complete_without_body(self) -> None:
         """To HEAD, whatever the head says of a body. llhttp does not know the request and waits for one: a fresh parser

@@ -233,10 +233,10 @@ class ResponseHalf:
     def _begin_tunnel(self, status: int, headers: HeaderMap) -> None:
         """The server has agreed to the upgrade; otherwise its answer is an ordinary one, and the last."""
         self.keep_alive = False
+        headers.remove(SERVICE_TIME)  # as in Envoy: a request for an upgrade is never complete
         if status != (200 if self.upgrade == b"connect" else 101):
             return
         self.is_tunnel = True
-        headers.remove(SERVICE_TIME)  # as in Envoy: an upgrade is not an answer that took its time
         self._manager.context.loop.call_soon(self._open_tunnel)
 
     def _open_tunnel(self) -> None:

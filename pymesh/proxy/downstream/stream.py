@@ -113,6 +113,8 @@ class Stream(ResponseHalf):
         if table is not None:
             self._find_route(table)
         if self.upgrade and not self._is_upgrade_allowed():
+            if self.weighted_cluster is not None:
+                self.info.upstream_cluster = self.weighted_cluster.name
             self.send_local_reply(UPGRADE_FAILED)
         else:
             self._run_filters(0)
@@ -135,6 +137,8 @@ class Stream(ResponseHalf):
                 if metadata is not None:
                     info.downstream_peer = parse_workload(metadata.decode("latin-1"))
         if XFF in headers:
+            if headers.repeated and XFF in headers.repeated:
+                headers.set(XFF, headers.get_joined(XFF) or b"")  # as in Envoy, one line for all hops
             address = self._manager.request_headers.client_address(headers)
             if address is not None:
                 info.downstream_remote_address = address

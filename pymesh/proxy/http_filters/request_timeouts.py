@@ -3,7 +3,6 @@
 https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts
 """
 
-from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.http_filters.local_replies import RESPONSE_TIMEOUT
 from pymesh.proxy.http_filters.upstream_try import UpstreamTry
 from pymesh.proxy.timers import TimerQueue
@@ -19,9 +18,6 @@ class RequestTimeouts(UpstreamTry):
     """The timers of an UpstreamRequest. All of them are the action's; a request without any pays for none."""
 
     __slots__ = ()
-
-    def _reply(self, reply: LocalReply) -> None:
-        raise NotImplementedError
 
     def _on_complete(self) -> None:
         """The whole request is there. Envoy: the route's timeout begins, but an upgrade is never complete."""

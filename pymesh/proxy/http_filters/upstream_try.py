@@ -10,7 +10,7 @@ from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
 from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
-from pymesh.proxy.http_filters.filter import FilterContext
+from pymesh.proxy.http_filters.filter import FilterContext, LocalReply
 from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM
 from pymesh.proxy.matchers.metadata_match import MetadataMatch
 from pymesh.proxy.routing.route import ClusterAction, WeightedCluster
@@ -96,6 +96,9 @@ class UpstreamTry(LoadBalancerContext):
     def _start_try_timeouts(self) -> None:
         raise NotImplementedError
 
+    def _reply(self, reply: LocalReply) -> None:
+        raise NotImplementedError
+
     def send_raw_data(self, data: bytes) -> None:
         """From downstream, after an upgrade."""
         if self._connection is not None:
@@ -121,7 +124,8 @@ class UpstreamTry(LoadBalancerContext):
     def _try(self, fresh: bool = False) -> None:
         endpoint = self._endpoint if fresh else self._cluster.choose_endpoint(self)
         if endpoint is None:
-            self._stream.send_local_reply(NO_HEALTHY_UPSTREAM)
+            self._stream.info.attempt_count += 1
+            self._reply(NO_HEALTHY_UPSTREAM)
             return
         info = self._stream.info
         info.upstream_host = self._endpoint = endpoint

@@ -505,3 +505,31 @@ async def test_route_changes_are_seen_by_the_next_request(proxy: Any) -> None:
     client.send(GET)
     (await proxy.server()).send(OK)
     assert client.received.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("head", "is_kept"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: x, Close\r\n\r\n", False),
+        (b"HTTP/1.0 200 OK\r\n\r\n", False),
+        (b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n\r\n", True),
+    ],
+)
+async def test_a_response_to_head_that_announces_nothing_keeps_its_connection(
+    proxy: Any, head: bytes, is_kept: bool
+) -> None:
+    client = proxy.connect()
+    client.send(b"HEAD / HTTP/1.1\r\nHost: shop\r\n\r\n")
+    server = await proxy.server()
+    server.send(head)
+    assert b"transfer-encoding: chunked\r\n" in client.received
+    assert client.is_open
+    assert server.is_open == is_kept
+
+
+async def test_the_hops_of_several_lines_become_one_line(proxy: Any) -> None:
+    client = proxy.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: shop\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\n\r\n")
+    assert b"\r\nx-forwarded-for: 1.2.3.4,5.6.7.8\r\n" in (await proxy.server()).received
+    assert (await proxy.server()).received.count(b"x-forwarded-for") == 1
