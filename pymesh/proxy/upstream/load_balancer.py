@@ -82,10 +82,9 @@ class Scheduled:
         weight = self._weight if self._slow_until is None else self._slow_weight
         self._schedule = EdfSchedule(endpoints, weight, self._random) if needs_schedule else None
 
-    def _choose_scheduled(self, schedule: EdfSchedule[Endpoint]) -> Endpoint:
+    def _choose_slowly(self, schedule: EdfSchedule[Endpoint], until: float) -> Endpoint:
         endpoint = schedule.choose()
-        slow = self._slow_start
-        if slow is not None and self._slow_until is not None and slow.has_ended(self._slow_until):
+        if self._slow_start is not None and self._slow_start.has_ended(until):
             self.update(self._endpoints)
         return endpoint
 
@@ -112,8 +111,9 @@ class RoundRobin(Scheduled):
         self._next = int(self._random() * len(endpoints))
 
     def choose(self, context: LoadBalancerContext, attempt: int = 0) -> Endpoint:
-        if self._schedule is not None:
-            return self._choose_scheduled(self._schedule)
+        schedule = self._schedule
+        if schedule is not None:
+            return schedule.choose() if self._slow_until is None else self._choose_slowly(schedule, self._slow_until)
         index = self._next
         self._next = index + 1 if index + 1 < len(self._endpoints) else 0
         return self._endpoints[index]
@@ -135,8 +135,9 @@ class LeastRequest(Scheduled):
         self._bias = bias
 
     def choose(self, context: LoadBalancerContext, attempt: int = 0) -> Endpoint:
-        if self._schedule is not None:
-            return self._choose_scheduled(self._schedule)
+        schedule = self._schedule
+        if schedule is not None:
+            return schedule.choose() if self._slow_until is None else self._choose_slowly(schedule, self._slow_until)
         endpoints, count, random = self._endpoints, len(self._endpoints), self._random
         if count == 1:
             return endpoints[0]
