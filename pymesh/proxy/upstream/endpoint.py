@@ -130,7 +130,7 @@ class Endpoint:
         self.healthy_since: float | None = None  # by the clock's time, for slow start
         self.outlier_monitor: Any = None  # OutlierMonitor
         # counters
-        self.rq_total = 0  # TCP connections; the pools count requests
+        self.rq_total = 0  # TCP connections, and requests of pools that are gone; pools count their own
         self.rq_error = 0
         self.apply(config)
 
@@ -146,19 +146,31 @@ class Endpoint:
 
     def set_ejected(self, is_ejected: bool) -> None:
         """Outlier detection's verdict. Whoever calls it has the load balancers updated."""
-        self.is_ejected = is_ejected
+        was_healthy, self.is_ejected = self.is_healthy, is_ejected
         self._judge()
+        if was_healthy and is_ejected:
+            self._retire_pools()
 
     def set_checked(self, is_failing: bool, is_degraded: bool = False, is_excluded: bool = False) -> None:
         """The health checks' verdict. Whoever calls it has the load balancers updated."""
-        self.is_failing = is_failing
+        was_healthy, self.is_failing = self.is_healthy, is_failing
         self.is_check_degraded = is_degraded
         self.is_excluded = is_excluded
         self._judge()
+        if was_healthy and is_failing:
+            self._retire_pools()
 
     def _judge(self) -> None:
         self.is_healthy = self.config.is_healthy and not self.is_ejected and not self.is_failing
         self.is_degraded = self.config.is_degraded or self.is_check_degraded
+
+    def _retire_pools(self) -> None:
+        """Envoy: who has become sick is spoken to over new connections, in case it was the old ones that were sick.
+        What is in flight finishes."""
+        for pool in self.pools:
+            self.rq_total += pool.request_count
+            pool.drain()
+        self.pool = self.high_priority_pool = None
 
     @property
     def health_flags(self) -> str:

@@ -23,7 +23,6 @@ _IGNORED = (
     "per_connection_buffer_limit_bytes",  # transports have their own watermarks
     "respect_dns_ttl",  # the system's resolver does not tell the TTL: dns_refresh_rate holds
     "wait_for_warm_on_init",  # a cluster without endpoints answers 503 UH meanwhile
-    "close_connections_on_host_health_failure",  # an unhealthy endpoint gets nothing new; what is open finishes
     "cleanup_interval",  # of ORIGINAL_DST clusters
     "track_cluster_stats",  # more statistics
     "use_tcp_for_dns_lookups",  # the system's resolver decides
@@ -33,6 +32,8 @@ _IGNORED = (
 def decode_cluster(reader: Reader) -> ClusterConfig:
     """Raises DecodeError."""
     reader.ignore(*_IGNORED)
+    if reader.boolean("close_connections_on_host_health_failure"):
+        reader.fail("close_connections_on_host_health_failure", "TCP connections to a sick endpoint stay open here")
     balancer, panic_threshold = decode_load_balancer(reader)
     breakers = decode_circuit_breakers(reader)
     config = ClusterConfig(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
+from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
 from pymesh.proxy.upstream.transport import ConnectError
 
 GET = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -158,3 +159,24 @@ async def test_an_endpoint_that_leaves_closes_what_is_idle_and_lets_the_rest_fin
     assert client.received.startswith(b"HTTP/1.1 200 ")
     await proxy.settle()
     assert not busy.is_open
+
+
+async def test_an_endpoint_that_is_ejected_is_spoken_to_over_new_connections_afterwards(proxy: Any) -> None:
+    detection = OutlierDetectionConfig(consecutive_5xx=1, max_ejection_percent=100)
+    cluster = proxy.add_cluster("shop", "10.0.0.2:80", outlier_detection=detection)
+    idle, in_use, failing = await use(proxy, 3)
+    slow, client = proxy.connect(), proxy.connect()
+    slow.send(GET)
+    client.send(GET)
+    assert (idle.received, in_use.take() != b"", failing.take() != b"") == (b"", True, True)
+    in_use, failing = failing, in_use  # last in, first out
+    failing.send(OK.replace(b"200 OK", b"500 No"))
+    await proxy.settle()
+    assert client.received.startswith(b"HTTP/1.1 500 ")
+    assert [server for server in proxy.servers if server.is_open] == [in_use]
+    in_use.send(OK)
+    await proxy.settle()
+    assert slow.received.startswith(b"HTTP/1.1 200 ")
+    assert not in_use.is_open
+    assert cluster.circuit_breakers.connections.active == 0
+    assert cluster.describe()["endpoints"][0]["rq_total"] == 5

@@ -410,6 +410,7 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
             "common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing",
         ),
         ({"preconnect_policy": {}}, "preconnect_policy"),
+        ({"close_connections_on_host_health_failure": True}, "close_connections_on_host_health_failure"),
         (
             {"type": "STRICT_DNS", "dns_failure_refresh_rate": {"base_interval": "2s", "max_interval": "1s"}},
             "dns_failure_refresh_rate.max_interval",
