@@ -88,7 +88,8 @@ class Sent:
 class Way:
     """How a client reaches the application: `address` and the proxies on the way."""
 
-    def __init__(self, address: str, *proxies: Any) -> None:
+    def __init__(self, tunnel: str, address: str, *proxies: Any) -> None:
+        self.tunnel = tunnel
         self.address = address
         self.proxies = proxies
         self._before = [resident(proxy.pid) for proxy in proxies]
@@ -96,6 +97,9 @@ class Way:
     def connect(self, head: str) -> socket.socket:
         host, _, port = self.address.rpartition(":")
         connection = socket.create_connection((host, int(port)), timeout=300)
+        if self.tunnel:
+            connection.sendall(f"CONNECT {self.tunnel} HTTP/1.1\r\nHost: {self.tunnel}\r\n\r\n".encode())
+            assert connection.recv(1024).startswith(b"HTTP/1.1 200 OK\r\n")
         connection.sendall(f"{head}\r\nHost: streams\r\nConnection: close\r\n\r\n".encode())
         return connection
 
@@ -127,13 +131,19 @@ def ways(module_mesh: Any, app: StreamApp) -> dict[str, Any]:
         lambda: mesh.http_get("http://streams/0", via=web.ports["outbound"]).status == 200, "the way to streams"
     )
     mesh.http_get("http://streams/0", via=streams.ports["inbound"])
-    return {"plain": (streams.ports["inbound"], streams), "mtls": (web.ports["outbound"], web, streams)}
+    outbound = web.ports["outbound"]
+    return {
+        "plain": (streams.ports["inbound"], streams),
+        "mtls": (outbound, web, streams),
+        "connect": (outbound, web),
+    }
 
 
-@pytest.fixture(params=["plain", "mtls"])
-def way(request: Any, ways: dict[str, Any]) -> Way:
-    """To the application's own sidecar in plaintext; through a sidecar of the client's, and mTLS."""
-    return Way(*ways[request.param])
+@pytest.fixture(params=["plain", "mtls", "connect"])
+def way(request: Any, ways: dict[str, Any], app: StreamApp) -> Way:
+    """To the application's own sidecar in plaintext; through a sidecar of the client's, and mTLS; by its CONNECT."""
+    tunnel = f"127.0.0.1:{app.port}" if request.param == "connect" else ""
+    return Way(tunnel, *ways[request.param])
 
 
 def still(app: Any, seconds: float = 1.0) -> int:

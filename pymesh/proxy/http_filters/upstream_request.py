@@ -88,10 +88,9 @@ class UpstreamRequest(RequestTimeouts):
         if self._mirrors is not None:
             for mirror in self._mirrors:
                 mirror.on_request_end()
-        if not self._response_started:
-            self._on_complete()
-            if self._has_timers and self._connection is not None:
-                self._start_try_timeouts()
+        self._on_complete()
+        if self._has_timers and self._connection is not None and not self._response_started:
+            self._start_try_timeouts()
         if self._connection is not None:
             self._write_end(self._connection)
             self._connection.flush()

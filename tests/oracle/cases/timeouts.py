@@ -63,6 +63,17 @@ CASES = (
         answered(),
         setup=Setup(route={"timeout": SHORT}),
     ),
+    case(
+        "the route's timeout begins with the end of the request though the response has begun",
+        send(post("hello")[:-1]),
+        requested(),
+        write(HALF),
+        sees(b"abc"),
+        pause(0.4),
+        send(b"o"),
+        closed(),
+        setup=Setup(route={"timeout": SHORT}),
+    ),
     case("the per-try timeout", SILENT, GET, setup=Setup(route=retries(per_try_timeout=SHORT))),
     case("the per-try idle timeout", SILENT, GET, setup=Setup(route=retries(per_try_idle_timeout=SHORT))),
     case(

@@ -194,6 +194,20 @@ async def test_streams_that_ended_leave_no_timer_of_any_kind(proxy: Any) -> None
     assert client.is_open
 
 
+async def test_the_timeout_begins_with_the_requests_end_even_where_the_response_has_begun(proxy: Any) -> None:
+    proxy.route(proxy.forward(timeout=2.0))
+    client = proxy.connect()
+    client.send(POST[:-1])
+    server = await proxy.server()
+    server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+    proxy.clock.advance(60.0)
+    client.send(POST[-1:])
+    proxy.clock.advance(1.9)
+    assert proxy.requests == []
+    proxy.clock.advance(0.1)
+    assert outcome(proxy) == (200, ("UT",), "response_timeout")
+
+
 async def test_a_slow_server_is_told_of_in_the_response(proxy: Any) -> None:
     client = proxy.connect()
     client.send(POST[:-1])

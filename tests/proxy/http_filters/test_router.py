@@ -614,6 +614,23 @@ async def test_an_hours_silence_ends_a_websocket_where_streams_may_not_be_idle(
         assert (proxy.info.response_flags, proxy.info.response_code_details) == (("SI",), "stream_idle_timeout")
 
 
+async def test_a_slow_end_of_a_websocket_stops_the_other(proxy: Any) -> None:
+    proxy.route(proxy.forward(upgrades=frozenset(("websocket",))))
+    client = proxy.connect()
+    client.send(WEBSOCKET)
+    server = await proxy.server()
+    server.send(SWITCHING)
+    await proxy.settle()
+    client.protocol.pause_writing()
+    assert not server.is_reading
+    client.protocol.resume_writing()
+    assert server.is_reading
+    server.protocol.pause_writing()
+    assert not client.is_reading
+    server.protocol.resume_writing()
+    assert client.is_reading
+
+
 async def test_a_route_may_refuse_what_the_listener_lets_through(proxy: Any) -> None:
     route = proxy.forward(refused_upgrades=frozenset(("websocket",)))
     proxy.route(route, upgrades=frozenset(("websocket",)))
@@ -723,3 +740,17 @@ async def test_a_connect_server_that_has_said_all_hears_the_rest(connecting: Any
     assert not client.is_open
     assert not server.is_open
     assert connecting.clusters.get("shop").circuit_breakers.connections.active == 0
+
+
+async def test_a_slow_end_of_a_connect_tunnel_stops_the_other(connecting: Any) -> None:
+    client = connecting.connect()
+    client.send(CONNECT)
+    server = await connecting.server()
+    client.protocol.pause_writing()
+    assert not server.is_reading
+    client.protocol.resume_writing()
+    assert server.is_reading
+    server.protocol.pause_writing()
+    assert not client.is_reading
+    server.protocol.resume_writing()
+    assert client.is_reading
