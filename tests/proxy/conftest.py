@@ -129,6 +129,10 @@ class FakeTransport:
         self.is_open = False
         self._lose()
 
+    def reset(self) -> None:
+        self.is_open = False
+        self._lose()
+
     def take(self) -> bytes:
         """What came since the last time."""
         received, self.received = self.received, b""

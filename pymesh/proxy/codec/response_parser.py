@@ -1,8 +1,9 @@
 """Bytes of a server -> responses, one for each request that `expect` announced."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from httptools import HttpResponseParser
+from httptools import HttpParserError, HttpResponseParser
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import BAD_MESSAGE, MAX_HEAD_BYTES, MAX_HEADERS, CodecError, ResponseHead
@@ -52,6 +53,13 @@ class ResponseParser(MessageParser):
         self._heads_left = MAX_HEADS
         self._is_head_request = method == b"HEAD"
         self._wants_upgrade = wants_upgrade
+        if self._is_head_request and not wants_upgrade:
+            self._parser = _LineByLine(self._parser, self._is_answered)
+
+    @property
+    def is_in_message(self) -> bool:
+        """A response, or an interim one, has begun and is not complete."""
+        return self._head is not None or self._unaccounted > 0
 
     def feed_eof(self) -> bool:
         """The server has closed. True if that ended the response properly, and the sink has heard of the end."""
@@ -116,6 +124,9 @@ class ResponseParser(MessageParser):
 
     # the rules
 
+    def _is_answered(self) -> bool:
+        return not self._heads_left
+
     def _end_trailers(self) -> HeaderMap | None:
         if not self._parser.should_keep_alive():  # it counts what stands in a trailer
             self._sink.on_close_announced()
@@ -178,3 +189,32 @@ class ResponseParser(MessageParser):
     def _on_raw_data(self, data: bytes) -> None:
         self._unaccounted = 0
         self._sink.on_raw_data(data)
+
+
+class _LineByLine:
+    """In llhttp's place for the answer to a HEAD: llhttp waits for a body there, and swallows the beginning of what is
+    none. So it gets nothing of what comes behind the head."""
+
+    __slots__ = (
+        "_feed_line",
+        "_is_answered",
+        "get_http_version",
+        "get_status_code",
+        "should_keep_alive",
+        "should_upgrade",
+    )
+
+    def __init__(self, parser: Any, is_answered: Callable[[], bool]) -> None:
+        self._feed_line = parser.feed_data
+        self._is_answered = is_answered
+        self.get_status_code = parser.get_status_code
+        self.get_http_version = parser.get_http_version
+        self.should_keep_alive = parser.should_keep_alive
+        self.should_upgrade = parser.should_upgrade
+
+    def feed_data(self, data: bytes) -> None:
+        for line in data.splitlines(keepends=True):
+            if not self._is_answered():
+                self._feed_line(line)
+            elif line.strip(b"\r\n"):  # llhttp skips empty lines too
+                raise HttpParserError("bytes behind the answer to a HEAD")

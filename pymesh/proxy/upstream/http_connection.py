@@ -198,8 +198,8 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         exchange = self.exchange
         try:
-            if not self._parser.feed_eof() and self.response_started:
-                self._fail_protocol()  # as Envoy: a response that ends too early is no response
+            if not self._parser.feed_eof():
+                self._fail_unfinished()
         except Exception:
             self._on_bug(exchange)
 
@@ -208,6 +208,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = self.exchange
         try:
             self._parser.close()
+            self._fail_unfinished()
             self._fail(CONNECTION_TERMINATION_IN_RESPONSE if self.response_started else CONNECTION_TERMINATION)
         except Exception:
             self._on_bug(exchange)
@@ -262,6 +263,11 @@ class HttpConnection(asyncio.Protocol):
         self.abandon()
         if exchange is not None:
             exchange.on_upstream_failure(INTERNAL_ERROR)
+
+    def _fail_unfinished(self) -> None:
+        """As Envoy, however the connection has ended: half a response is none."""
+        if self._parser.is_in_message:
+            self._fail_protocol()
 
     def _fail_protocol(self) -> None:
         self._fail(PROTOCOL_ERROR_IN_RESPONSE if self.has_head else PROTOCOL_ERROR)

@@ -113,6 +113,13 @@ def test_the_beginning_of_a_second_response_is_refused(parse_responses: Any, met
     assert len(outcome.of("end")) == 1
 
 
+@pytest.mark.parametrize("behind", [b"5", b"5\r\n", b"0\r\n\r\n"])
+def test_the_beginning_of_a_body_behind_the_answer_to_a_head_is_refused(parse_responses: Any, behind: bytes) -> None:
+    outcome = parse_responses(b"HTTP/1.1 103 Early Hints\r\n\r\n" + response(CHUNKED, behind), method=b"HEAD")
+    assert outcome.kinds == ["interim", "head", "end"]
+    assert outcome.error is not None
+
+
 def test_a_flood_of_interim_responses_is_cut_off(parse_responses: Any) -> None:
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
     assert parse_responses(hint * 100 + OK).error is None

@@ -52,7 +52,8 @@ BROKEN = {
     "101 unasked": (b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nraw", False, 502, UPE),
     "status 000": (b"HTTP/1.1 000 X\r\n\r\n", False, 502, UPE),
     "interim responses without end": (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, False, 502, UPE),
-    "an interim response only": (b"HTTP/1.1 100 Continue\r\n\r\n", True, 502, UPE),
+    "an interim response only": (b"HTTP/1.1 100 Continue\r\n\r\n", True, 503, UC),
+    "half an interim response": (b"HTTP/1.1 100 Continue\r\nX: ", True, 502, UPE),
     "a head without its body": (HEAD, True, 0, UPE),
     "half a body": (HEAD + b"ab", True, 0, UPE),
     "half a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", True, 0, UPE),
@@ -69,8 +70,9 @@ BROKEN = {
 
 @pytest.mark.parametrize(("data", "closes", "status", "flags"), BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("slowly", [False, True], ids=["whole", "byte by byte"])
+@pytest.mark.parametrize("end", ["hang_up", "reset"])
 async def test_a_broken_answer_reaches_only_who_asked(
-    proxy: Any, data: bytes, closes: bool, status: int, flags: tuple[str, ...], slowly: bool
+    proxy: Any, data: bytes, closes: bool, status: int, flags: tuple[str, ...], slowly: bool, end: str
 ) -> None:
     client, neighbour = proxy.connect(), proxy.connect()
     assert await ask(proxy, neighbour, b"/before") == b"/before"
@@ -80,7 +82,7 @@ async def test_a_broken_answer_reaches_only_who_asked(
     if data:
         (server.send_slowly if slowly else server.send)(data)
     if closes:
-        server.hang_up()
+        getattr(server, end)()
     await proxy.settle()
     response = client.take()
     assert proxy.info.response_flags == flags
@@ -175,3 +177,14 @@ async def test_an_answer_before_the_request_is_complete_ends_its_connection(prox
     assert not server.is_open
     other = proxy.connect()
     assert await ask(proxy, other, b"/2") == b"/2"
+
+
+async def test_a_body_without_a_length_that_a_reset_ends_is_not_complete(proxy: Any) -> None:
+    client = proxy.connect()
+    client.send(get(b"/1"))
+    server = await proxy.server()
+    server.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    server.reset()
+    assert not client.received.endswith(b"0\r\n\r\n")
+    assert not client.is_open
+    assert proxy.info.response_flags == UPE
