@@ -49,6 +49,7 @@ def upstream_failed(failure: UpstreamFailure, was_retried: bool) -> LocalReply:
     if failure.transport_failure:
         detail = f"{detail}|{failure.transport_failure.replace(' ', '_')}"
     headers = _OVERLOADED if failure.flag == "UO" else ()
+    phase = "before" if failure.before_response else "after"  # after: an interim response came
     return LocalReply(
-        failure.status, body, f"upstream_reset_before_response_started{{{detail}}}", failure.flag, headers
+        failure.status, body, f"upstream_reset_{phase}_response_started{{{detail}}}", failure.flag, headers
     )

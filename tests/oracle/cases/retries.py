@@ -18,6 +18,8 @@ from oracle.script import (
     response,
     send,
     serve,
+    server_closes,
+    write,
 )
 
 # Of a response without a body: where there is one, Envoy would close its connection.
@@ -204,6 +206,33 @@ CASES = (
             virtual_host=COUNTED,
             endpoints=2,
         ),
+    ),
+    *(
+        case(
+            f"a {method} on a kept connection that the server closes",
+            serve(OK, CLOSE, OK),
+            get("/"),
+            answered(),
+            send(get("/").replace(b"GET", method.encode())),
+            answered(),
+            setup=Setup(route=policy("connect-failure")),
+        )
+        for method in ("GET", "PUT", "POST")
+    ),
+    case(
+        "a server that closes after an interim response",
+        get("/"),
+        requested(),
+        write(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        server_closes(),
+        answered(),
+        setup=Setup(route=policy("5xx")),
+    ),
+    case(
+        "a busy server after an interim response",
+        serve(b"HTTP/1.1 100 Continue\r\n\r\n" + BUSY, OK),
+        get("/"),
+        setup=Setup(route=policy("5xx")),
     ),
     retried("a slow try is made again", "reset", NOTHING, OK, per_try_timeout="0.2s"),
     retried(

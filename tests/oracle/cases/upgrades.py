@@ -118,6 +118,7 @@ CASES = (
         closed(),
         setup=Setup(route={"upgrade_configs": [{"upgrade_type": "websocket", "enabled": False}]}),
     ),
+    case("a server that answers an upgrade with 200", send(WEBSOCKET), requested(), respond(), answered(), closed()),
     case("an upgrade's type in another case", send(upgrade("WebSocket")), requested(), write(SWITCHING), sees(b"101")),
     case(
         "an upgrade that the server refuses",

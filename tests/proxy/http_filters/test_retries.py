@@ -72,6 +72,19 @@ async def test_an_interim_response_ends_the_retries(proxy: Any) -> None:
     assert (proxy.info.attempt_count, proxy.info.response_flags) == (1, ())
 
 
+async def test_a_server_that_closes_after_an_interim_response_has_terminated_the_connection(proxy: Any) -> None:
+    proxy.route(proxy.forward(retry_policy=ON_5XX))
+    client = proxy.connect()
+    client.send(GET)
+    server = await proxy.server()
+    server.send(HINTS)
+    server.hang_up()
+    assert client.received.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\nHTTP/1.1 503 ")
+    info = proxy.info
+    assert (info.response_code, info.response_flags, info.attempt_count) == (503, ("UC",), 1)
+    assert info.response_code_details == "upstream_reset_after_response_started{connection_termination}"
+
+
 async def test_a_policy_without_conditions_retries_nothing(proxy: Any) -> None:
     proxy.route(proxy.forward(retry_policy=RetryPolicy(num_retries=3)))
     client = proxy.connect()
