@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import resource
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,7 @@ TOGETHER = 50  # connections at a time
 PATIENCE = 0.02  # seconds that such a client waits for an answer
 SLOW = 1000
 FILES = 3 * SLOW
+MANY_REQUESTS = 20_000_000  # bytes; the buffers of the kernel take a part of it
 HALF_A_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -181,3 +183,27 @@ def test_a_thousand_slow_clients_leave_the_next_one_served_in_time(mesh, listene
 
     asyncio.run(serve_and(run, chance))
     assert sorted(found)[10] < 0.5, found
+
+
+def send_until_refused(port: int, data: bytes, most: int) -> int:
+    """How many bytes of requests are taken of a client that reads no response; `most` ends the attempt."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(1.5)
+        client.connect(("127.0.0.1", port))
+        sent = 0
+        try:
+            while sent < most:
+                sent += client.send(data)
+        except TimeoutError:
+            pass
+        return sent
+
+
+def test_a_client_that_reads_no_response_is_not_read_for_ever(mesh) -> None:
+    mesh.control()
+    web = mesh.proxy("web", mesh.http_app("web").port)
+    port = port_of(web.ports["outbound"])
+    requests = b"OPTIONS * HTTP/1.1\r\nHost: web\r\n\r\n" * 1000  # which the proxy answers itself
+    assert send_until_refused(port, requests, MANY_REQUESTS) < MANY_REQUESTS
+    assert web.get("http://web/").status == 200

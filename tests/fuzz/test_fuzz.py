@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-RUNS = {"requests": 15_000, "responses": 15_000, "connection": 4000}
+RUNS = {"requests": 10_000, "responses": 10_000, "connection": 1500}
 
 
 @pytest.fixture(scope="module")
