@@ -13,8 +13,8 @@ import pytest
 MEGABYTE = 1024 * 1024
 BLOCK = bytes(range(256)) * 256  # 64 KB
 # What the kernel's buffers on the way hold, the largest part of what is taken in: 6 MB a connection and direction.
-ON_THE_WAY = 40 * MEGABYTE
-GROWTH = 12 * MEGABYTE  # of a proxy that carries a stream
+ON_THE_WAY = 32 * MEGABYTE
+GROWTH = 6 * MEGABYTE  # of a proxy that carries a stream
 
 
 class StreamApp:
