@@ -64,7 +64,7 @@ def _retry_policy(policy: RetryPolicy | None, headers: HeaderMap) -> RetryPolicy
     policy = policy or NO_RETRIES
     words = (*_words(headers, RETRY_ON_HEADER), *_words(headers, RETRY_GRPC_ON))
     retries = _number(headers, MAX_RETRIES)
-    codes = frozenset(int(word) for word in _words(headers, STATUS_CODES) if word.isdigit() and len(word) < 10)
+    codes = frozenset(int(word) for word in _words(headers, STATUS_CODES) if word.isdecimal() and len(word) < 10)
     names = tuple(HeaderMatcher(word.lower(), present_match=True) for word in _words(headers, HEADER_NAMES))
     return replace(
         policy,

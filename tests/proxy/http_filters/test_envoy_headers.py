@@ -57,7 +57,9 @@ def test_the_number_of_retries_goes_before_the_routes(value: str, retries: int) 
 
 
 def test_status_codes_and_header_names_are_added() -> None:
-    policy = retry_policy(RESET, retriable_status_codes="418,x, 419", retriable_header_names="X-Foo, x-again")
+    policy = retry_policy(
+        RESET, retriable_status_codes="418,x, 419,\xb2,99999999999", retriable_header_names="X-Foo, x-again"
+    )
     assert policy.retriable_status_codes == {418, 419}
     assert policy.retriable_headers == tuple(HeaderMatcher(name, present_match=True) for name in ("x-foo", "x-again"))
 
