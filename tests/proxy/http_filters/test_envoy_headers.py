@@ -11,9 +11,8 @@ RESET = RetryPolicy(frozenset(("reset",)), num_retries=1)
 
 def obeyed(policy: RetryPolicy | None = None, timeout: float | None = None, **fields: str) -> ClusterAction:
     """`fields` are x-envoy-* headers, `_` for `-`."""
-    headers = HeaderMap(
-        (f"x-envoy-{name.replace('_', '-')}".encode(), value.encode()) for name, value in fields.items()
-    )
+    pairs = ((f"x-envoy-{name}".replace("_", "-").encode(), fields[name].encode("latin-1")) for name in fields)
+    headers = HeaderMap(pairs)
     action = obey(ClusterAction((WeightedCluster("shop"),), timeout=timeout, retry_policy=policy), headers)
     assert not headers
     return action
