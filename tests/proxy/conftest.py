@@ -155,7 +155,7 @@ class FakeClock:
         return self.now
 
     def call_at(self, when: float, callback: Any) -> Any:
-        call = [when, len(self._calls), callback]
+        call = [when, callback]
         self._calls.append(call)
         return SimpleNamespace(cancel=lambda: call in self._calls and self._calls.remove(call))
 
@@ -165,10 +165,10 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         end = self.now + seconds
         while due := [call for call in self._calls if call[0] <= end]:
-            call = min(due)
+            call = min(due, key=lambda call: call[0])  # the first of those that are due at once
             self._calls.remove(call)
             self.now = max(self.now, call[0])
-            call[2]()
+            call[1]()
         self.now = end
 
 

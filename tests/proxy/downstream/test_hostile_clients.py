@@ -107,3 +107,34 @@ async def test_half_a_head_at_the_end_of_a_connection_leaves_nothing(proxy: Any)
     other.send(GET)
     server.send(OK)
     assert other.received.endswith(b"\r\n\r\nhi")
+
+
+async def test_a_client_that_stops_reading_within_a_response_is_cut_off_and_its_server_let_go(proxy: Any) -> None:
+    proxy.route(proxy.forward(), stream_idle_timeout=5.0)
+    client = proxy.connect()
+    client.get_write_buffer_size = lambda: 70_000
+    client.stays_open = True
+    client.send(GET)
+    server = await proxy.server()
+    server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 70_000)
+    client.protocol.pause_writing()
+    assert not server.is_reading
+    proxy.clock.advance(5.0)
+    assert proxy.info.response_flags == ("SI",)
+    assert not server.is_open
+    proxy.clock.advance(1.0)
+    assert client.is_aborted
+
+
+async def test_a_client_that_stops_sending_within_a_body_is_answered_and_cut_off(proxy: Any) -> None:
+    proxy.route(proxy.forward(), stream_idle_timeout=5.0)
+    client = proxy.connect()
+    client.send(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000\r\n\r\nx")
+    server = await proxy.server()
+    for _ in range(3):
+        proxy.clock.advance(4.0)
+        client.send(b"x")
+    proxy.clock.advance(5.0)
+    assert client.received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert client.has_ended
+    assert not server.is_open
