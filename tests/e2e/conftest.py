@@ -21,6 +21,7 @@ import json
 import os
 import queue
 import re
+import resource
 import signal
 import socket
 import socketserver
@@ -30,6 +31,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -165,7 +167,10 @@ class Load:
 class Process:
     """A pymesh process. `lines` is what it printed so far, both streams; `wait_line` reads on."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: tuple[str, ...], environment: dict[str, str] | None = None, files: int | None = None
+    ) -> None:
+        """`files` is how many it may have open."""
         self.lines: list[str] = []
         self._is_asked = False
         self._news: queue.Queue[str | None] = queue.Queue()
@@ -176,6 +181,7 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            preexec_fn=files and partial(resource.setrlimit, resource.RLIMIT_NOFILE, (files, files)),
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -399,10 +405,16 @@ class Mesh:
         return self._started(Process(("control", "--state-dir", str(self.state_dir), *listen, *flags)), ready)
 
     def proxy(
-        self, service: str, app_port: int, *flags: str, ready: bool = True, environment: dict[str, str] | None = None
+        self,
+        service: str,
+        app_port: int,
+        *flags: str,
+        ready: bool = True,
+        environment: dict[str, str] | None = None,
+        files: int | None = None,
     ) -> DataPlane:
         arguments = ("proxy", "--service", service, "--app-port", str(app_port), *self.sidecar_flags, *flags)
-        return self._started(DataPlane(arguments, environment), ready)
+        return self._started(DataPlane(arguments, environment, files), ready)
 
     def gateway(self, *flags: str, ready: bool = True, environment: dict[str, str] | None = None) -> DataPlane:
         arguments = ("gateway", "--state-dir", str(self.state_dir), "--admin-listen", ANY_PORT, *flags)

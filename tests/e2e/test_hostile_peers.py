@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from fuzz.seeds import REQUESTS, RESPONSES, WORDS
 
+from pymesh.proxy.downstream.connection_limit import connections_within
+
 INPUTS = 2000
 TOGETHER = 50  # connections at a time
 PATIENCE = 0.02  # seconds that such a client waits for an answer
 SLOW = 1000
 FILES = 3 * SLOW
+FEW_FILES = 400
 MANY_REQUESTS = 20_000_000  # bytes; the buffers of the kernel take a part of it
 HALF_A_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
 
@@ -207,3 +210,35 @@ def test_a_client_that_reads_no_response_is_not_read_for_ever(mesh) -> None:
     requests = b"OPTIONS * HTTP/1.1\r\nHost: web\r\n\r\n" * 1000  # which the proxy answers itself
     assert send_until_refused(port, requests, MANY_REQUESTS) < MANY_REQUESTS
     assert web.get("http://web/").status == 200
+
+
+def is_refused(address: tuple[str, int]) -> bool:
+    """By an end of the connection that comes at once."""
+    with socket.create_connection(address, timeout=5) as client:
+        client.settimeout(0.2)
+        try:
+            return client.recv(1) == b""
+        except TimeoutError:
+            return False
+        except ConnectionResetError:
+            return True
+
+
+def test_clients_beyond_what_the_open_files_allow_are_refused_and_counted(mesh) -> None:
+    mesh.control()
+    app = mesh.http_app("shop")
+    web = mesh.proxy("web", app.port, files=FEW_FILES)
+    inbound = ("127.0.0.1", port_of(web.ports["inbound"]))
+    limit = connections_within(FEW_FILES)
+    clients = [socket.create_connection(inbound, timeout=5) for _ in range(limit)]
+    for client in clients:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+        assert client.recv(4) == b"HTTP"
+    assert is_refused(inbound)
+    metrics = web.read_admin("/stats/prometheus").body.decode()
+    assert re.search(r"^envoy_listener_downstream_global_cx_overflow\S* 1$", metrics, re.MULTILINE)
+    for client in clients:
+        client.close()
+    mesh.wait_until(lambda: not is_refused(inbound), "room for a client")
+    assert mesh.http_get(f"http://127.0.0.1:{inbound[1]}/").status == 200
+    assert "accepting pauses" not in web.output
