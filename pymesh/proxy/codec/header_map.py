@@ -9,12 +9,14 @@ class HeaderMap(dict[bytes, bytes]):
     """Field names (lower-case) and values, in the order in which they came.
 
     The dict itself holds the first value of each name, so `get` and `in` cost what a dict costs; `repeated` holds the
-    further values of the names that came more than once, which are written right after the first. Keys must not be
-    assigned directly where a name may have further values: `set`, `add` and `remove` keep both parts together.
+    further values of the names that came more than once, which are written where they came: `_places` says behind which
+    names. Keys must not be assigned directly where a name may have further values: `set`, `add` and `remove` keep the
+    parts together.
     """
 
     # A class default rather than a slot: the parser makes empty maps by `__new__` alone, at a third of the price.
     repeated: dict[bytes, list[bytes]] | None = None
+    _places: dict[bytes, list[bytes]] | None = None
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         super().__init__()
@@ -43,9 +45,10 @@ class HeaderMap(dict[bytes, bytes]):
         if name not in self:
             self[name] = value
             return
-        if self.repeated is None:
-            self.repeated = {}
+        if self.repeated is None or self._places is None:
+            self.repeated, self._places = {}, {}
         self.repeated.setdefault(name, []).append(value)
+        self._places.setdefault(next(reversed(self)), []).append(name)
 
     def append(self, name: bytes, value: bytes) -> None:
         """Add a member to a list field and make it one line, `a,b`, as Envoy does with x-forwarded-for."""
@@ -73,11 +76,17 @@ class HeaderMap(dict[bytes, bytes]):
         clone.update(self)
         if self.repeated:
             clone.repeated = {name: list(values) for name, values in self.repeated.items()}
+            clone._places = {anchor: list(names) for anchor, names in (self._places or {}).items()}
         return clone
 
     def _all_pairs(self) -> Iterable[Pair]:
-        repeated = self.repeated or {}
+        left = {name: values[::-1] for name, values in (self.repeated or {}).items()}
+        places = self._places or {}
         for name, value in super().items():
             yield name, value
-            for further in repeated.get(name, ()):
-                yield name, further
+            for further in places.get(name, ()):
+                if left.get(further):
+                    yield further, left[further].pop()
+        for name, values in left.items():  # what they came behind has gone
+            while values:
+                yield name, values.pop()

@@ -3,9 +3,26 @@ from pymesh.proxy.codec.header_map import HeaderMap
 PAIRS = [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")]
 
 
-def test_repeated_values_stand_behind_the_first() -> None:
-    assert HeaderMap(PAIRS).items() == [(b"a", b"1"), (b"a", b"3"), (b"b", b"2")]
-    assert HeaderMap(PAIRS).count() == 3
+def test_repeated_values_stand_where_they_came() -> None:
+    pairs = [*PAIRS, (b"b", b"4"), (b"c", b"5"), (b"a", b"6")]
+    assert HeaderMap(pairs).items() == pairs
+    assert HeaderMap(pairs).copy().items() == pairs
+    assert HeaderMap(pairs).count() == 6
+
+
+def test_a_repeated_value_outlives_what_it_came_behind() -> None:
+    headers = HeaderMap([*PAIRS, (b"c", b"4")])
+    headers.remove(b"b")
+    assert headers.items() == [(b"a", b"1"), (b"c", b"4"), (b"a", b"3")]
+
+
+def test_a_name_that_was_removed_and_comes_again_stands_behind_the_others() -> None:
+    headers = HeaderMap([*PAIRS, (b"c", b"4")])
+    headers.remove(b"a")
+    headers.add(b"a", b"5")
+    headers.add(b"a", b"6")
+    assert sorted(headers.items()) == [(b"a", b"5"), (b"a", b"6"), (b"b", b"2"), (b"c", b"4")]
+    assert headers.get_all(b"a") == [b"5", b"6"]
 
 
 def test_set_leaves_one_value_in_its_place() -> None:

@@ -4,7 +4,7 @@ from pymesh.proxy.codec.serializer import STATUS_LINES, write_chunk, write_head,
 
 def test_a_head_is_its_lines() -> None:
     headers = HeaderMap([(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
-    assert write_head(STATUS_LINES[200], headers) == b"HTTP/1.1 200 OK\r\na: 1\r\na: 3\r\nb: 2\r\n\r\n"
+    assert write_head(STATUS_LINES[200], headers) == b"HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\na: 3\r\n\r\n"
 
 
 def test_a_head_without_fields_ends_at_once() -> None:

@@ -533,3 +533,13 @@ async def test_the_hops_of_several_lines_become_one_line(proxy: Any) -> None:
     client.send(b"GET / HTTP/1.1\r\nHost: shop\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\n\r\n")
     assert b"\r\nx-forwarded-for: 1.2.3.4,5.6.7.8\r\n" in (await proxy.server()).received
     assert (await proxy.server()).received.count(b"x-forwarded-for") == 1
+
+
+async def test_fields_keep_their_order_in_both_directions(proxy: Any) -> None:
+    fields = b"x-z: 1\r\nx-y: 2\r\nx-z: 3\r\ncookie: a=1\r\ncookie: b=2\r\nx-y: 4\r\n"
+    client = proxy.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: shop\r\n" + fields + b"\r\n")
+    server = await proxy.server()
+    assert server.received.startswith(b"GET / HTTP/1.1\r\nhost: shop\r\n" + fields)
+    server.send(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n")
+    assert client.received.startswith(b"HTTP/1.1 200 OK\r\n" + fields)
