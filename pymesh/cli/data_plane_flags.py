@@ -15,6 +15,7 @@ from pymesh.xds import Address, Upstream
 DRAIN_SECONDS = 45.0  # Istio's drainDuration
 SECRET_TTL_VARIABLE = "SECRET_TTL"  # of Istio's agent
 MOST_SECRET_TTL = 90 * 86400  # what the CA gives at most, as Istio's
+MOST_WORKERS = 256
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
@@ -49,6 +50,13 @@ def add_data_plane_arguments(parser: argparse.ArgumentParser) -> None:
         default=DRAIN_SECONDS,
         help="at most so long do requests in flight keep a stopping proxy (default: 45)",
     )
+    group.add_argument(
+        "--concurrency",
+        metavar="N",
+        type=concurrency,
+        default=1,
+        help="worker processes that share the ports; 0: one for each core (default: 1, a single process)",
+    )
     group.add_argument("--log-level", choices=LOG_LEVELS, default="info")
 
 
@@ -63,6 +71,7 @@ def proxy_options(args: argparse.Namespace) -> ProxyOptions:
         drain_time=args.drain_time,
         secret_ttl=read_secret_ttl(),
         locality=args.locality or "",
+        concurrency=args.concurrency,
     )
 
 
@@ -158,6 +167,13 @@ def upstream(text: str) -> Upstream:
     if not equals or not colon or not service:
         raise argparse.ArgumentTypeError(f"{text!r} is not LOCALPORT=SERVICE:PORT")
     return Upstream(port(local), service, port(service_port))
+
+
+def concurrency(text: str) -> int:
+    """0 is the number of cores that this process may use."""
+    if not text.isdecimal() or int(text) > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes, 0 to {MOST_WORKERS}")
+    return int(text) or len(os.sched_getaffinity(0))
 
 
 def seconds(text: str) -> float:

@@ -14,11 +14,15 @@ from pymesh.xds import ROUTER, Address, DeltaResponse, Node
 
 
 class DataPlaneSpec(msgspec.Struct, frozen=True):
-    """Who the proxy is and what its data plane is told at its start. `access_log` is a path, or empty for none."""
+    """Who the proxy is and what its data plane is told at its start.
+
+    `access_log` is a path, or empty for none; `workers` is the number of processes that the data plane consists of.
+    """
 
     node: Node
     principal: str  # the proxy's own SPIFFE URI
     access_log: str = ""
+    workers: int = 1
 
     @property
     def is_gateway(self) -> bool:
@@ -66,6 +70,10 @@ class DataPlane(Protocol):
     async def describe_listeners(self) -> list[dict[str, Any]]: ...
 
     async def describe_clusters(self) -> list[dict[str, Any]]: ...
+
+    async def describe_workers(self) -> list[dict[str, Any]] | None:
+        """None where the data plane is in this process."""
+        ...
 
     async def announce_drain(self, inbound_only: bool = False) -> None:
         """The next response on each connection is its last; idle ones stay, and new ones are taken."""

@@ -24,6 +24,7 @@ from pymesh.proxy.telemetry.stats import Stats
 from pymesh.proxy.telemetry.telemetry import Telemetry
 from pymesh.proxy.timers import LoopClock, Timers
 from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.proxy.upstream.circuit_breaker import BuildBreakers, build_own_breakers
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
 from pymesh.proxy.xds.config_writer import ConfigWriter, Rejections
 from pymesh.proxy.xds.handlers import build_handlers
@@ -38,10 +39,17 @@ _FLUSH_SECONDS = 1.0  # what spans may take of a proxy's end
 class LocalDataPlane:
     """`export` posts spans to the control plane; `secrets` may be somebody's who adds to them."""
 
-    def __init__(self, spec: DataPlaneSpec, sockets: ListenSockets, secrets: SecretStore, export: Post) -> None:
+    def __init__(
+        self,
+        spec: DataPlaneSpec,
+        sockets: ListenSockets,
+        secrets: SecretStore,
+        export: Post,
+        build_breakers: BuildBreakers = build_own_breakers,
+    ) -> None:
         self.tasks = TaskGroup()
         self._is_gateway = spec.is_gateway
-        self.access_log = AccessLog(spec.access_log) if spec.access_log else None
+        self.access_log = AccessLog(spec.access_log, is_shared=spec.workers > 1) if spec.access_log else None
         self.spans = SpanExporter(spec.workload, spec.node.id, export)
         self.telemetry = Telemetry(
             spec.workload,
@@ -50,7 +58,7 @@ class LocalDataPlane:
             access_log=self.access_log,
             spans=self.spans,
         )
-        self.clusters = ClusterManager(secrets, metrics=self.telemetry.metrics)
+        self.clusters = ClusterManager(secrets, metrics=self.telemetry.metrics, build_breakers=build_breakers)
         routes = RouteTables()
         self.listeners = ListenerManager(self._build_context(spec, routes, secrets), sockets)
         self._writer = ConfigWriter(build_handlers(secrets, self.clusters, routes, self.listeners))
@@ -100,6 +108,9 @@ class LocalDataPlane:
 
     async def describe_clusters(self) -> list[dict[str, Any]]:
         return [cluster.describe() for cluster in self.clusters]
+
+    async def describe_workers(self) -> None:
+        return None
 
     # the end
 

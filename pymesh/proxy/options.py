@@ -12,7 +12,7 @@ class ProxyOptions:
     """What sidecar and gateway are told alike. `control` None: as the state dir says.
 
     `drain_time` is in seconds, and so is `secret_ttl`, the lifetime that the workload's certificate is to have; 0
-    leaves it to the CA.
+    leaves it to the CA. `concurrency` is the number of worker processes; 1 is one process that does all.
     """
 
     state_dir: StateDir
@@ -23,6 +23,7 @@ class ProxyOptions:
     drain_time: float = 45.0
     secret_ttl: int = 0
     locality: str = ""  # region[/zone[/sub-zone]]
+    concurrency: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

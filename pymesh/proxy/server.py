@@ -23,7 +23,6 @@ from pymesh.proxy.control_metrics import register_control_metrics
 from pymesh.proxy.data_plane import DataPlane, DataPlaneSpec
 from pymesh.proxy.instance import Instance
 from pymesh.proxy.listen_sockets import OwnSockets
-from pymesh.proxy.local_data_plane import LocalDataPlane
 from pymesh.proxy.options import ProxyOptions
 from pymesh.proxy.telemetry.exporters import MetricsExporter
 from pymesh.proxy.tls.secrets import SecretStore
@@ -104,11 +103,22 @@ class ProxyServer:
         self.identity = WorkloadIdentity(directory, str(spiffe_id), sign, self.secrets)
 
     def _build_data_plane(self, sockets: Mapping[Address, socket.socket]) -> None:
-        spec = DataPlaneSpec(self.node, self.identity.spiffe_id, self._options.access_log)
-        self.data_plane: DataPlane = LocalDataPlane(spec, OwnSockets(sockets), self.secrets, self.control.export)
+        options = self._options
+        spec = DataPlaneSpec(self.node, self.identity.spiffe_id, options.access_log, options.concurrency)
+        self.data_plane = self._choose_data_plane(spec, sockets)
         self.metrics = MetricsExporter(
             self.data_plane.stats, self.node.id, self.control.export, refresh=self.data_plane.refresh
         )
+
+    def _choose_data_plane(self, spec: DataPlaneSpec, sockets: Mapping[Address, socket.socket]) -> DataPlane:
+        """Each imports what the other does not need."""
+        if spec.workers == 1:
+            from pymesh.proxy.local_data_plane import LocalDataPlane
+
+            return LocalDataPlane(spec, OwnSockets(sockets), self.secrets, self.control.export)
+        from pymesh.proxy.workers.pool import WorkerPool
+
+        return WorkerPool(spec, sockets, self.secrets, self.control.export, lambda: self.runtime.snapshot())
 
     def _build_xds(self) -> None:
         self.disk_cache = DiskCache(self._instance.config_file)

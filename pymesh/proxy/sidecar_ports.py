@@ -1,6 +1,7 @@
 """The ports of a sidecar: bound before there is a configuration, the same after a restart. Nothing is accepted here."""
 
 import socket
+from functools import partial
 
 from pymesh.proxy.instance import Instance
 from pymesh.proxy.options import SidecarOptions
@@ -17,6 +18,7 @@ class SidecarPorts:
 
     def __init__(self, options: SidecarOptions, instance: Instance) -> None:
         self._instance = instance
+        self._is_shared = options.proxy.concurrency > 1
         self.sockets: dict[Address, socket.socket] = {}
         self.app_port = self._assign_app_port() if options.assigns_app_port else options.app_port
         self.inbound = self._open("inbound", options.inbound_listen) if self.app_port else None
@@ -39,7 +41,7 @@ class SidecarPorts:
         }
 
     def _open(self, role: str, address: Address) -> Address:
-        sock = self._bind(role, address)
+        sock = self._bind(role, address, self._is_shared)
         bound = bound_address(sock)
         self.sockets[bound] = sock
         return bound
@@ -49,10 +51,11 @@ class SidecarPorts:
         bound = self._open(role, Address(APP_HOST, upstream.local_port))
         return Upstream(bound.port, upstream.service, upstream.port)
 
-    def _bind(self, role: str, address: Address) -> socket.socket:
+    def _bind(self, role: str, address: Address, is_shared: bool = False) -> socket.socket:
         preferred = self._instance.ports.get(role, 0)
         flag = _FLAGS.get(role)
-        sock = bind_flag(flag, address, preferred) if flag else bind_address(address, preferred)
+        bind = partial(bind_flag, flag) if flag else bind_address
+        sock = bind(address, preferred, is_shared)
         self._instance.ports[role] = bound_address(sock).port
         return sock
 

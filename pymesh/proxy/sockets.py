@@ -12,28 +12,37 @@ _BACKLOG = 1024
 _DOCUMENTATION_ADDRESS = ("192.0.2.1", 9)  # RFC 5737; routed, never reached: a UDP connect sends nothing
 
 
-def bind_address(address: Address, preferred_port: int = 0) -> socket.socket:
+def bind_address(address: Address, preferred_port: int = 0, is_shared: bool = False) -> socket.socket:
     """Bind and listen. Port 0 means `preferred_port`, if it is free, else any. Raises UsageError.
 
     It listens at once because SO_REUSEADDR shows an occupied port only then. Who connects before the proxy is
-    configured waits in the backlog.
+    configured waits in the backlog. If `is_shared`, `bind_shared` can add further sockets.
     """
+    listen = _listen_shared if is_shared else _listen
     if address.port == 0 and preferred_port:
         try:
-            return _listen(address.host, preferred_port)
+            return listen(address.host, preferred_port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise _usage_error(address, error) from error
     try:
-        return _listen(address.host, address.port)
+        return listen(address.host, address.port)
     except OSError as error:
         raise _usage_error(address, error) from error
 
 
-def bind_flag(flag: str, address: Address, preferred_port: int = 0) -> socket.socket:
+def bind_shared(address: Address) -> socket.socket:
+    """One more socket that listens where another does already that is shared. Raises UsageError."""
+    try:
+        return _listen(address.host, address.port, socket.SO_REUSEPORT)
+    except OSError as error:
+        raise _usage_error(address, error) from error
+
+
+def bind_flag(flag: str, address: Address, preferred_port: int = 0, is_shared: bool = False) -> socket.socket:
     """`bind_address` for the value of a flag, which the error names where any port would do. Raises UsageError."""
     try:
-        return bind_address(address, preferred_port)
+        return bind_address(address, preferred_port, is_shared)
     except UsageError as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
             any_port = Address(address.host, 0)
@@ -89,11 +98,19 @@ def can_bind_privileged_ports() -> bool:
         return True
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen_shared(host: str, port: int) -> socket.socket:
+    """With SO_REUSEPORT alone, a port that another of our proxies shares among its workers would seem to be free."""
+    if port:
+        _listen(host, port).close()
+    return _listen(host, port, socket.SO_REUSEPORT)
+
+
+def _listen(host: str, port: int, *options: int) -> socket.socket:
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for option in (socket.SO_REUSEADDR, *options):
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
         sock.bind(address)
         sock.listen(_BACKLOG)
     except OSError:

@@ -1,4 +1,5 @@
 import argparse
+import os
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from pymesh.cli import main
 from pymesh.cli.data_plane_flags import (
     address,
+    concurrency,
     host,
     label,
     locality,
@@ -38,6 +40,17 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 def test_an_upstream_is_a_local_port_a_service_and_its_port() -> None:
     assert upstream("15432=db.data:5432") == Upstream(15432, "db.data", 5432)
+
+
+def test_concurrency_is_a_number_of_processes_and_0_one_for_each_core() -> None:
+    assert concurrency("3") == 3
+    assert concurrency("0") == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("text", ["-1", "two", "", "1.5", "100000"])
+def test_what_is_no_number_of_processes_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        concurrency(text)
 
 
 @pytest.mark.parametrize("text", ["15432", "15432=db", "x=db:5432", "15432=:5432"])
@@ -107,6 +120,11 @@ def test_a_time_is_a_sane_number_of_seconds(text: str) -> None:
         (["--service", "web", "--app-port", "80", "--token-file", "/no/such/file"], "/no/such/file: No such file"),
         (["--service", "web", "--app-port", "80", "--control", "http://x"], "must begin with https://"),
         (["--service", "web", "--app-port", "80", "--access-log", "/no/such/dir/log"], "/no/such/dir/log"),
+        (["--service", "web", "--app-port", "80", "--concurrency", "two"], "'two' is not a number of processes"),
+        (
+            ["--service", "web", "--app-port", "80", "--concurrency", "2", "--access-log", "/no/such/dir"],
+            "/no/such/dir",
+        ),
         (["--service", "web", "--app-port", "80", "--token", "abc"], "the join token is not one"),
         (["--service", "web", "--app-port", "80", "--advertise", "a b"], "'a b' is neither a host name"),
         (["--service", "web", "--app-port", "80", "--frobnicate"], "--frobnicate"),

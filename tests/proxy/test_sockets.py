@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from pymesh.errors import UsageError
-from pymesh.proxy.sockets import advertised_host, bind_address, bind_flag, bound_address, reserve_port
+from pymesh.proxy.sockets import advertised_host, bind_address, bind_flag, bind_shared, bound_address, reserve_port
 from pymesh.xds import Address
 
 ANY_PORT = Address("127.0.0.1", 0)
@@ -24,6 +24,22 @@ def test_the_preferred_port_is_taken_when_it_is_free() -> None:
 def test_another_port_is_taken_when_the_preferred_one_is_not_free() -> None:
     with bind_address(ANY_PORT) as first, bind_address(ANY_PORT, bound_address(first).port) as second:
         assert bound_address(second) != bound_address(first)
+
+
+def test_a_shared_port_takes_further_sockets_and_no_other() -> None:
+    with bind_address(ANY_PORT, is_shared=True) as first:
+        address = bound_address(first)
+        with bind_shared(address) as second:
+            assert bound_address(second) == address
+        with pytest.raises(UsageError, match="Address already in use"):
+            bind_address(address)
+        with pytest.raises(UsageError, match="Address already in use"):
+            bind_address(address, is_shared=True)
+
+
+def test_a_port_that_is_not_shared_takes_no_further_socket() -> None:
+    with bind_address(ANY_PORT) as first, pytest.raises(UsageError, match="Address already in use"):
+        bind_shared(bound_address(first))
 
 
 def test_an_occupied_port_is_a_usage_error_of_one_clear_line() -> None:

@@ -56,6 +56,7 @@ class AdminPages:
 
     async def server_info(self, query: Mapping[str, str]) -> Page:
         proxy = self._proxy
+        workers = await proxy.data_plane.describe_workers()
         info = {
             "version": f"pymesh/{__version__}",
             "state": proxy.state,
@@ -63,6 +64,7 @@ class AdminPages:
             "control_connected": proxy.xds.is_connected,
             "rejected": {type_url: names for type_url, names in proxy.runtime.rejected.items() if names},
             "node": proxy.node,
+            **({} if workers is None else {"workers": workers}),
         }
         return json_page(info)
 

@@ -20,14 +20,21 @@ CallLater = Callable[[float, Callable[[], object]], Handle]
 
 
 class AccessLog:
-    """`path` is a file that is appended to; `-` and `/dev/stdout` are standard output.
+    """`path` is a file that is appended to; `-` and `/dev/stdout` are standard output. `is_shared`: with
+    other processes that log there too.
 
     A line waits FLUSH_SECONDS at most. Raises UsageError where the file cannot be opened, ValueError for a bad format.
     """
 
-    def __init__(self, path: str, log_format: str = ISTIO_TEXT_FORMAT, call_later: CallLater | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        log_format: str = ISTIO_TEXT_FORMAT,
+        call_later: CallLater | None = None,
+        is_shared: bool = False,
+    ) -> None:
         self._format = compile_format(log_format)
-        self._writer = LogWriter(path)
+        self._writer = LogWriter(path, is_shared=is_shared)
         self._call_later = call_later
         self._timer: Handle | None = None
         self._lines: list[str] = []

@@ -3,8 +3,11 @@
 import logging
 import os
 import queue
+import select
+import stat
 import threading
 import time
+from collections.abc import Iterator
 
 from pymesh.errors import UsageError
 from pymesh.proxy.telemetry.access_log_format import ENCODING_ERRORS
@@ -19,12 +22,14 @@ _WARN_SECONDS = 60.0
 class LogWriter:
     """Appends batches of lines; what cannot be written is dropped and counted, and the next batch is tried again.
 
-    A file that was renamed or removed (log rotation) is opened anew at the next batch.
+    A file that was renamed or removed (log rotation) is opened anew at the next batch. If it `is_shared` with other
+    processes, lines stay whole: a file's always do, a pipe's if they are not longer than PIPE_BUF.
     """
 
-    def __init__(self, path: str, max_pending: int = MAX_PENDING) -> None:
+    def __init__(self, path: str, max_pending: int = MAX_PENDING, is_shared: bool = False) -> None:
         self._path = None if path in _STDOUT else path
         self._max_pending = max_pending
+        self._is_shared = is_shared
         self._queue: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         # Each counter has one writer: the caller's thread the first two, the own thread the others.
@@ -66,11 +71,19 @@ class LogWriter:
         while (lines := self._queue.get()) is not None:
             try:
                 self._reopen_if_rotated()
-                self._write_all("\n".join([*lines, ""]).encode("utf-8", ENCODING_ERRORS))
+                self._write_lines(lines)
             except OSError as error:
                 self._failed += len(lines)
                 self._warn(error)
             self._done += sum(map(len, lines))
+
+    def _write_lines(self, lines: list[str]) -> None:
+        data = "\n".join([*lines, ""]).encode("utf-8", ENCODING_ERRORS)
+        if self._is_shared and self._is_pipe():
+            for piece in split_at_lines(data, select.PIPE_BUF):
+                self._write_all(piece)
+        else:
+            self._write_all(data)
 
     def _write_all(self, data: bytes) -> None:
         view = memoryview(data)
@@ -90,6 +103,9 @@ class LogWriter:
             self._close_file()
             self._fd = fd
 
+    def _is_pipe(self) -> bool:
+        return stat.S_ISFIFO(os.fstat(self._fd).st_mode)
+
     def _open(self) -> int:
         if self._path is None:
             return 1
@@ -105,3 +121,12 @@ class LogWriter:
         if now - self._warned >= _WARN_SECONDS:
             self._warned = now
             log.warning("access log %s: %s; %d lines dropped so far", self._path or "-", error.strerror, self.dropped)
+
+
+def split_at_lines(data: bytes, size: int) -> Iterator[bytes]:
+    """Whole lines, as many as `size` bytes hold; a longer line alone."""
+    begin = 0
+    while begin < len(data):
+        end = data.rfind(b"\n", begin, begin + size) + 1 or data.index(b"\n", begin) + 1
+        yield data[begin:end]
+        begin = end

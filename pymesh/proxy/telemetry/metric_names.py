@@ -90,6 +90,8 @@ CONTROL_CONNECTED = Metric("envoy_control_plane_connected_state", GAUGE, "1 whil
 CERT_EXPIRY = Metric("cert_expiry_seconds", GAUGE, "Seconds until the workload certificate expires.", "s")
 STREAM_CRASHES = Metric("pymesh_stream_crashes_total", COUNTER, "Streams ended by a bug, each with a traceback.")
 
+WORKER_DEATHS = Metric("pymesh_worker_deaths_total", COUNTER, "Worker processes that died and were replaced.")
+
 # Of telemetry.
 SERIES_OVERFLOW = Metric("pymesh_series_overflow_total", COUNTER, "Streams counted under the catch-all series.")
 ACCESS_LOG_DROPPED = Metric("pymesh_access_log_dropped_total", COUNTER, "Access log lines that were not written.")

@@ -3,6 +3,7 @@
 https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/circuit_breaking
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -44,8 +45,16 @@ class Resource:
         self.active += 1
         return True
 
+    def acquire(self) -> None:
+        """Beyond the limit, if need be."""
+        self.active += 1
+
     def release(self) -> None:
         self.active -= 1
+
+    def total(self) -> int:
+        """`active`, and what other processes of this proxy have in use."""
+        return self.active
 
     def __repr__(self) -> str:
         return f"<Resource {self.active}/{self.limit} overflow={self.overflow}>"
@@ -64,9 +73,9 @@ class RetryResource(Resource):
 
     def try_acquire(self) -> bool:
         if self.budget is not None:
-            share = int(self._requests.active * self.budget.budget_percent / 100)
+            share = int(self._requests.total() * self.budget.budget_percent / 100)
             self.limit = max(share, self.budget.min_retry_concurrency)
-        return Resource.try_acquire(self)
+        return super().try_acquire()
 
 
 class CircuitBreakers:
@@ -97,3 +106,12 @@ class CircuitBreakers:
         self.retries.budget = thresholds.retry_budget
         self.max_connections_per_host = thresholds.max_connections_per_host
         self.tracks_remaining = thresholds.track_remaining
+
+
+# Of the cluster of this name, for requests of priority HIGH or of all others.
+BuildBreakers = Callable[[str, CircuitBreakerThresholds, bool], CircuitBreakers]
+
+
+def build_own_breakers(cluster: str, thresholds: CircuitBreakerThresholds, is_high_priority: bool) -> CircuitBreakers:
+    """Counted by this process alone."""
+    return CircuitBreakers(thresholds)

@@ -8,7 +8,7 @@ from typing import Any
 from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.contexts import ClientTls
 from pymesh.proxy.tls.secrets import SecretStore
-from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers
+from pymesh.proxy.upstream.circuit_breaker import BuildBreakers, build_own_breakers
 from pymesh.proxy.upstream.cluster_config import DYNAMIC_FORWARD_PROXY, EDS, LOGICAL_DNS, ClusterConfig
 from pymesh.proxy.upstream.cluster_health import ClusterHealth
 from pymesh.proxy.upstream.cluster_stats import ClusterStats
@@ -47,9 +47,10 @@ class Cluster:
         resolver: Resolver | None = None,
         random_value: RandomValue = random,
         build_health_checker: HealthMonitorFactory = no_health_checker,
+        build_breakers: BuildBreakers = build_own_breakers,
     ) -> None:
-        self.circuit_breakers = CircuitBreakers(config.circuit_breakers)
-        self.high_priority_breakers = CircuitBreakers(config.high_priority_breakers)
+        self.circuit_breakers = build_breakers(config.name, config.circuit_breakers, False)
+        self.high_priority_breakers = build_breakers(config.name, config.high_priority_breakers, True)
         self.stats = ClusterStats()
         self.is_dynamic_forward_proxy = config.type == DYNAMIC_FORWARD_PROXY
         self._transport_sockets = TransportSocketMatcher(config.transport_sockets, "", secrets)

@@ -10,6 +10,7 @@ from pymesh.proxy.telemetry.metric_names import Metric
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.timers import Clock
 from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.proxy.upstream.circuit_breaker import BuildBreakers, build_own_breakers
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.cluster_config import EDS, ClusterConfig
 from pymesh.proxy.upstream.cluster_figures import COUNTERS, GAUGES, Figure, active_connections
@@ -34,6 +35,7 @@ class ClusterManager:
         random_value: Callable[[], float] = random,
         metrics: ProxyMetrics | None = None,
         connector: Connector = open_transport,
+        build_breakers: BuildBreakers = build_own_breakers,
     ) -> None:
         """`connector` is the health checks'."""
         self._secrets = secrets
@@ -42,6 +44,7 @@ class ClusterManager:
         self._resolver = resolver or SystemResolver()
         self._random = random_value
         self._connector = connector
+        self._build_breakers = build_breakers
         self._clusters: dict[str, Cluster] = {}
         # By its own name, which several clusters may share; kept for a cluster that comes or comes back later.
         self._assignments: dict[str, ClusterLoadAssignment] = {}
@@ -103,6 +106,7 @@ class ClusterManager:
             resolver=self._resolver,
             random_value=self._random,
             build_health_checker=self._build_health_checker,
+            build_breakers=self._build_breakers,
         )
 
     def _build_health_checker(self, cluster: Cluster, config: HealthCheckConfig) -> HealthMonitor:

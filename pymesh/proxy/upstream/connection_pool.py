@@ -132,7 +132,7 @@ class ConnectionPool:
         if not self._has_room_at_host() or not connections.try_acquire():
             if self._connections or self._connecting:
                 return
-            connections.active += 1
+            connections.acquire()
         self._connecting += 1
         self._tasks.spawn(f"connect to {self.endpoint.address}", self._open())
 

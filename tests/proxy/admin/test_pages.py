@@ -58,6 +58,9 @@ class StandingDataPlane:
     async def describe_clusters(self) -> list[dict[str, Any]]:
         return [CLUSTER_DESCRIPTION]
 
+    async def describe_workers(self) -> None:
+        return None
+
     async def announce_drain(self, inbound_only: bool = False) -> None:
         self.journal.append("announce inbound" if inbound_only else "announce")
 

@@ -5,7 +5,7 @@ import pytest
 
 from pymesh.errors import UsageError
 from pymesh.proxy.telemetry.access_log import FLUSH_SECONDS, AccessLog
-from pymesh.proxy.telemetry.log_writer import LogWriter
+from pymesh.proxy.telemetry.log_writer import LogWriter, split_at_lines
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 
 Make = Callable[..., StreamInfo]
@@ -105,3 +105,9 @@ def test_a_dash_is_standard_output(path: str, capfd: pytest.CaptureFixture[str])
     writer.write(["line"], 4)
     writer.close()
     assert capfd.readouterr().out == "line\n"
+
+
+def test_a_batch_is_cut_behind_lines_and_only_a_line_that_is_too_long_is_longer_than_a_piece() -> None:
+    lines = [b"a" * 3, b"b" * 3, b"c" * 20, b"d", b""]
+    pieces = list(split_at_lines(b"".join(line + b"\n" for line in lines), 8))
+    assert pieces == [b"aaa\nbbb\n", b"c" * 20 + b"\n", b"d\n\n"]
