@@ -1,6 +1,6 @@
 """What a client may say by x-envoy-* headers, at an edge and inside, and what is set for the server and the client."""
 
-from oracle.script import GATEWAY, INBOUND, NOTHING, OUTBOUND, Setup, case, closed, get, response, serve
+from oracle.script import CLOSE, GATEWAY, INBOUND, NOTHING, OUTBOUND, Setup, case, closed, get, response, serve
 
 COMMANDS = (
     "x-envoy-upstream-rq-timeout-ms: 500",
@@ -37,6 +37,15 @@ CLAIMS = (
 XFF = "x-forwarded-for: 10.0.0.1"
 INTERNAL = {"internal_address_config": {"cidr_ranges": [{"address_prefix": "10.0.0.0", "prefix_len": 8}]}}
 LOOPBACK = {"internal_address_config": {"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]}}
+ID = "x-request-id: 01234567-89ab-4def-8123-456789abcdef"
+COUNTED = {"include_attempt_count_in_response": True, "include_request_attempt_count": True}
+ROUTED = {"timeout": "3s"}
+ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+PLAIN = {
+    "http_filters": [
+        {"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER, "suppress_envoy_headers": True}}
+    ]
+}
 BUSY = response(503, body="")
 SILENT = serve(NOTHING)
 
@@ -129,4 +138,42 @@ CASES = (
     case("an internal client at the edge", get("/", *CLAIMS), setup=Setup(at=GATEWAY, hcm=LOOPBACK)),
     case("an internal client at the edge with a hop before it", get("/", XFF), setup=Setup(at=GATEWAY, hcm=LOOPBACK)),
     case("a connection that is closed", get("/", "Connection: close"), closed()),
+    *(
+        case(
+            f"{hops} trusted hops, {place}, {len(xff)} lines", get("/", *xff, *more), setup=Setup(at=place, hcm=trusted)
+        )
+        for hops, trusted in ((1, {"xff_num_trusted_hops": 1}), (2, {"xff_num_trusted_hops": 2}))
+        for place in (OUTBOUND, GATEWAY)
+        for xff, more in (
+            ((), ()),
+            (("x-forwarded-for: 1.2.3.4",), ("x-forwarded-proto: https",)),
+            (("x-forwarded-for: 6.6.6.6, 1.2.3.4", "x-forwarded-for: 5.5.5.5"), ("x-request-id: mine",)),
+        )
+    ),
+    *(
+        case(
+            name,
+            serve(response(200, "Server: nginx", "X-Request-Id: theirs")),
+            get("/", ID),
+            setup=Setup(at=GATEWAY, hcm=hcm),
+        )
+        for name, hcm in (
+            ("x-forwarded-for is left alone", {"skip_xff_append": True}),
+            ("an edge keeps the request's id", {"preserve_external_request_id": True}),
+            ("the response tells the request's id", {"always_set_request_id_in_response": True}),
+            ("no id is made", {"generate_request_id": False}),
+            ("the server's name is appended if absent", {"server_header_transformation": "APPEND_IF_ABSENT"}),
+            ("the server's name passes", {"server_header_transformation": "PASS_THROUGH"}),
+            ("the server has a name", {"server_name": "me"}),
+        )
+    ),
+    *(
+        case(
+            f"envoy's headers are left out: {kind}",
+            serve(answer),
+            get("/"),
+            setup=Setup(route=ROUTED, virtual_host=COUNTED, hcm=PLAIN),
+        )
+        for kind, answer in (("a response", response()), ("a failure", CLOSE))
+    ),
 )
