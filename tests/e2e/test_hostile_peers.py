@@ -14,7 +14,7 @@ from fuzz.seeds import REQUESTS, RESPONSES, WORDS
 
 from pymesh.proxy.downstream.connection_limit import connections_within
 
-INPUTS = 2000
+INPUTS = 1500
 TOGETHER = 50  # connections at a time
 PATIENCE = 0.02  # seconds that such a client waits for an answer
 SLOW = 1000

@@ -25,7 +25,7 @@ from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 
 MAX_STEPS = 40
-_INBOUND, _EDGE, _ONE_HOP, _FORWARDS_CERTIFICATE = 1, 2, 4, 8  # the options
+_INBOUND, _EDGE, _ONE_HOP, _FORWARDS_CERTIFICATE, _HAS_INTERNALS = 1, 2, 4, 8, 16  # the options
 _PEER = PeerIdentity(("spiffe://cluster.local/ns/default/sa/web",), (), "CN=web", "00" * 32)
 _WORKLOAD = Workload("web-1", "default", "web", "v1", "pymesh")
 _HI = Route("hi", RouteMatcher(PathMatcher("prefix", "/hi")), DirectResponseAction(200, b"hello"))
@@ -42,6 +42,12 @@ _TELLING = (
     b"Traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01\r\nTracestate: a=b\r\nCookie: user=a\r\n"
     b"X-Envoy-Peer-Metadata: web-1;default;web;v1;pymesh\r\nX-Forwarded-Client-Cert: By=a;Hash=b\r\nX-User: a\r\n\r\n"
 )
+_RETRYING = (
+    b"POST /x HTTP/1.1\r\nHost: a\r\nX-Envoy-Retry-On: 5xx,retriable-status-codes,retriable-headers\r\n"
+    b"X-Envoy-Retriable-Status-Codes: 503,404\r\nX-Envoy-Retriable-Header-Names: x-a\r\nX-Envoy-Max-Retries: 2\r\n"
+    b"X-Envoy-Upstream-Rq-Timeout-Ms: 5000\r\nX-Envoy-Upstream-Rq-Per-Try-Timeout-Ms: 500\r\nGrpc-Timeout: 1S\r\n"
+    b"Content-Length: 1\r\n\r\nx"
+)
 
 SEEDS = (
     *(b"\xffc" + request + b"\xffs" + response for request in REQUESTS for response in RESPONSES[:2]),
@@ -50,6 +56,7 @@ SEEDS = (
     b"\xffc" + REQUESTS[2][:-2] + b"\xfft\xffn\xffc" + REQUESTS[0] + b"\xffs" + RESPONSES[0] + b"\xffC",
     *(bytes((options,)) + b"\xffm\xffc" + _TELLING + b"\xffs" + RESPONSES[0] for options in range(16)),
     *(b"\xffc" + REQUESTS[2].replace(b"/x", path) + b"\xffs" + RESPONSES[0] for path in (b"/hash", b"/mirror")),
+    *(bytes((options,)) + b"\xffm\xffc" + _RETRYING + b"\xffs" + RESPONSES[8] + b"\xfft" for options in (2, 16, 18)),
     b"\xffcGET /retry HTTP/1.1\r\nHost: a\r\n\r\n\xffs" + RESPONSES[8] + b"\xfft\xffs" + RESPONSES[0],
 )
 
@@ -113,6 +120,8 @@ class Script:
             xff_num_trusted_hops=int(bool(options & _ONE_HOP)),
             forward_client_cert_details=APPEND_FORWARD if options & _FORWARDS_CERTIFICATE else SANITIZE,
             random_sampling=100.0,
+            obeys_requests=bool(options & _HAS_INTERNALS),
+            internal_networks=("10.0.0.0/8",) if options & _HAS_INTERNALS else (),
             normalize_path=True,
             stream_idle_timeout=60.0,
             request_headers_timeout=30.0,

@@ -41,5 +41,18 @@ WORDS = (
     *(b"Host: a\r\n", b"Content-Length: 3\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n", b"\r\n"),
     *(b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"Connection: upgrade\r\n", b"Upgrade: websocket\r\n"),
     *(b"Upgrade: h2c\r\n", b"Expect: 100-continue\r\n", b"TE: trailers\r\n", b"\r\n\r\n", b"\n", b"\r", b"0\r\n\r\n"),
+    *(b"X-Envoy-Retry-On: 5xx,reset\r\n", b"X-Envoy-Max-Retries: 3\r\n", b"X-Envoy-Retriable-Status-Codes: 503\r\n"),
+    *(
+        b"X-Envoy-Upstream-Rq-Timeout-Ms: 1000\r\n",
+        b"X-Envoy-Upstream-Rq-Per-Try-Timeout-Ms: 10\r\n",
+        b"Retry-After: 1\r\n",
+    ),
+    *(
+        b"Grpc-Timeout: 1S\r\n",
+        b"X-Forwarded-For: ::1\r\n",
+        b"X-Forwarded-Proto: https\r\n",
+        b"Content-Type: application/grpc\r\n",
+    ),
+    *(b"99999999999999999999", b"-1", b"\xb2", b"1e9", b",", b"00-", b";By="),
     *(b"3\r\nabc\r\n", b"0\r\n", b";x=y", b"http://a", b"/", b"*", b"a:1", b" ", b"\t", b"\x00", b"\x80", b"#", b"%00"),
 )

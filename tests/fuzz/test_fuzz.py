@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-RUNS = {"requests": 10_000, "responses": 10_000, "connection": 1500}
+RUNS = {"requests": 6000, "responses": 6000, "connection": 1000}
 
 
 @pytest.fixture(scope="module")
