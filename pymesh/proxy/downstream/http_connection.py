@@ -212,6 +212,12 @@ class HttpConnection(asyncio.Protocol):
             self.hold_reading(self)
         self._queue.append(event)
 
+    def _go_on(self) -> None:
+        try:
+            self._replay()
+        except Exception:
+            self._on_bug()
+
     def _replay(self) -> None:
         """The stream before has ended: let the next request have its events, up to the head of the one after it."""
         queue = self._queue
@@ -286,7 +292,8 @@ class HttpConnection(asyncio.Protocol):
         elif not stream.is_request_complete:
             self._close(is_unread=True)
         elif self._queue is not None:
-            self._replay()
+            # Not before the server's connection is free again: the next request would open another in vain.
+            self.manager.context.loop.call_soon(self._go_on)
 
     # closing
 
@@ -297,7 +304,7 @@ class HttpConnection(asyncio.Protocol):
     def drain(self, idle_seconds: float = 0.0) -> None:
         """This request is the last one; without one for so long, close."""
         self.is_last_request = True
-        is_idle = self.stream is None and not self._parser.is_in_head
+        is_idle = self.stream is None and self._queue is None and not self._parser.is_in_head
         if is_idle and self.manager.time() - self.idle_since >= idle_seconds:
             self.on_idle_timeout()
 

@@ -193,6 +193,7 @@ async def test_thousands_of_pipelined_requests_do_not_recurse(proxy: Any) -> Non
     client = proxy.connect()
     client.send(GET + b"GET /hi HTTP/1.1\r\nHost: shop\r\n\r\n" * 5000)
     (await proxy.server()).send(OK)
+    await proxy.settle()
     assert client.received.count(b"hello") == 5000
 
 
@@ -200,6 +201,7 @@ async def test_nonsense_behind_a_request_is_answered_after_it(proxy: Any) -> Non
     client = proxy.connect()
     client.send(GET + b"nonsense\r\n\r\n")
     (await proxy.server()).send(OK)
+    await proxy.settle()
     assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"HTTP/1.1 400 Bad Request\r\n" in client.received
     assert client.has_ended
@@ -543,3 +545,26 @@ async def test_fields_keep_their_order_in_both_directions(proxy: Any) -> None:
     assert server.received.startswith(b"GET / HTTP/1.1\r\nhost: shop\r\n" + fields)
     server.send(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 0\r\n\r\n")
     assert client.received.startswith(b"HTTP/1.1 200 OK\r\n" + fields)
+
+
+async def test_pipelined_requests_take_one_connection_to_the_server(proxy: Any) -> None:
+    client = proxy.connect()
+    client.send(GET * 3)
+    for _ in range(3):
+        server = await proxy.server()
+        server.take()
+        server.send(OK)
+    await proxy.settle()
+    assert len(proxy.requests) == 3
+    assert len(proxy.servers) == 1
+
+
+async def test_a_drain_spares_who_has_a_pipelined_request_waiting(proxy: Any) -> None:
+    client = proxy.connect()
+    client.send(GET * 2)
+    (await proxy.server()).send(OK)
+    proxy.manager.drain()
+    server = await proxy.server()
+    server.send(OK)
+    assert client.received.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert client.received.count(b"connection: close\r\n") == 1
