@@ -235,6 +235,15 @@ def test_sigterm_to_all_processes_at_once_loses_no_request(mesh) -> None:
     assert not any(map(is_running, workers))
 
 
+def test_a_worker_that_hangs_keeps_nobody_from_scraping_and_ending(mesh) -> None:
+    web = mesh.proxy("hung", mesh.http_app("hung").port, "--drain-time", "1", *TWO)
+    workers = list(workers_of(web))
+    os.kill(workers[0], signal.SIGSTOP)
+    assert web.read_admin("/stats/prometheus").status == 200
+    assert web.stop() == 0
+    assert not any(map(is_running, workers))
+
+
 def test_a_supervisor_that_is_killed_leaves_no_worker(mesh) -> None:
     web = mesh.proxy("orphans", mesh.http_app("orphans").port, *TWO)
     workers = workers_of(web)

@@ -12,9 +12,11 @@ refuse and what they have counted. What the workers have counted is added up bef
   there it stays. The supervisor keeps every listening socket open beside its worker, so what waits in the queue of one
   that dies is served by its replacement. Connections that the dead one had accepted are reset.
 - A resource is judged by one worker and given to the others only if that accepts it: it is refused once.
-- Of what a killed worker has counted after it was last read (a scrape, or an export each 5 s), nobody knows.
+- Of what a killed worker has counted after it was last read (a scrape, or an export each 5 s), nobody knows, nor of its
+  last second of access log and spans.
 - Each worker has its own load balancer, connection pools, outlier detection, DNS cache and health checks: an endpoint
-  that one has ejected may still be used by the others. A listener's connection limit is each worker's.
+  that one has ejected may still be used by the others. Limits of clients' connections are each worker's, and so is
+  a cluster's limit of connections to one endpoint.
 - Circuit breakers hold for the proxy as a whole: all workers count in shared memory. As in Envoy, two that take the
   last place at once both have it, and each worker's pool may open one connection to an endpoint although none is left.
 - Workers ignore SIGTERM and SIGINT, which reach all processes of a service or a terminal at once; they end when the

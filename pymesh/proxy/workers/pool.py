@@ -149,7 +149,12 @@ class WorkerPool:
 
     async def drain(self, seconds: float, inbound_only: bool = False, unawaited: Collection[Address] = ()) -> None:
         self._is_ending = True
-        await self._ask_all(Drain(seconds, inbound_only, tuple(unawaited)), NoneType, seconds + _DRAIN_GRACE)
+        workers = tuple(self._fanout.workers.values())
+        request = Drain(seconds, inbound_only, tuple(unawaited))
+        drained = [worker for worker, _ in await self._ask_all(request, NoneType, seconds + _DRAIN_GRACE)]
+        for worker in workers:
+            if worker not in drained:
+                worker.kill()  # it does not answer, and will not
 
     async def aclose(self) -> None:
         self._is_ending = True
@@ -182,7 +187,8 @@ class WorkerPool:
             if time.monotonic() - begun > _SOUND_SECONDS:
                 delays = _restart_delays()
             if not self._is_ending and (delay := next(delays)):
-                self._sockets.close_place(place)
+                if self._fanout.workers:
+                    self._sockets.close_place(place)  # else let clients wait there: they would be refused
                 await asyncio.sleep(delay)
 
     async def _run_worker(self, place: int) -> None:
@@ -192,6 +198,7 @@ class WorkerPool:
             worker = await spawn_worker(place, self._serve, self._cells.fd)
         except OSError as error:
             log.error("no worker can be started: %s", error.strerror)
+            self._fanout.expect_no_more(place)
             return
         self._alive[place] = worker
         await self._introduce(worker)
