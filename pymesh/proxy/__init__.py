@@ -5,6 +5,8 @@
     Stream complete -> telemetry: counters, access log, span
     control plane -> xds: decode, runtime -> the objects above
 
+With --concurrency, `workers` makes that several processes under a supervisor, and a proxy still looks like one.
+
 Arrows go down only: codec < matchers, routing < tls < telemetry < upstream < http_filters < downstream < xds. The data
 path is callbacks, never a task a request; configuration is compiled before it is used and swapped whole.
 """

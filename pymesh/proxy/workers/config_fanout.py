@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 Held = Callable[[], Sequence[DeltaResponse]]
 
-_APPLY_SECONDS = 60.0  # a worker that takes longer is ended and replaced
+_APPLY_SECONDS = 30.0  # a worker that takes longer is ended and replaced
 _MOST_DEATHS = 2  # of judges; then the configuration is what kills them
 
 
