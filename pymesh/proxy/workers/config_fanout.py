@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Held = Callable[[], Sequence[DeltaResponse]]
 
+_START_SECONDS = 30.0
 _APPLY_SECONDS = 30.0  # a worker that takes longer is ended and replaced
 _MOST_DEATHS = 2  # of judges; then the configuration is what kills them
 
@@ -63,9 +64,9 @@ class ConfigFanout:
         self._configuring = asyncio.Lock()
 
     async def introduce(self, worker: Worker) -> None:
-        """Make it obey what the others do. Raises PymeshError: it is of no use."""
+        """Make it obey what the others do, who are configured meanwhile. Raises PymeshError: it is of no use."""
+        await self._start(worker)
         async with self._configuring:
-            await worker.call(Start(self._spec, worker.place, _worker_log_level()), NoneType)
             for name in self._secrets.names():
                 await self._give_secret(worker, name)
             applied = await self._ask(worker, self._held())
@@ -74,6 +75,13 @@ class ConfigFanout:
             self.workers[worker.place] = worker
             self._is_anybody_there.set()
         self.expect_no_more(worker.place)
+
+    async def _start(self, worker: Worker) -> None:
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await worker.call(Start(self._spec, worker.place, _worker_log_level()), NoneType)
+        except TimeoutError:
+            raise PymeshError(f"it has not begun after {_START_SECONDS:g} s") from None
 
     def forget(self, worker: Worker) -> None:
         if self.workers.get(worker.place) is worker:

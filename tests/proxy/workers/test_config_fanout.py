@@ -25,6 +25,8 @@ class FakeWorker:
     started_at = 0.0
 
     def __init__(self, place: int, refuses: tuple[str, ...] = (), dies_of: str = "") -> None:
+        self.may_start = asyncio.Event()
+        self.may_start.set()
         self.place = place
         self.pid = 100 + place
         self.journal: list[str] = []
@@ -36,6 +38,7 @@ class FakeWorker:
         await asyncio.sleep(0)
         match request:
             case Start():
+                await self.may_start.wait()
                 self.journal.append("start")
             case ApplySecret(secret):
                 self.journal.append(f"secret {secret.name}")
@@ -136,6 +139,20 @@ async def test_a_new_worker_gets_secrets_and_what_is_held_before_it_counts(make:
     await scene.fanout.introduce(worker)
     assert worker.journal == ["start", "secret ROOTCA", "a"]
     assert scene.fanout.workers == {0: worker}
+
+
+async def test_others_are_configured_while_a_new_worker_starts(make: Callable[[int], Fanout]) -> None:
+    scene = make(2)
+    await scene.fanout.introduce(FakeWorker(0))
+    scene.fanout.expect_no_more(1)
+    late = FakeWorker(1)
+    late.may_start.clear()
+    starting = asyncio.create_task(scene.fanout.introduce(late))
+    await scene.fanout.apply([clusters("a")])
+    scene.held = [clusters("a")]
+    late.may_start.set()
+    await starting
+    assert late.journal == ["start", "a"]
 
 
 async def test_a_new_secret_reaches_all(make: Callable[[int], Fanout]) -> None:
