@@ -45,7 +45,8 @@ class Peer(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         self.sent += data
-        self._transport.write(data)
+        if self.fate == OPEN:
+            self._transport.write(data)
 
     def end_sending(self) -> None:
         self._transport.write_eof()

@@ -17,12 +17,16 @@ _VARYING = {
 }
 _LONG = 400
 _CLUSTER = re.compile(r"cluster=(\S+)")
+_CODEC_DETAILS = re.compile(r"details=http1\.\S+")
 _NUMBER = re.compile(r"-\d+$")
 
 
 class Observation:
-    def __init__(self, lines: list[str]) -> None:
+    """`summary` tells of each client the statuses and the end, and how many requests servers saw."""
+
+    def __init__(self, lines: list[str], summary: str) -> None:
         self.lines = lines
+        self.summary = summary
 
     @classmethod
     def of(cls, clients: Sequence[Client], servers: Sequence[Server], missed: Sequence[str]) -> "Observation":
@@ -31,13 +35,16 @@ class Observation:
             lines += [f"client {i + 1}", *_conversation(client.conversation), f"  {client.fate}"]
         for blocks in sorted(_server(item) for item in servers if item.received):
             lines += blocks
-        return cls(lines)
+        requests = sum(len(server.conversation.messages) for server in servers)
+        return cls(lines, "; ".join([*map(_summary, clients), f"{requests} upstream"]))
 
     def add_log(self, lines: Sequence[str]) -> None:
         self.lines += ["log", *(f"  {_log_line(line)}" for line in lines)]
 
     def differences(self, other: "Observation") -> list[str]:
-        """Lines of only one, `-` of this and `+` of the other."""
+        """`-` of this and `+` of the other: what became of the case where that differs, else the lines of only one."""
+        if self.summary != other.summary:
+            return [f"- {self.summary}", f"+ {other.summary}"]
         found = difflib.ndiff(self.lines, other.lines)
         return [line[:2] + line[2:].strip() for line in found if line[0] in "-+"]
 
@@ -46,6 +53,10 @@ class Observation:
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+
+def _summary(client: Client) -> str:
+    return " ".join([*(str(message.status) for message in client.conversation.messages), client.fate])
 
 
 def _server(server: Server) -> list[str]:
@@ -83,4 +94,6 @@ def _text(data: bytes) -> str:
 
 
 def _log_line(line: str) -> str:
+    """What exactly is wrong with a message is each parser's own word."""
+    line = _CODEC_DETAILS.sub("details=http1", line)
     return _CLUSTER.sub(lambda match: f"cluster={original_name(match[1])}", line)

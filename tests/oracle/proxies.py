@@ -115,7 +115,7 @@ class Envoy(Proxy):
         arguments = ["--config-path", str(bootstrap), "--admin-address-path", str(admin), "--concurrency", "1"]
         arguments += ["--file-flush-interval-msec", "20", "--disable-hot-restart", "--log-level", "error"]
         with (self.directory / "stderr").open("w") as stderr:
-            self._start(binary, *arguments, stderr=stderr)
+            self._start(binary, *arguments, stdout=subprocess.DEVNULL, stderr=stderr)
         self.ports = self._wait_ports(admin)
 
     def _end(self, process: subprocess.Popen[str]) -> None:

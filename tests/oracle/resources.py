@@ -19,7 +19,11 @@ from pymesh.control.model.serializer import decode_yaml
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import Resources, build
-from pymesh.control.translate.type_urls import HTTP_CONNECTION_MANAGER_FILTER
+from pymesh.control.translate.type_urls import (
+    HTTP_CONNECTION_MANAGER_FILTER,
+    HTTP_PROTOCOL_OPTIONS,
+    HTTP_PROTOCOL_OPTIONS_KEY,
+)
 
 Json = Any
 
@@ -97,8 +101,18 @@ _NODES = {
 }
 _LISTENERS = {OUTBOUND: "http_proxy", INBOUND: "virtualInbound"}
 
-# A case need not wait a second to see a connection closed; spans go to another collector than Envoy's.
-_HCM = {"delayed_close_timeout": "0.1s", "tracing": None}
+# A case need not wait a second to see a connection closed; spans go to another collector than Envoy's; Envoy passes
+# trailers on only when it is asked to.
+_TRAILERS = {"enable_trailers": True}
+_HCM = {"delayed_close_timeout": "0.1s", "tracing": None, "http_protocol_options": _TRAILERS}
+_CLUSTER = {
+    "typed_extension_protocol_options": {
+        HTTP_PROTOCOL_OPTIONS_KEY: {
+            "@type": HTTP_PROTOCOL_OPTIONS,
+            "explicit_http_config": {"http_protocol_options": _TRAILERS},
+        }
+    }
+}
 
 
 def endpoints_of(setup: Setup) -> list[str]:
@@ -170,7 +184,9 @@ def _prepare_cluster(cluster: Json, setup: Setup, assignments: Mapping[str, Json
         cluster["load_assignment"].pop("@type", None)
     for address in _socket_addresses(cluster.get("load_assignment")):
         address |= {"port_value": ports[_endpoint(address["address"])], "address": "127.0.0.1"}
-    _merge(cluster, setup.cluster)
+    if "load_assignment" in cluster:
+        _merge(cluster, _CLUSTER)
+        _merge(cluster, setup.cluster)
     return cluster
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-_METHOD = re.compile(rb"([A-Za-z-]+) [^\r\n]* HTTP/1\.[01]\r?\n")
+_METHOD = re.compile(rb"^([A-Za-z-]+) [^\r\n]* HTTP/1\.[01]\r?$", re.MULTILINE)
 
 
 @dataclass

@@ -1,7 +1,33 @@
 """The cases, by subject: each module has a tuple CASES."""
 
-from oracle.cases import envoy_headers, framing, retries, streaming, timeouts, upgrades
+from oracle.cases import (
+    broken_servers,
+    envoy_headers,
+    framing,
+    headers,
+    hostile,
+    interim,
+    paths,
+    retries,
+    streaming,
+    timeouts,
+    upgrades,
+    versions,
+)
 from oracle.script import Case
 
-MODULES = (framing, envoy_headers, retries, timeouts, streaming, upgrades)
+MODULES = (
+    framing,
+    streaming,
+    interim,
+    versions,
+    hostile,
+    broken_servers,
+    headers,
+    envoy_headers,
+    paths,
+    timeouts,
+    retries,
+    upgrades,
+)
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)

@@ -1,0 +1,210 @@
+"""Servers that answer what is no HTTP, too little, too much, too late, or nothing."""
+
+from oracle.script import (
+    CLOSE,
+    INBOUND,
+    OK,
+    RESET,
+    Setup,
+    answered,
+    case,
+    chunks_of,
+    get,
+    http,
+    pause,
+    post,
+    receives,
+    requested,
+    respond,
+    send,
+    serve,
+    server_closes,
+    server_resets,
+    write,
+)
+
+_ONCE = Setup(route={"retry_policy": None})
+_CHUNKED = "Transfer-Encoding: chunked"
+_HEAD = "HTTP/1.1 200 OK"
+
+
+def _bytes(name: str, answer: str):
+    """The server's answer is `answer`, as it is."""
+    return case(name, send(get()), requested(), write(answer.encode("latin-1")), answered(), setup=_ONCE)
+
+
+def _cut(name: str, answer: str, end=server_closes):
+    return case(
+        name, send(get()), requested(), write(answer.encode("latin-1")), pause(0.1), end(), answered(), setup=_ONCE
+    )
+
+
+_OKAY = f"{_HEAD}\r\nContent-Length: 2\r\n\r\nok"
+
+CASES = (
+    _bytes("garbage for an answer", "garbage\r\n\r\n"),
+    _bytes("an answer of HTTP/0.9", "<html>hello</html>\r\n\r\n"),
+    _bytes("an answer of HTTP/2", "HTTP/2 200\r\n\r\n"),
+    _bytes("an answer of HTTP/1.2", "HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    _bytes("a status of two digits", "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n"),
+    _bytes("a status of four digits", "HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n"),
+    _bytes("a status that is no number", "HTTP/1.1 abc OK\r\nContent-Length: 0\r\n\r\n"),
+    _bytes("a status of 000", "HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n"),
+    _bytes("a status of 600", "HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n"),
+    _bytes("a status of 999", "HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n"),
+    _bytes("an answer with bare LFs", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
+    _bytes("an answer with a continuation line", f"{_HEAD}\r\nX-A: b\r\n c\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes("an answer whose field name has a blank behind", f"{_HEAD}\r\nX-A : b\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes("an answer with a field without a colon", f"{_HEAD}\r\nnonsense\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes("an answer with a NUL in a value", f"{_HEAD}\r\nX-A: b\0c\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes("an answer with a control byte in a value", f"{_HEAD}\r\nX-A: b\x01c\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes("an answer with bytes over 127 in a value", f"{_HEAD}\r\nX-A: \xe4\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes(
+        "an answer with a length and a coding",
+        f"{_HEAD}\r\nContent-Length: 2\r\n{_CHUNKED}\r\n\r\n{chunks_of('hello')}",
+    ),
+    _bytes("an answer with two lengths that differ", f"{_HEAD}\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"),
+    _bytes(
+        "an answer with two lengths that are the same", f"{_HEAD}\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"
+    ),
+    _bytes("an answer with a negative length", f"{_HEAD}\r\nContent-Length: -2\r\n\r\nok"),
+    _bytes("an answer with a length that is no number", f"{_HEAD}\r\nContent-Length: x\r\n\r\nok"),
+    _bytes("an answer with an unknown coding", f"{_HEAD}\r\nTransfer-Encoding: gzip\r\n\r\nok"),
+    _bytes("an answer chunked twice", f"{_HEAD}\r\nTransfer-Encoding: chunked, chunked\r\n\r\n{chunks_of('ok')}"),
+    _bytes(
+        "an answer with gzip, then chunked", f"{_HEAD}\r\nTransfer-Encoding: gzip, chunked\r\n\r\n{chunks_of('ok')}"
+    ),
+    _bytes("an answer with an oversized head", f"{_HEAD}\r\nX-A: {'b' * 70_000}\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes(
+        "an answer with 120 fields",
+        f"{_HEAD}\r\n{''.join(f'X-{i}: b{chr(13)}{chr(10)}' for i in range(120))}Content-Length: 2\r\n\r\nok",
+    ),
+    _bytes("a 204 with a body", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes("a 304 with a body", "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nok"),
+    _bytes("a 204 that says chunked", f"HTTP/1.1 204 No Content\r\n{_CHUNKED}\r\n\r\n0\r\n\r\n"),
+    _bytes("two answers at once", _OKAY + _OKAY),
+    _bytes("an answer longer than it says", f"{_OKAY}more"),
+    case(
+        "an answer longer than it says, and a second request",
+        send(get("/1")),
+        requested(),
+        write(f"{_OKAY}{_OKAY}".encode()),
+        answered(),
+        pause(0.1),
+        send(get("/2")),
+        requested(),
+        respond(body="mine"),
+        answered(),
+        setup=_ONCE,
+    ),
+    case(
+        "an answer before any request",
+        send(get("/1")),
+        requested(),
+        respond(),
+        answered(),
+        write(_OKAY.encode()),
+        pause(0.1),
+        send(get("/2")),
+        requested(),
+        respond(body="mine"),
+        answered(),
+        setup=_ONCE,
+    ),
+    case(
+        "a HEAD that is answered with a body",
+        send(http("HEAD / HTTP/1.1\nHost: shop")),
+        requested(),
+        write(_OKAY.encode()),
+        answered(),
+        pause(0.1),
+        send(get("/2")),
+        requested(),
+        respond(body="mine"),
+        answered(),
+        setup=_ONCE,
+    ),
+    _cut("no answer and an end", ""),
+    _cut("no answer and a reset", "", server_resets),
+    _cut("half a status line and an end", "HTTP/1.1 2"),
+    _cut("half a head and an end", "HTTP/1.1 200 OK\r\nContent-"),
+    _cut("half a head and a reset", "HTTP/1.1 200 OK\r\nContent-", server_resets),
+    _cut("half a body and an end", f"{_HEAD}\r\nContent-Length: 10\r\n\r\nhello"),
+    _cut("half a body and a reset", f"{_HEAD}\r\nContent-Length: 10\r\n\r\nhello", server_resets),
+    _cut("half a chunk and an end", f"{_HEAD}\r\n{_CHUNKED}\r\n\r\n5\r\nhel"),
+    _cut("chunks without the last one and an end", f"{_HEAD}\r\n{_CHUNKED}\r\n\r\n5\r\nhello\r\n"),
+    _cut("chunks and half the end", f"{_HEAD}\r\n{_CHUNKED}\r\n\r\n5\r\nhello\r\n0\r\n"),
+    _cut("a body without a length and a reset", f"{_HEAD}\r\nX-A: b\r\n\r\nhello", server_resets),
+    _cut("a 100 and an end", "HTTP/1.1 100 Continue\r\n\r\n"),
+    _bytes("a bad chunk size", f"{_HEAD}\r\n{_CHUNKED}\r\n\r\nxyz\r\nhello\r\n"),
+    _bytes("a bad chunk after a good one", f"{_HEAD}\r\n{_CHUNKED}\r\n\r\n5\r\nhello\r\nxyz\r\n"),
+    _bytes("a chunk size of 2^64", f"{_HEAD}\r\n{_CHUNKED}\r\n\r\n10000000000000000\r\nhello\r\n"),
+    case(
+        "an end in the midst of the request's body",
+        send(http("POST / HTTP/1.1\nHost: shop\nContent-Length: 10\n\nhel")),
+        requested(),
+        receives(b"hel"),
+        server_closes(),
+        answered(),
+        setup=_ONCE,
+    ),
+    case(
+        "a reset in the midst of the request's body",
+        send(http("POST / HTTP/1.1\nHost: shop\nContent-Length: 10\n\nhel")),
+        requested(),
+        receives(b"hel"),
+        server_resets(),
+        answered(),
+        setup=_ONCE,
+    ),
+    case(
+        "a server that closes a kept connection before the second POST",
+        send(get("/1")),
+        requested(),
+        respond(),
+        answered(),
+        server_closes(),
+        pause(0.1),
+        send(post("2")),
+        requested(),
+        respond(),
+        answered(),
+        setup=_ONCE,
+    ),
+    case(
+        "a server that closes a kept connection upon the second POST",
+        serve(OK, CLOSE),
+        send(get("/1")),
+        answered(),
+        send(post("2")),
+        answered(),
+        setup=_ONCE,
+    ),
+    case(
+        "a server that closes a kept connection upon the second GET",
+        serve(OK, CLOSE, OK),
+        send(get("/1")),
+        answered(),
+        send(get("/2")),
+        answered(),
+        setup=_ONCE,
+    ),
+    case("a server that closes upon the first GET", serve(CLOSE, OK), send(get("/1")), answered(), setup=_ONCE),
+    case(
+        "a server that closes upon the first GET, inbound",
+        serve(CLOSE, OK),
+        send(get("/1")),
+        answered(),
+        setup=Setup(at=INBOUND),
+    ),
+    case("a server that resets upon the first GET", serve(RESET, OK), send(get("/1")), answered(), setup=_ONCE),
+    case("a refused connection", get(), answered(), setup=Setup(route={"retry_policy": None}, refusing=("shop-1",))),
+    case("a refused connection, with retries", get(), answered(), setup=Setup(refusing=("shop-1",))),
+    case("a refused connection, inbound", get(), answered(), setup=Setup(at=INBOUND, refusing=("app",))),
+    case(
+        "a refused connection for a POST",
+        post("hello"),
+        answered(),
+        setup=Setup(route={"retry_policy": None}, refusing=("shop-1",)),
+    ),
+)
