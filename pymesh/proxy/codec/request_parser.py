@@ -22,7 +22,7 @@ from pymesh.proxy.codec.message_parser import MessageParser, RawData, new_header
 
 LOW_VERSION = CodecError(426, "low_version")
 MISSING_HOST = CodecError(400, "missing_host_header")
-BAD_HOST = CodecError(400, "http1.invalid_host_header")
+BAD_HOST = CodecError(400, "http.invalid_authority")
 BAD_TARGET = CodecError(400, "http1.invalid_url")
 FRAGMENT = CodecError(400, "path_with_fragment")
 BAD_TRANSFER_ENCODING = CodecError(501, "http1.invalid_transfer_encoding")
@@ -147,7 +147,7 @@ class RequestParser(MessageParser):
     def _take_authority(self, head: RequestHead, authority: bytes, path: bytes) -> None:
         """RFC 9112 3.2.2: the target's authority replaces Host, which still may not be there twice."""
         if _AUTHORITY.fullmatch(authority) is None or not authority:
-            self._reject(BAD_HOST)
+            self._reject(BAD_TARGET)
         if head.headers.repeated and b"host" in head.headers.repeated:
             self._reject(BAD_HOST)
         head.headers.set(b"host", authority)

@@ -10,6 +10,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Payload Too Large",
     414: "URI Too Long",
+    599: "Last Unassigned Server Error Code",
     416: "Range Not Satisfiable",
     422: "Unprocessable Entity",
 }

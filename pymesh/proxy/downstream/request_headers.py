@@ -110,7 +110,7 @@ class RequestHeaderPolicy:
             headers.remove(name)
         if b"te" in headers:
             _keep_trailers_only(headers)
-        if b"expect" in headers and not self._keeps_expect:
+        if b"expect" in headers and not self._keeps_expect and headers[b"expect"].lower() == b"100-continue":
             headers.remove(b"expect")
         if head.upgrade and head.upgrade != b"connect":
             headers.set(CONNECTION, b"Upgrade")

@@ -94,13 +94,15 @@ class Stream(ResponseHalf):
         if normalize is not None and self.path:
             path = normalize(self.path)
             if path is None:
+                self.keep_alive = False
                 self.send_local_reply(PATH_REJECTED)
                 return
-            self.path = path
+            self.path = self.info.path = path
         connection = self.connection
         if connection.info.peer is not None or PEER_METADATA in headers or XFF in headers:
             self._set_client(headers)
         if not manager.request_headers.apply(head, connection.remote_ip, connection.scheme):
+            self.keep_alive = False
             self.send_local_reply(CONNECTION_HEADER_REJECTED)
             return
         if connection.client_cert is not None or XFCC in headers:

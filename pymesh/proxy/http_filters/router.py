@@ -17,6 +17,7 @@ from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, Rout
 from pymesh.proxy.upstream.cluster import Cluster
 
 ORIGINAL_PATH = b"x-envoy-original-path"
+ORIGINAL_HOST = b"x-envoy-original-host"
 
 # For these, "no Content-Length" already says "no body"; for others it would be a guess (RFC 9110 8.6).
 _WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
@@ -76,6 +77,8 @@ class Router:
             match.route.request_headers.apply(headers, stream.info)
         host = weighted.host_rewrite or action.host_rewrite
         if host:
+            if self._adds_envoy_headers:
+                headers.set(ORIGINAL_HOST, stream.authority)
             stream.authority = host
             headers.set(b"host", host)
         if action.path_rewrite is not None:

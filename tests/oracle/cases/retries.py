@@ -25,7 +25,7 @@ from oracle.script import (
 # Of a response without a body: where there is one, Envoy would close its connection.
 BUSY, OK = response(503, body=""), response()
 COUNTED = {"include_attempt_count_in_response": True, "include_request_attempt_count": True}
-SLOW_BACK_OFF = {"base_interval": "5s", "max_interval": "5s"}
+SLOW_BACK_OFF = {"base_interval": "300s", "max_interval": "300s"}  # full jitter: from no time at all
 
 
 def policy(retry_on: str, num_retries: int = 1, **fields: Any) -> dict[str, Any]:

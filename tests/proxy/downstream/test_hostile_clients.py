@@ -29,6 +29,7 @@ async def test_an_escaped_nul_in_the_path_is_refused_where_paths_are_normalized(
     client.send(b"GET /a%00b HTTP/1.1\r\nHost: shop\r\n\r\n")
     assert client.received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert proxy.info.response_code_details == "path_normalization_failed"
+    client = proxy.connect()
     client.send(b"GET /a?b=%00 HTTP/1.1\r\nHost: shop\r\n\r\n")
     assert (await proxy.server()).received.startswith(b"GET /a?b=%00 ")
 
