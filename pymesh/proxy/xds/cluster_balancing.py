@@ -23,6 +23,9 @@ def decode_load_balancer(reader: Reader) -> tuple[LoadBalancerConfig, float]:
     config = LoadBalancerConfig(
         policy=reader.enum("lb_policy", _LB_POLICIES), subsets=_decode_subsets(reader.object("lb_subset_config"))
     )
+    if config.subsets is not None and config.policy == "CLUSTER_PROVIDED":
+        # Envoy: "LB policy CLUSTER_PROVIDED cannot be combined with lb_subset_config"
+        reader.fail("lb_subset_config", "cannot stand beside CLUSTER_PROVIDED")
     config = _with_policy(config, reader)
     common = reader.object("common_lb_config")
     return (config, PANIC_THRESHOLD) if common is None else _with_common(config, common)

@@ -2,6 +2,7 @@
 
 from oracle.cases import (
     broken_servers,
+    clusters,
     envoy_headers,
     framing,
     headers,
@@ -23,6 +24,7 @@ MODULES = (
     versions,
     hostile,
     broken_servers,
+    clusters,
     headers,
     envoy_headers,
     paths,

@@ -381,6 +381,10 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
             },
             "round_robin_lb_config.slow_start_config.aggression",
         ),
+        (
+            {"lb_policy": "CLUSTER_PROVIDED", "lb_subset_config": {"subset_selectors": [{"keys": ["a"]}]}},
+            "lb_subset_config",
+        ),
         ({"lb_subset_config": {"subset_selectors": [{}]}}, "lb_subset_config.subset_selectors[0].keys"),
         (
             {"lb_subset_config": {"subset_selectors": [{"keys": ["a"], "single_host_per_subset": True}]}},
