@@ -43,7 +43,7 @@ class RawData:
 class MessageParser:
     """Subclasses make `_parser` and implement `on_headers_complete` and `on_message_complete`."""
 
-    __slots__ = ("_error", "_fields", "_in_body", "_parser", "_unaccounted")
+    __slots__ = ("_error", "_fields", "_in_body", "_parser", "_sink", "_unaccounted")
 
     def __init_subclass__(cls) -> None:
         """A copy of the hot methods for each subclass: CPython 3.11 specializes code for one class of `self`, and code
@@ -51,7 +51,8 @@ class MessageParser:
         for method in (cls.feed, cls.on_header):
             setattr(cls, method.__name__, FunctionType(method.__code__.replace(), method.__globals__))
 
-    def __init__(self) -> None:
+    def __init__(self, sink: Any) -> None:
+        self._sink = sink
         self._parser: Any = None
         self._fields: HeaderMap = new_header_map(HeaderMap)  # of the head, and after it of the trailers
         self._in_body = False
@@ -77,8 +78,10 @@ class MessageParser:
         return self._error
 
     def close(self) -> None:
-        """Break the reference cycle of llhttp's parser with this one."""
+        """Nothing more comes. Breaks the reference cycles with llhttp's parser and with the sink, a connection:
+        it goes at once then, and not only when the garbage collector comes to its old generation."""
         self._parser = None
+        self._sink = None
 
     # llhttp's callbacks
 

@@ -4,7 +4,7 @@ RFC 9112; where it leaves a choice, Envoy's.
 """
 
 import re
-from typing import Any, Protocol
+from typing import Protocol
 
 from httptools import HttpRequestParser
 
@@ -51,12 +51,11 @@ class RequestSink(Protocol):
 class RequestParser(MessageParser):
     """One per downstream connection. `accept_http_10` as in Envoy's http_protocol_options; 426 otherwise."""
 
-    __slots__ = ("_accept_http_10", "_default_host", "_known_host", "_replay", "_sink", "_target")
+    __slots__ = ("_accept_http_10", "_default_host", "_known_host", "_replay", "_target")
 
     def __init__(self, sink: RequestSink, accept_http_10: bool = True, default_host: str = "") -> None:
         """`default_host` is for requests of HTTP/1.0 without a Host."""
-        super().__init__()
-        self._sink: Any = sink
+        super().__init__(sink)
         self._accept_http_10 = accept_http_10
         self._default_host = default_host.encode()
         self._target = b""

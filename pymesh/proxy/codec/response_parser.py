@@ -36,11 +36,10 @@ class ResponseSink(Protocol):
 class ResponseParser(MessageParser):
     """One per upstream connection."""
 
-    __slots__ = ("_head", "_heads_left", "_is_head_request", "_is_interim", "_sink", "_wants_upgrade")
+    __slots__ = ("_head", "_heads_left", "_is_head_request", "_is_interim", "_wants_upgrade")
 
     def __init__(self, sink: ResponseSink) -> None:
-        super().__init__()
-        self._sink: Any = sink
+        super().__init__(sink)
         self._head: ResponseHead | None = None
         self._heads_left = 0  # how many may still come of the response that is due
         self._is_head_request = False
