@@ -50,3 +50,10 @@ def test_names_of_cases_are_unique() -> None:
 def test_every_difference_has_a_reason_and_is_of_a_case() -> None:
     assert all(entry["reason"] and entry["cases"] for entry in DIFFERENCES)
     assert set(EXPECTED) <= {case.name for case in CASES}
+
+
+def test_the_readme_gives_every_reason_and_the_right_numbers() -> None:
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+    assert [entry["reason"] for entry in DIFFERENCES if " ".join(str(entry["reason"]).split()) not in readme] == []
+    assert f"plays {len(CASES)} scripted exchanges" in readme
+    assert f"{len(EXPECTED)} of them differ" in readme

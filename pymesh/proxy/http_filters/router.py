@@ -83,7 +83,7 @@ class Router:
             headers.set(b"host", host)
         if action.path_rewrite is not None:
             path = action.rewrite_path(stream.path)
-            if path != stream.path and self._adds_envoy_headers:
+            if self._adds_envoy_headers:
                 headers.set(ORIGINAL_PATH, stream.path)
             stream.path = path
         if stream.is_request_chunked:
