@@ -20,9 +20,9 @@ import pytest
 
 PROGRAMS = Path(__file__).parent / "programs"
 SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
-# Resident, between a third of the time and the end. What a closed connection leaves is in cycles, up to 50 MB of it
-# until the garbage collector looks at its oldest generation; what stays longer than that is a leak.
-MOST_MORE_MB = 64.0
+# Resident, between a third of the time and the end. The highest mark of the buffers of TLS connections comes late: a
+# sidecar was at 83 MB after 60 s of it and after 90 s, and at 65 to 69 MB after a third.
+MOST_MORE_MB = 24.0
 MOST_MORE_DESCRIPTORS = 3  # of the control plane's client
 LEAST_SUCCESS = 0.9
 # What becomes of requests that a killed process had in hand, and of those that find nobody at that moment.

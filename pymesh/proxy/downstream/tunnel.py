@@ -69,6 +69,13 @@ class Tunnel:
             if self._idle is not None:
                 self._idle.stop(self)
             self._on_done(self)
+            self._break_cycles()
+
+    def _break_cycles(self) -> None:
+        """Everybody goes at once then, and not only when the garbage collector comes to its old generation."""
+        del self._on_done
+        for end in (self.downstream, self.upstream):
+            del end.peer, end.tunnel
 
     def _end(self, act: Callable[[asyncio.Transport], None]) -> None:
         for end in (self.downstream, self.upstream):
@@ -111,7 +118,7 @@ class TunnelEnd(asyncio.Protocol):
 
     def attach(self, transport: asyncio.Transport) -> None:
         """`transport` has this protocol on it and may be used."""
-        if self.tunnel.is_done or self.is_gone:
+        if self.is_gone or self.tunnel.is_done:
             transport.abort()
             return
         self.transport = transport
@@ -166,6 +173,8 @@ class TunnelEnd(asyncio.Protocol):
     def eof_received(self) -> bool:
         """True keeps the other direction going. A TLS transport closes in any case, and wants to hear False."""
         self.has_eof = True
+        if self.is_gone:
+            return False
         peer = self.peer
         if peer.transport is not None:
             peer._write_eof()

@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 
 from pymesh.proxy.downstream.tunnel import HALF_CLOSE_GRACE, MAX_EARLY_BYTES, Tunnel
@@ -223,3 +225,26 @@ def test_a_tunnel_that_was_never_connected_can_be_closed(tunnel, done):
     tunnel.close()
     tunnel.abort()
     assert done == [tunnel]
+
+
+def test_a_tunnel_that_is_done_leaves_nothing_for_the_garbage_collector(clock):
+    class Owner:
+        def __init__(self):
+            self.tunnel = Tunnel(self.on_done, Timers(clock))
+
+        def on_done(self, tunnel):
+            pass
+
+    gc.collect()
+    gc.disable()
+    try:
+        tunnel = Owner().tunnel
+        downstream, upstream = attach(tunnel.downstream), attach(tunnel.upstream)
+        tunnel.close()
+        downstream.finish()
+        upstream.finish()
+        assert tunnel.is_done
+        del tunnel, downstream, upstream
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
