@@ -19,10 +19,6 @@ ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 USES_AIOFASTNET = os.environ.get("PYMESH_TRANSPORT", "aiofastnet") == "aiofastnet"
 
-# What aiofastnet holds of ciphertext, each way, as long as a connection lives: three TLS records. Its default, 16, is
-# 520 KB in every connection that has once carried large bodies, and costs more CPU per MB.
-TLS_BUFFER_BYTES = 3 * (16 * 1024 + 64)
-
 
 async def connect(
     loop: asyncio.AbstractEventLoop,
@@ -39,17 +35,7 @@ async def connect(
     """
     name = (server_hostname or "") if tls is not None else None
     if USES_AIOFASTNET:
-        size = None if tls is None else TLS_BUFFER_BYTES
-        transport, _ = await aiofastnet.create_connection(
-            loop,
-            factory,
-            host,
-            port,
-            ssl=tls,
-            server_hostname=name,
-            ssl_incoming_bio_size=size,
-            ssl_outgoing_bio_size=size,
-        )
+        transport, _ = await aiofastnet.create_connection(loop, factory, host, port, ssl=tls, server_hostname=name)
         watch_for_reset(loop, transport, is_accepted=False)
     else:
         transport, _ = await loop.create_connection(factory, host, port, ssl=tls, server_hostname=name)
@@ -70,15 +56,8 @@ async def accept(
     """
     timeout = handshake_timeout if tls is not None else None
     if USES_AIOFASTNET:
-        size = None if tls is None else TLS_BUFFER_BYTES
         transport, _ = await aiofastnet.connect_accepted_socket(
-            loop,
-            factory,
-            sock,
-            ssl=tls,
-            ssl_handshake_timeout=timeout,
-            ssl_incoming_bio_size=size,
-            ssl_outgoing_bio_size=size,
+            loop, factory, sock, ssl=tls, ssl_handshake_timeout=timeout
         )
         watch_for_reset(loop, transport, is_accepted=True)
     else:

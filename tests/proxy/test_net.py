@@ -1,13 +1,11 @@
 import asyncio
 import socket
-import ssl
 import struct
 
 import pytest
-import trustme
 import uvloop
 
-from pymesh.proxy.net import TLS_BUFFER_BYTES, accept, connect, end_writing
+from pymesh.proxy.net import accept, connect, end_writing
 
 
 @pytest.fixture
@@ -91,45 +89,3 @@ async def test_what_a_server_has_sent_before_its_reset_is_read_when_it_is_wanted
     transport.resume_reading()
     await asyncio.wait_for(protocol.lost.wait(), 5)
     assert protocol.received == 5000
-
-
-class Reader(asyncio.Protocol):
-    """Knows the largest piece that it was given."""
-
-    def __init__(self, size: int) -> None:
-        self.done = asyncio.get_running_loop().create_future()
-        self.largest = 0
-        self._left = size
-
-    def data_received(self, data: bytes) -> None:
-        self.largest = max(self.largest, len(data))
-        self._left -= len(data)
-        if self._left == 0:
-            self.done.set_result(None)
-
-
-def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's and a client's."""
-    ca = trustme.CA()
-    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
-    ca.issue_cert("a").configure_cert(server)
-    ca.configure_trust(client)
-    return server, client
-
-
-async def test_a_tls_connection_holds_no_more_than_a_few_records_of_a_large_body() -> None:
-    size, loop = 8_000_000, asyncio.get_running_loop()
-    server_tls, client_tls = tls_contexts()
-    reader = Reader(size)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        host, port = listening.getsockname()
-        connecting = asyncio.create_task(connect(loop, lambda: reader, host, port, tls=client_tls, server_hostname="a"))
-        accepted, _ = await loop.run_in_executor(None, listening.accept)
-    accepted.setblocking(False)
-    server = await accept(loop, asyncio.Protocol, accepted, tls=server_tls)
-    client = await connecting
-    server.write(bytes(size))
-    await asyncio.wait_for(reader.done, 20)
-    assert reader.largest <= TLS_BUFFER_BYTES + 16 * 1024  # OpenSSL itself may hold one record more
-    server.abort()
-    client.abort()
