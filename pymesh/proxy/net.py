@@ -90,6 +90,10 @@ async def start_tls(
     return upgraded
 
 
+# TLS transports close as a whole. After one side's EOF the other, behind TLS, goes on until it was silent this long.
+HALF_CLOSE_GRACE = 2.0
+
+
 def end_writing(transport: asyncio.WriteTransport) -> None:
     """Say that nothing more comes (`can_write_eof` said that this can be said). Where the peer has reset the connection
     and nobody has noticed yet, that is noticed now: the protocol hears `connection_lost`."""

@@ -34,6 +34,10 @@ class HeaderMap(dict[bytes, bytes]):
         """All values of a list field as one (RFC 9110 5.3), or None."""
         return b",".join(self.get_all(name)) if self.repeated and name in self.repeated else self.get(name)
 
+    def get_members(self, name: bytes) -> list[bytes]:
+        """The members of a list of tokens that have no case (RFC 9110 5.6.1), in lower case."""
+        return [member.strip() for member in (self.get_joined(name) or b"").lower().split(b",")]
+
     def set(self, name: bytes, value: bytes) -> None:
         """The field has this value only."""
         self[name] = value

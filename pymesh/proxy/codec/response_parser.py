@@ -170,7 +170,7 @@ class ResponseParser(MessageParser):
 
     def _is_kept_by(self, fields: HeaderMap) -> bool:
         """RFC 9112 9.3."""
-        options = [option.strip().lower() for option in (fields.get_joined(b"connection") or b"").split(b",")]
+        options = fields.get_members(b"connection")
         return b"close" not in options and (self._parser.get_http_version() == "1.1" or b"keep-alive" in options)
 
     def _complete_without_body(self) -> None:

@@ -10,9 +10,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Payload Too Large",
     414: "URI Too Long",
-    599: "Last Unassigned Server Error Code",
     416: "Range Not Satisfiable",
     422: "Unprocessable Entity",
+    599: "Last Unassigned Server Error Code",
 }
 STATUS_LINES = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n".encode() for status in range(1000)]
 STATUS_LINES_10 = [line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) for line in STATUS_LINES]

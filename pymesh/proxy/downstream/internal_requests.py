@@ -11,13 +11,13 @@ from pymesh.proxy.codec.message import RequestHead
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.request_headers import (
     HOP_BY_HOP,
-    INTERNAL,
     REQUEST_ID,
     XFF,
     XFP,
     RequestHeaderPolicy,
 )
 from pymesh.proxy.downstream.request_id import new_request_id
+from pymesh.proxy.http_filters.envoy_headers import INTERNAL
 
 _REMOVED = frozenset((*HOP_BY_HOP, INTERNAL))
 

@@ -11,13 +11,14 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import RequestHead
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.request_id import new_request_id
+from pymesh.proxy.http_filters.envoy_headers import INTERNAL, OBEYED
+from pymesh.proxy.http_filters.upstream_request import EXPECTED_TIMEOUT
 
 CONNECTION = b"connection"
 XFF = b"x-forwarded-for"
 XFP = b"x-forwarded-proto"
 REQUEST_ID = b"x-request-id"
 EXTERNAL_ADDRESS = b"x-envoy-external-address"
-INTERNAL = b"x-envoy-internal"
 
 # RFC 9110 7.6.1. Transfer-Encoding comes back with the framing of the next hop.
 HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"transfer-encoding", b"http2-settings")
@@ -25,21 +26,11 @@ HOP_BY_HOP = (b"keep-alive", b"proxy-connection", b"transfer-encoding", b"http2-
 # What an Envoy believes only of an internal request, and then obeys.
 _INTERNAL_ONLY = (
     INTERNAL,
-    b"x-envoy-retriable-status-codes",
-    b"x-envoy-retriable-header-names",
-    b"x-envoy-retry-on",
-    b"x-envoy-retry-grpc-on",
-    b"x-envoy-max-retries",
-    b"x-envoy-upstream-alt-stat-name",
-    b"x-envoy-upstream-rq-timeout-ms",
-    b"x-envoy-upstream-rq-per-try-timeout-ms",
-    b"x-envoy-upstream-rq-timeout-alt-response",
-    b"x-envoy-upstream-stream-duration-ms",
-    b"x-envoy-expected-rq-timeout-ms",
+    *OBEYED,
+    EXPECTED_TIMEOUT,
     b"x-envoy-force-trace",
     b"x-envoy-ip-tags",
     b"x-envoy-original-url",
-    b"x-envoy-hedge-on-per-try-timeout",
 )
 _EDGE_ONLY = (
     b"x-envoy-decorator-operation",
@@ -103,7 +94,7 @@ class RequestHeaderPolicy:
     def _remove(self, head: RequestHead, headers: HeaderMap, names: frozenset[bytes]) -> bool:
         nominated = headers.get_joined(CONNECTION)
         if nominated is not None:
-            if nominated not in PLAIN_OPTIONS and not _PROTECTED.isdisjoint(_options(nominated)):
+            if nominated not in PLAIN_OPTIONS and not _PROTECTED.isdisjoint(headers.get_members(CONNECTION)):
                 return False
             remove_connection_options(headers, nominated)
         for name in names.intersection(headers):
@@ -121,21 +112,15 @@ class RequestHeaderPolicy:
 
 def remove_connection_options(headers: HeaderMap, nominated: bytes) -> None:
     """RFC 9110 7.6.1: Connection goes, and the fields that it names. Not `host`, nor what frames the message."""
+    if nominated not in PLAIN_OPTIONS:
+        for name in headers.get_members(CONNECTION):
+            if name not in (b"close", b"keep-alive", b"upgrade", b"te", b"host", b"content-length"):
+                headers.remove(name)
     headers.remove(CONNECTION)
-    if nominated in PLAIN_OPTIONS:
-        return
-    for name in _options(nominated):
-        if name not in (b"close", b"keep-alive", b"upgrade", b"te", b"host", b"content-length"):
-            headers.remove(name)
-
-
-def _options(connection: bytes) -> list[bytes]:
-    return [option.strip() for option in connection.lower().split(b",")]
 
 
 def _keep_trailers_only(headers: HeaderMap) -> None:
-    value = headers.get_joined(b"te") or b""
-    if b"trailers" in [option.strip().lower() for option in value.split(b",")]:
+    if b"trailers" in headers.get_members(b"te"):
         headers.set(b"te", b"trailers")
     else:
         headers.remove(b"te")

@@ -11,11 +11,10 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import HTTP_10, HTTP_11, RequestHead, ResponseHead
 from pymesh.proxy.codec.serializer import STATUS_LINES, STATUS_LINES_10, write_head, write_last_chunk
 from pymesh.proxy.http_filters.filter import LocalReply
+from pymesh.proxy.http_filters.upstream_request import SERVICE_TIME
 from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.timers import TimerQueue
-
-SERVICE_TIME = b"x-envoy-upstream-service-time"
 
 # From here on, three pieces in one writev are cheaper than one joined chunk.
 _LARGE_CHUNK = 4096

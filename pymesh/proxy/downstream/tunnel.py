@@ -8,14 +8,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from pymesh.proxy.net import end_writing
+from pymesh.proxy.net import HALF_CLOSE_GRACE, end_writing
 from pymesh.proxy.timers import Timers
 
 # What is kept for an end that is not there yet.
 MAX_EARLY_BYTES = 64 * 1024
-
-# TLS transports close as a whole. After one side's EOF the other, behind TLS, goes on until it was silent this long.
-HALF_CLOSE_GRACE = 2.0
 
 
 class Tunnel:

@@ -13,7 +13,7 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM, upstream_failed
-from pymesh.proxy.net import end_writing
+from pymesh.proxy.net import HALF_CLOSE_GRACE, end_writing
 from pymesh.proxy.tls.peer_identity import peer_identity
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
@@ -23,9 +23,6 @@ from pymesh.proxy.upstream.transport import ConnectError
 from pymesh.xds import Address
 
 log = logging.getLogger(__name__)
-
-# After the client's EOF a server behind TLS goes on until it was silent this long.
-HALF_CLOSE_GRACE = 2.0
 
 
 class ConnectTunnel(asyncio.Protocol):

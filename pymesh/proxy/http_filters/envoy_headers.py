@@ -30,13 +30,13 @@ ALT_STAT_NAME = b"x-envoy-upstream-alt-stat-name"
 
 _TIMES = (TIMEOUT, PER_TRY_TIMEOUT, ALT_RESPONSE, STREAM_DURATION)
 _RETRIES = (RETRY_ON_HEADER, RETRY_GRPC_ON, MAX_RETRIES, STATUS_CODES, HEADER_NAMES)
-_OBEYED = frozenset((*_TIMES, *_RETRIES, HEDGE, ALT_STAT_NAME))
+OBEYED = frozenset((*_TIMES, *_RETRIES, HEDGE, ALT_STAT_NAME))
 _MAX_MILLISECONDS = 1 << 40
 
 
 def obey(action: ClusterAction, headers: HeaderMap) -> ClusterAction:
     """The action that the request wants of its route. The headers are taken away."""
-    present = _OBEYED.intersection(headers)
+    present = OBEYED.intersection(headers)
     if not present:
         return action
     if not present.isdisjoint(_RETRIES):

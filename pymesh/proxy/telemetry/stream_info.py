@@ -91,7 +91,7 @@ class StreamInfo:
         self.is_mtls = False  # of the connection that the reporter stands on: downstream if inbound, else upstream
         # request
         self.method = b""
-        self.path = b""  # as it came, before any rewrite
+        self.path = b""  # normalized, before any rewrite
         self.protocol = b""
         self.request_headers: Headers | None = None
         self.bytes_received = 0

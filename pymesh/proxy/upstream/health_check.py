@@ -14,7 +14,7 @@ from pymesh.proxy.upstream.endpoint import Endpoint
 
 StatusRange = tuple[int, int]  # from the first to before the second
 
-ACTIVE, NETWORK, NETWORK_TIMEOUT = FAILURE_TYPES = ("ACTIVE", "NETWORK", "NETWORK_TIMEOUT")  # Envoy's
+ACTIVE, NETWORK, NETWORK_TIMEOUT = "ACTIVE", "NETWORK", "NETWORK_TIMEOUT"  # Envoy's failure types
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,3 +60,8 @@ def test_a_copy_is_its_own() -> None:
 def test_absent_names_have_no_values() -> None:
     assert HeaderMap().get_all(b"a") == []
     assert HeaderMap().get_joined(b"a") is None
+
+
+def test_the_members_of_a_list_are_those_of_all_its_lines_in_lower_case() -> None:
+    headers = HeaderMap([(b"connection", b"Keep-Alive , X-Hop"), (b"connection", b"TE")])
+    assert headers.get_members(b"connection") == [b"keep-alive", b"x-hop", b"te"]

@@ -2,7 +2,8 @@ import gc
 
 import pytest
 
-from pymesh.proxy.downstream.tunnel import HALF_CLOSE_GRACE, MAX_EARLY_BYTES, Tunnel
+from pymesh.proxy.downstream.tunnel import MAX_EARLY_BYTES, Tunnel
+from pymesh.proxy.net import HALF_CLOSE_GRACE
 from pymesh.proxy.timers import Timers
 
 
