@@ -18,8 +18,23 @@ class Key(NamedTuple):
     name: str
 
 
+class ManagedFieldsEntry(Message):
+    """Which fields of an object one writer set last. `fields_v1`: a tree of `f:<name>` and `k:<keys>`, `.` being a
+    member that has children. https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+
+    manager: str = ""
+    operation: str = ""  # Apply or Update
+    api_version: str = ""
+    time: str = ""
+    fields_type: str = ""
+    fields_v1: dict[str, Any] = {}
+    subresource: str = ""
+
+
 class Metadata(Message):
-    """`creation_timestamp`, `resource_version`, `uid` and `generation` are set by the store and by nobody else.
+    """`creation_timestamp`, `resource_version`, `uid` and `generation` are set by the store and by nobody else;
+    `managed_fields` by the API.
 
     The timestamp is RFC 3339 with microseconds, so that text order is time order: Istio's precedence goes by creation
     time, then name, then namespace.
@@ -33,6 +48,7 @@ class Metadata(Message):
     resource_version: str = ""
     uid: str = ""
     generation: int = 0
+    managed_fields: tuple[ManagedFieldsEntry, ...] = ()
 
 
 class Written(NamedTuple):
