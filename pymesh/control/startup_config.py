@@ -1,15 +1,19 @@
 """What `pymesh control` reads at its start: the mesh config and the resources of `--config`. Nothing is stored here."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from pymesh.control.model.document import DocumentError, read_documents
+from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
 from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.model.resource import Key, Resource
-from pymesh.control.model.serializer import InvalidDocumentsError, decode_mesh_config, decode_yaml
 from pymesh.control.store.store import ConfigStore
 from pymesh.errors import UsageError, ValidationError
 from pymesh.names import DEFAULT_DOMAIN
+
+_logger = logging.getLogger(__name__)
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -38,11 +42,15 @@ def read_resources(paths: tuple[Path, ...]) -> list[Resource[Any]]:
     problems: list[str] = []
     for file in [file for path in paths for file in _files(path)]:
         try:
-            resources |= {resource.key: resource for resource in decode_yaml(_read(file), str(file))}
+            manifest = read_manifest(_read(file), str(file))
         except InvalidDocumentsError as error:
             problems += error.problems
         except DocumentError as error:
             problems.append(f"{file}: {error}")
+        else:
+            resources |= {resource.key: resource for resource in manifest.resources}
+            for warning in manifest.warnings:
+                _logger.warning("%s", warning)
     if problems:
         raise UsageError("\n".join(problems))
     return list(resources.values())

@@ -41,7 +41,7 @@ spec:
     retrys: {}
 ---
 apiVersion: networking.istio.io/v1
-kind: Sidecar
+kind: SideCar
 metadata: {name: broken}
 """
 
@@ -68,7 +68,7 @@ def test_one_bad_object_keeps_all_files_from_being_stored(pymesh: Pymesh, shop: 
     result = pymesh("apply", "-f", str(tmp_path))
     place = f"{tmp_path}/x-broken.yaml: document"
     assert result.err.splitlines() == [
-        f"{place} 2 (line 11): pymesh does not know networking.istio.io/v1 Sidecar",
+        f"{place} 2 (line 11): pymesh does not know networking.istio.io/v1 SideCar",
         f"{place} 1 (line 1): VirtualService default/broken: spec.http[0].retrys: unknown field; did you mean retries?",
         f"{place} 1 (line 1): VirtualService default/broken: spec.http[0].timeout: "
         "must be a duration such as 1h, 30s or 250ms, not 'soon'",

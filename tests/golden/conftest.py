@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from pymesh import xds
+from pymesh.control.model.manifest import read_manifest
 from pymesh.control.model.mesh_config import MeshConfig
-from pymesh.control.model.serializer import decode_mesh_config, decode_yaml
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import Resources, build
@@ -51,7 +52,7 @@ class Case(NamedTuple):
     types: tuple[str, ...]
 
     def build(self) -> Resources:
-        snapshot = MeshSnapshot.build(decode_yaml(self.objects, self.name), self.mesh, 1)
+        snapshot = MeshSnapshot.build(read_manifest(self.objects, self.name).resources, self.mesh, 1)
         return build(ProxyView(snapshot, self.node))
 
     @property

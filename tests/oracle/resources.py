@@ -14,8 +14,8 @@ import msgspec
 
 from oracle.script import GATEWAY, INBOUND, OUTBOUND, Case, Setup
 from pymesh import xds
+from pymesh.control.model.manifest import read_manifest
 from pymesh.control.model.mesh_config import MeshConfig
-from pymesh.control.model.serializer import decode_yaml
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import Resources, build
@@ -145,7 +145,7 @@ def _translate(at: str, istio: str, endpoints: int) -> Resources:
     kind = "router" if at == GATEWAY else "sidecar"
     entries = "".join(_ENTRY.format(number=i + 1) for i in range(endpoints))
     edge = _GATEWAY + ("" if istio else _GATEWAY_ROUTE) if at == GATEWAY else _WORKLOAD
-    objects = decode_yaml(_SERVICES + entries + edge + (f"\n---\n{istio}" if istio else ""), "setup")
+    objects = read_manifest(_SERVICES + entries + edge + (f"\n---\n{istio}" if istio else ""), "setup").resources
     node = {"id": f"{kind}~127.0.0.1~a.default~cluster.local", "metadata": _NODES[kind]}
     snapshot = MeshSnapshot.build(objects, MeshConfig(), 1)
     return build(ProxyView(snapshot, msgspec.convert(node, xds.Node)))

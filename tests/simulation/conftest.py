@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from pymesh import xds
-from pymesh.control.model.serializer import decode_mesh_config, decode_yaml
+from pymesh.control.model.manifest import read_manifest
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
@@ -160,7 +161,7 @@ def gateway() -> Callable[..., Simulation]:
 
 
 def _simulation(yaml: str, node: xds.Node, mesh: dict[str, object]) -> Simulation:
-    snapshot = MeshSnapshot.build(decode_yaml(yaml, "simulation"), decode_mesh_config(mesh), 1)
+    snapshot = MeshSnapshot.build(read_manifest(yaml, "simulation").resources, decode_mesh_config(mesh), 1)
     return Simulation(build(ProxyView(snapshot, node)))
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from pymesh.control.model.document_lines import LineNode
 from pymesh.errors import PymeshError
 
 MAX_DEPTH = 64
@@ -29,11 +30,12 @@ class DocumentError(PymeshError):
 
 
 class Document(NamedTuple):
-    """One document of a text: its number from 1, its first line, its value."""
+    """One document of a text: its number from 1, its first line, its value, and the line of each value in it."""
 
     number: int
     line: int
     value: Any
+    lines: LineNode
 
 
 def read_documents(text: str | bytes) -> list[Document]:
@@ -69,7 +71,7 @@ def _documents(text: str | bytes) -> Iterator[Document]:
             number += 1
             line = 0
         elif isinstance(event, yaml.DocumentEndEvent):
-            yield Document(number, line, builder.root)
+            yield Document(number, line, builder.root, builder.lines)
         elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
             line = line or _line(event)
             builder.on_event(event)
@@ -80,19 +82,20 @@ class _Builder:
 
     def __init__(self) -> None:
         self.root: Any = None
+        self.lines = LineNode(0)
         self._open: list[_OpenList | _OpenMap] = []
-        self._anchors: dict[str, Any] = {}
+        self._anchors: dict[str, tuple[Any, LineNode]] = {}
         self._nodes = 0
 
     def on_event(self, event: Any) -> None:
         if isinstance(event, yaml.CollectionEndEvent):
             self._end_collection()
         elif isinstance(event, yaml.AliasEvent):
-            self._add(self._aliased(event), event)
+            self._add(*self._aliased(event), event)
         elif isinstance(event, yaml.ScalarEvent):
-            value = _scalar(event)
-            self._anchor(event, value)
-            self._add(value, event)
+            value, lines = _scalar(event), LineNode(_line(event))
+            self._anchor(event, value, lines)
+            self._add(value, lines, event)
         else:
             self._start_collection(event)
 
@@ -106,29 +109,29 @@ class _Builder:
     def _end_collection(self) -> None:
         # An anchor counts from its end on, so no value can contain itself.
         collection = self._open.pop()
-        self._anchor(collection.event, collection.value)
-        self._add(collection.value, collection.event)
+        self._anchor(collection.event, collection.value, collection.lines)
+        self._add(collection.value, collection.lines, collection.event)
 
-    def _aliased(self, event: Any) -> Any:
+    def _aliased(self, event: Any) -> tuple[Any, LineNode]:
         if event.anchor not in self._anchors:
             raise _error(event, f"unknown alias *{event.anchor}")
-        value = self._anchors[event.anchor]
+        value, lines = self._anchors[event.anchor]
         nodes, depth = _measure(value)
         self._count(nodes, event)
         if len(self._open) + depth > MAX_DEPTH:
             raise _error(event, f"nested deeper than {MAX_DEPTH}")
-        return value
+        return value, lines
 
-    def _anchor(self, event: Any, value: Any) -> None:
+    def _anchor(self, event: Any, value: Any, lines: LineNode) -> None:
         if event.anchor:
-            self._anchors[event.anchor] = value
+            self._anchors[event.anchor] = value, lines
 
-    def _add(self, value: Any, event: Any) -> None:
+    def _add(self, value: Any, lines: LineNode, event: Any) -> None:
         self._count(1, event)
         if self._open:
-            self._open[-1].add(value, event)
+            self._open[-1].add(value, lines, event)
         else:
-            self.root = value
+            self.root, self.lines = value, lines
 
     def _count(self, nodes: int, event: Any) -> None:
         self._nodes += nodes
@@ -140,8 +143,10 @@ class _OpenList:
     def __init__(self, event: Any) -> None:
         self.event = event
         self.value: list[Any] = []
+        self.lines = LineNode(_line(event))
 
-    def add(self, value: Any, event: Any) -> None:
+    def add(self, value: Any, lines: LineNode, event: Any) -> None:
+        self.lines.children[len(self.value)] = lines
         self.value.append(value)
 
 
@@ -151,32 +156,37 @@ class _OpenMap:
     def __init__(self, event: Any) -> None:
         self.event = event
         self.value: dict[str, Any] = {}
+        self.lines = LineNode(_line(event))
         self._merged: set[str] = set()  # keys that came by `<<` and may be set again
         self._key: str | None = None
+        self._key_line = 0
 
-    def add(self, value: Any, event: Any) -> None:
+    def add(self, value: Any, lines: LineNode, event: Any) -> None:
         if self._key is None:
-            self._key = _key(value, event)
+            self._key, self._key_line = _key(value, event), lines.line
         else:
             key, self._key = self._key, None
-            self._set(key, value, event)
+            self._set(key, value, lines, event)
 
-    def _set(self, key: str, value: Any, event: Any) -> None:
+    def _set(self, key: str, value: Any, lines: LineNode, event: Any) -> None:
         if key == "<<":
-            self._merge(value, event)
+            self._merge(value, lines, event)
             return
         if key in self.value and key not in self._merged:
             raise _error(event, f"key {key!r} occurs twice")
         self._merged.discard(key)
         self.value[key] = value
+        self.lines.children[key] = lines.at(self._key_line)
 
-    def _merge(self, value: Any, event: Any) -> None:
-        for source in value if isinstance(value, list) else [value]:
+    def _merge(self, value: Any, lines: LineNode, event: Any) -> None:
+        sources = zip(value, lines.children.values(), strict=True) if isinstance(value, list) else [(value, lines)]
+        for source, source_lines in sources:
             if not isinstance(source, dict):
                 raise _error(event, "<< needs a map")
             new = {key: item for key, item in source.items() if key not in self.value}
             self._merged.update(new)
             self.value.update(new)
+            self.lines.children.update({key: source_lines.children[key] for key in new})
 
 
 def _key(value: Any, event: Any) -> str:

@@ -66,7 +66,7 @@ def _struct_decoder(message_type: type[Message]) -> _Decode:
         arguments = {}
         for key, item in value.items():
             if key not in fields:
-                at[str(key)].fail(_unknown_field(key, tuple(fields)))
+                at[str(key)].fail_unknown(_unknown_field(key, tuple(fields)))
             elif item is not None:  # null is as good as absent, as in Kubernetes
                 name, decode_field = fields[key]
                 decoded = decode_field(item, at[key])

@@ -1,6 +1,7 @@
 """What Istio's API has and pymesh does not obey: refused when it is applied, never silently ignored.
 
-One table a kind. `[]` stands for any element of a list. With `values`, only those are refused.
+One table a kind; whoever makes a field work takes it out here. `[]` stands for any element of a list. With `values`,
+only those are refused.
 """
 
 from collections.abc import Iterator
@@ -10,8 +11,13 @@ from pymesh.control.model.scope import Scope
 
 
 class Unsupported(NamedTuple):
+    """The empty path is the whole kind."""
+
     path: str
     values: tuple[Any, ...] = ()
+
+
+_WHOLE_KIND = Unsupported("")
 
 
 def _policies(*fields: Unsupported) -> tuple[Unsupported, ...]:
@@ -20,6 +26,8 @@ def _policies(*fields: Unsupported) -> tuple[Unsupported, ...]:
     places = (*of_rule, *(f"subsets[].{place}" for place in of_rule))
     return tuple(Unsupported(f"{place}.{field.path}", field.values) for place in places for field in fields)
 
+
+_TARGETS = (Unsupported("targetRef"), Unsupported("targetRefs"))
 
 NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "VirtualService": (
@@ -72,6 +80,76 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("endpoints[].network"),
     ),
     "WorkloadEntry": (Unsupported("network"),),
+    "WorkloadGroup": (
+        _WHOLE_KIND,
+        Unsupported("metadata"),
+        Unsupported("probe"),
+        Unsupported("template.network"),
+    ),
+    "Sidecar": (
+        _WHOLE_KIND,
+        Unsupported("workloadSelector"),
+        Unsupported("ingress"),
+        Unsupported("ingress[].tls"),
+        Unsupported("egress"),
+        Unsupported("inboundConnectionPool"),
+        Unsupported("outboundTrafficPolicy"),
+        Unsupported("outboundTrafficPolicy.egressProxy"),
+    ),
+    "ProxyConfig": (
+        _WHOLE_KIND,
+        Unsupported("selector"),
+        Unsupported("concurrency"),
+        Unsupported("environmentVariables"),
+        Unsupported("image"),
+    ),
+    "EnvoyFilter": (),
+    "RequestAuthentication": (
+        _WHOLE_KIND,
+        Unsupported("selector"),
+        *_TARGETS,
+        Unsupported("jwtRules"),
+        Unsupported("jwtRules[].spaceDelimitedClaims"),
+    ),
+    "AuthorizationPolicy": (
+        _WHOLE_KIND,
+        Unsupported("selector"),
+        *_TARGETS,
+        Unsupported("action", ("DENY", "AUDIT", "CUSTOM")),
+        Unsupported("provider"),
+        Unsupported("rules"),
+        Unsupported("rules[].from[].source.serviceAccounts"),
+        Unsupported("rules[].from[].source.notServiceAccounts"),
+        Unsupported("rules[].from[].source.trustDomains"),
+        Unsupported("rules[].from[].source.notTrustDomains"),
+        Unsupported("rules[].from[].source.remoteIpBlocks"),
+        Unsupported("rules[].from[].source.notRemoteIpBlocks"),
+        Unsupported("rules[].to"),
+        Unsupported("rules[].when"),
+    ),
+    "Telemetry": (
+        _WHOLE_KIND,
+        Unsupported("selector"),
+        *_TARGETS,
+        Unsupported("tracing"),
+        Unsupported("tracing[].match"),
+        Unsupported("tracing[].customTags"),
+        Unsupported("tracing[].useRequestIdForTraceSampling"),
+        Unsupported("tracing[].enableIstioTags"),
+        Unsupported("tracing[].disableContextPropagation"),
+        Unsupported("metrics"),
+        Unsupported("metrics[].overrides"),
+        Unsupported("metrics[].reportingInterval"),
+        Unsupported("accessLogging"),
+        Unsupported("accessLogging[].match"),
+        Unsupported("accessLogging[].filter"),
+    ),
+    "WasmPlugin": (),
+    "Endpoints": (_WHOLE_KIND,),
+    "EndpointSlice": (_WHOLE_KIND,),
+    "ConfigMap": (Unsupported("immutable", (True,)),),
+    "Namespace": (),
+    "ServiceAccount": (),
     "PeerAuthentication": (Unsupported("selector"), Unsupported("portLevelMtls")),
     "Service": (
         Unsupported("type", ("ExternalName",)),
@@ -85,6 +163,35 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("accessLogFormat"),
         Unsupported("accessLogEncoding"),
         Unsupported("defaultHttpRetryPolicy.retryRemoteLocalities"),
+        Unsupported("protocolDetectionTimeout"),
+        Unsupported("tcpKeepalive"),
+        Unsupported("inboundTrafficPolicy.mode", ("LOCALHOST",)),
+        Unsupported("trustDomainAliases"),
+        Unsupported("defaultTrafficPolicy"),
+        Unsupported("dnsRefreshRate"),
+        Unsupported("h2UpgradePolicy", ("UPGRADE",)),
+        Unsupported("pathNormalization"),
+        Unsupported("meshMTLS"),
+        Unsupported("tlsDefaults"),
+        Unsupported("enableTracing", (True,)),
+        Unsupported("extensionProviders"),
+        Unsupported("defaultProviders"),
+        Unsupported("enablePrometheusMerge", (False,)),
+        Unsupported("discoverySelectors"),
+        Unsupported("serviceSettings"),
+        Unsupported("defaultConfig.tracing.maxPathTagLength"),
+        Unsupported("defaultConfig.tracing.customTags"),
+        Unsupported("defaultConfig.tracing.zipkin"),
+        Unsupported("defaultConfig.tracing.tlsSettings"),
+        Unsupported("defaultConfig.tracing.enableIstioTags"),
+        Unsupported("defaultConfig.gatewayTopology"),
+        Unsupported("defaultConfig.proxyHeaders"),
+        Unsupported("defaultConfig.terminationDrainDuration"),
+        Unsupported("defaultConfig.drainDuration"),
+        Unsupported("defaultConfig.concurrency"),
+        Unsupported("defaultConfig.discoveryAddress"),
+        Unsupported("defaultConfig.proxyMetadata"),
+        Unsupported("defaultConfig.holdApplicationUntilProxyStarts"),
     ),
 }
 
@@ -92,6 +199,9 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
 def check_implemented(kind: str, fields: Any, at: Scope) -> None:
     """Note what of a spec, as it was written, the mesh would not obey."""
     for unsupported in NOT_IMPLEMENTED[kind]:
+        if unsupported == _WHOLE_KIND:
+            at.fail(f"pymesh does not implement {kind}")
+            return
         for value, place in _find(fields, unsupported.path.split("."), at):
             if _is_refused(value, unsupported.values):
                 shown = f" {value}" if unsupported.values else ""

@@ -1,26 +1,33 @@
 """Objects as files and requests write them <-> resources. Everything behind this is typed and valid."""
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from pymesh.control.model.document import Document, read_documents
 from pymesh.control.model.kinds import KINDS, Kind, kind_of
-from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.message_decoder import decode_message, type_name
 from pymesh.control.model.not_implemented import check_implemented
+from pymesh.control.model.pruning import prune
 from pymesh.control.model.resource import Metadata, Resource, Written
-from pymesh.control.model.scope import Scope
+from pymesh.control.model.scope import Scope, path_of
 from pymesh.control.model.secret import Secret
-from pymesh.control.model.validation import syntax
-from pymesh.control.model.validation.http_route import check_retries
 from pymesh.control.model.validation.resource import validate
-from pymesh.errors import PymeshError, ValidationError, Violation
+from pymesh.errors import ValidationError, Violation
 from pymesh.names import DEFAULT_NAMESPACE
 
 # What kubectl writes into files that it fetched and that the server alone decides.
 _SERVER_OWNED = ("managedFields", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 _NOT_IMPLEMENTED_METADATA = ("generateName", "ownerReferences", "finalizers")
+
+
+FieldValidation = Literal["Strict", "Warn", "Ignore"]
+
+
+class Decoded(NamedTuple):
+    """`warnings`: what is valid and yet perhaps not what the author expects, each with its path."""
+
+    resource: Resource[Any]
+    warnings: tuple[Violation, ...]
 
 
 def decode(fields: Any, namespace: str = DEFAULT_NAMESPACE) -> Resource[Any]:
@@ -29,15 +36,38 @@ def decode(fields: Any, namespace: str = DEFAULT_NAMESPACE) -> Resource[Any]:
     Raises ValidationError with every violation: unknown fields, wrong types, what pymesh does not implement, and the
     rules of the kind.
     """
+    return decode_with_warnings(fields, namespace).resource
+
+
+def decode_with_warnings(
+    fields: Any, namespace: str = DEFAULT_NAMESPACE, field_validation: FieldValidation = "Strict"
+) -> Decoded:
+    """As `decode`, with the warnings. Unknown fields are violations (Strict), or they are dropped, with a warning for
+    each (Warn) or without (Ignore)."""
     at = Scope()
+    resource = _decode_object(fields, namespace, at)
+    unknown = at.notes.unknown
+    if unknown and field_validation != "Strict":
+        decoded = decode_with_warnings(prune(fields, unknown), namespace)
+        dropped = [Violation(path_of(steps), "unknown field") for steps in unknown]
+        return decoded._replace(warnings=(*(dropped if field_validation == "Warn" else ()), *decoded.warnings))
+    if resource is None:
+        raise ValidationError(word_at(fields, "kind") or "object", word_at(fields, "metadata", "name"), at.violations)
+    if at.violations:
+        name = f"{resource.namespace}/{resource.name}" if resource.kind.is_namespaced else resource.name
+        raise ValidationError(resource.kind.name, name, at.violations)
+    return Decoded(resource, tuple(at.warnings))
+
+
+def _decode_object(fields: Any, namespace: str, at: Scope) -> Resource[Any] | None:
     kind = _decode_kind(fields, at)
     if kind is None:
-        raise ValidationError(_word(fields, "kind", "object"), _word(fields, "metadata", "", "name"), at.violations)
-    metadata = _decode_metadata(fields.get("metadata"), namespace, at["metadata"])
+        return None
+    metadata = _decode_metadata(fields.get("metadata"), namespace if kind.is_namespaced else "", at["metadata"])
     resource = _decode_resource(kind, metadata, fields, at)
-    at.violations += _further(validate(resource), at.violations)
-    if at.violations:
-        raise ValidationError(kind.name, f"{metadata.namespace}/{metadata.name}", at.violations)
+    found = validate(resource)
+    at.violations.extend(_further(found.violations, at.violations))
+    at.warnings.extend(found.warnings)
     return resource
 
 
@@ -52,44 +82,8 @@ def decode_stored(fields: Any) -> Resource[Any]:
         metadata = decode_message(Metadata, fields.get("metadata"), at["metadata"])
         resource = _decode_resource(kind, metadata, fields, at, is_stored=True)
     if kind is None or at.violations:
-        raise ValidationError(_word(fields, "kind", "object"), _word(fields, "metadata", "", "name"), at.violations)
+        raise ValidationError(word_at(fields, "kind") or "object", word_at(fields, "metadata", "name"), at.violations)
     return resource
-
-
-def decode_yaml(text: str | bytes, source: str, namespace: str = DEFAULT_NAMESPACE) -> list[Resource[Any]]:
-    """All resources of a YAML stream, Lists taken apart.
-
-    Raises DocumentError for text that is no YAML, and InvalidDocumentsError with the violations of all documents.
-    """
-    resources, problems = [], []
-    for document in read_documents(text):
-        for fields in items_of(document.value):
-            try:
-                resources.append(decode(fields, namespace))
-            except ValidationError as error:
-                problems += _located(error, source, document)
-    if problems:
-        raise InvalidDocumentsError(problems)
-    return resources
-
-
-class InvalidDocumentsError(PymeshError):
-    """Violations in one or several documents, a line each: file, document, line, object, path and reason."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
-
-
-def items_of(fields: Any) -> list[Any]:
-    """The objects of a document: its items, if it is a List."""
-    if (
-        isinstance(fields, dict)
-        and str(fields.get("kind", "")).endswith("List")
-        and isinstance(fields.get("items"), list)
-    ):
-        return list(fields["items"])
-    return [fields]
 
 
 def encode(resource: Resource[Any], api_version: str = "") -> dict[str, Any]:
@@ -105,34 +99,6 @@ def encode(resource: Resource[Any], api_version: str = "") -> dict[str, Any]:
     if resource.status:
         encoded["status"] = resource.status
     return encoded
-
-
-def decode_mesh_config(fields: Any) -> MeshConfig:
-    """Raises ValidationError; a field of Istio's MeshConfig that pymesh does not know is refused."""
-    at = Scope()
-    mesh = decode_message(MeshConfig, fields, at)
-    check_implemented("MeshConfig", fields, at)
-    syntax.check_duration(mesh.connect_timeout, at["connectTimeout"])
-    if mesh.default_http_retry_policy is not None:
-        check_retries(mesh.default_http_retry_policy, at["defaultHttpRetryPolicy"])
-    syntax.check_range(mesh.default_config.tracing.sampling, 0, 100, at["defaultConfig"]["tracing"]["sampling"])
-    syntax.check_dns_label(mesh.root_namespace, at["rootNamespace"])
-    syntax.check_exact_host(mesh.trust_domain, at["trustDomain"])
-    _check_default_exports(mesh, at)
-    if at.violations:
-        raise ValidationError("MeshConfig", "", at.violations)
-    return mesh
-
-
-def _check_default_exports(mesh: MeshConfig, at: Scope) -> None:
-    defaults = {
-        "defaultServiceExportTo": mesh.default_service_export_to,
-        "defaultVirtualServiceExportTo": mesh.default_virtual_service_export_to,
-        "defaultDestinationRuleExportTo": mesh.default_destination_rule_export_to,
-    }
-    for name, export_to in defaults.items():
-        # `.` is the namespace of each object, so it cannot be the same as one that is named.
-        syntax.check_export_to(export_to, ".", at[name], allow_none=True)
 
 
 def _decode_kind(fields: Any, at: Scope) -> Kind | None:
@@ -168,14 +134,15 @@ def _decode_resource(
 ) -> Resource[Any]:
     envelope = ("apiVersion", "kind", "metadata", "status")
     body = {key: value for key, value in fields.items() if key not in envelope}
+    spec_at = at
     if not kind.is_inline:
-        for key in body:
-            at[str(key)].require(key == "spec", "unknown field")
-        body, at = {} if body.get("spec") is None else body["spec"], at["spec"]
-    spec = decode_message(kind.spec_type, body, at)
+        for key in body.keys() - {"spec"}:
+            at[str(key)].fail_unknown("unknown field")
+        spec_at, body = at["spec"], {} if body.get("spec") is None else body["spec"]
+    spec = decode_message(kind.spec_type, body, spec_at)
     if not is_stored:
-        check_implemented(kind.name, body, at)
-    status = _decode_status(fields.get("status"), at)
+        check_implemented(kind.name, body, spec_at)
+    status = _decode_status(fields.get("status"), at["status"])
     if isinstance(spec, Secret):
         spec = _merge_string_data(spec)
         return Resource(kind=kind, metadata=metadata, spec=spec, status=status)
@@ -185,7 +152,7 @@ def _decode_resource(
 def _decode_status(status: Any, at: Scope) -> dict[str, Any]:
     if status is None or isinstance(status, dict):
         return status or {}
-    Scope("status", at.violations).fail(f"must be an object, not {type_name(status)}")
+    at.fail(f"must be an object, not {type_name(status)}")
     return {}
 
 
@@ -217,14 +184,8 @@ def _is_within(path: str, outer: str) -> bool:
     return path.startswith(outer) and path[len(outer) : len(outer) + 1] in ("", ".", "[")
 
 
-def _located(error: ValidationError, source: str, document: Document) -> list[str]:
-    place = f"{source}: document {document.number} (line {document.line}): {error.kind} {error.name}".rstrip()
-    return [f"{place}: {violation}" for violation in error.violations]
-
-
-def _word(fields: Any, key: str, default: str, *more: str) -> str:
-    """A name for an error message, out of fields of which nothing is known."""
-    value = fields.get(key) if isinstance(fields, dict) else None
-    if more:
-        return _word(value, more[0], default, *more[1:])
-    return value if isinstance(value, str) else default
+def word_at(fields: Any, *path: str) -> str:
+    """A name for a message, out of fields of which nothing is known; empty if there is none."""
+    for key in path:
+        fields = fields.get(key) if isinstance(fields, dict) else None
+    return fields if isinstance(fields, str) else ""

@@ -45,7 +45,7 @@ def build_workload_entry(namespace: str, name: str, registration: Registration) 
         ),
         status={"conditions": [{"type": "Healthy", "status": str(registration.healthy)}]},
     )
-    violations = _check(registration) + validate(entry)
+    violations = _check(registration) + validate(entry).violations
     if violations:
         raise ValidationError(WORKLOAD_ENTRY.name, f"{namespace}/{name}", violations)
     return entry

@@ -9,16 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymesh.control.model.kinds import KINDS, SECRET, VIRTUAL_SERVICE, kind_at, kind_named, kind_of
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.secret import Secret
-from pymesh.control.model.serializer import (
-    InvalidDocumentsError,
-    decode,
-    decode_mesh_config,
-    decode_stored,
-    decode_yaml,
-    encode,
-)
+from pymesh.control.model.serializer import decode, decode_stored, decode_with_warnings, encode
 from pymesh.errors import ValidationError
 
 
@@ -141,31 +135,12 @@ def test_what_is_stored_is_read_though_the_rules_have_become_stricter() -> None:
     assert decode_stored(fields).spec.hosts == ("not valid any more",)
 
 
-def test_every_document_of_a_stream_has_its_say() -> None:
-    text = (
-        "apiVersion: v1\nkind: Secret\nmetadata: {name: A}\n---\nkind: X\n---\napiVersion: v1\nkind: Secret\nspec: {}\n"
-    )
-    with pytest.raises(InvalidDocumentsError) as caught:
-        decode_yaml(text, "a.yaml")
-    assert caught.value.problems == (
-        "a.yaml: document 1 (line 1): Secret default/A: metadata.name: must be a DNS name in lower case, not 'A'",
-        "a.yaml: document 2 (line 5): X: kind: apiVersion and kind are required",
-        "a.yaml: document 3 (line 7): Secret default/: spec: unknown field",
-        "a.yaml: document 3 (line 7): Secret default/: metadata.name: is required",
-    )
-
-
-def test_a_list_is_its_items() -> None:
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [virtual_service(), virtual_service(name="b")]})
-    assert [resource.name for resource in decode_yaml(text, "-")] == ["payment", "b"]
-
-
 def test_mesh_config_has_istios_defaults_and_refuses_what_it_does_not_know() -> None:
     mesh = decode_mesh_config({"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}})
     assert mesh.outbound_traffic_policy.mode == "REGISTRY_ONLY"
     assert (mesh.connect_timeout, mesh.enable_auto_mtls, mesh.root_namespace) == ("10s", True, "istio-system")
     with pytest.raises(ValidationError, match="unknown field"):
-        decode_mesh_config({"dnsRefreshRate": "5s"})
+        decode_mesh_config({"dnsRefreshTime": "5s"})
     with pytest.raises(ValidationError, match="accessLogFile: pymesh does not implement accessLogFile"):
         decode_mesh_config({"accessLogFile": "/dev/stdout"})
     with pytest.raises(ValidationError, match="connectTimeout: must be a duration"):
@@ -183,9 +158,9 @@ def test_mesh_config_says_how_many_traces_are_sampled_and_nothing_else_of_proxie
     assert decode_mesh_config({"defaultConfig": {"tracing": {"sampling": 100}}}).default_config.tracing.sampling == 100
     with pytest.raises(ValidationError, match=r"defaultConfig.tracing.sampling: must be 0\.\.100, not 101"):
         decode_mesh_config({"defaultConfig": {"tracing": {"sampling": 101}}})
-    with pytest.raises(ValidationError, match=r"defaultConfig.tracing.zipkin: unknown field"):
+    with pytest.raises(ValidationError, match=r"defaultConfig.tracing.zipkin: pymesh does not implement"):
         decode_mesh_config({"defaultConfig": {"tracing": {"zipkin": {"address": "zipkin:9411"}}}})
-    with pytest.raises(ValidationError, match=r"defaultConfig.concurrency: unknown field"):
+    with pytest.raises(ValidationError, match=r"defaultConfig.concurrency: pymesh does not implement"):
         decode_mesh_config({"defaultConfig": {"concurrency": 2}})
 
 
@@ -275,3 +250,45 @@ def test_a_valid_virtual_service_survives_the_round_trip(names: list[str], http:
     resource = decode(fields)
     assert encode(resource) == fields
     assert decode(json.loads(json.dumps(encode(resource)))) == resource
+
+
+# unknown fields and warnings
+
+
+def test_unknown_fields_may_be_dropped_with_a_warning_or_without() -> None:
+    fields = virtual_service(colour="red")
+    fields["spec"]["http"][0]["route"][1]["wait"] = 1
+    resource, warnings = decode_with_warnings(fields, field_validation="Warn")
+    assert [str(warning) for warning in warnings] == [
+        "metadata.colour: unknown field",
+        "spec.http[0].route[1].wait: unknown field",
+    ]
+    assert encode(resource)["spec"] == virtual_service()["spec"]
+    assert decode_with_warnings(fields, field_validation="Ignore").warnings == ()
+
+
+def test_a_dropped_field_does_not_hide_what_is_wrong() -> None:
+    fields = virtual_service()
+    fields["spec"] |= {"hosts": ["a b"], "colour": "red"}
+    with pytest.raises(ValidationError, match=r"spec\.hosts\[0\]: must be a DNS name"):
+        decode_with_warnings(fields, field_validation="Ignore")
+
+
+def test_an_object_of_a_kind_without_namespaces_has_none() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    assert decode(namespace, "default").key == ("Namespace", "", "shop")
+    namespace["metadata"] = {"name": "shop", "namespace": "default"}
+    assert violations(namespace) == ["metadata.namespace: must be empty, as a Namespace is in no namespace"]
+
+
+def test_what_is_stored_and_not_obeyed_is_said() -> None:
+    fields = {"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin", "metadata": {"name": "x"}}
+    fields["spec"] = {"url": "oci://x", "pluginConfig": {"anything": [1, {"a": None}]}}
+    resource, warnings = decode_with_warnings(fields)
+    assert resource.spec.plugin_config == {"anything": [1, {"a": None}]}
+    assert [warning.path for warning in warnings] == ["spec"]
+
+
+def test_a_kind_that_is_not_in_force_is_refused_whatever_it_says() -> None:
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "Sidecar", "metadata": {"name": "x"}, "spec": {}}
+    assert violations(kind) == ["spec: pymesh does not implement Sidecar"]

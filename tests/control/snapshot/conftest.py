@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from pymesh import xds
-from pymesh.control.model.serializer import decode_mesh_config, decode_yaml
+from pymesh.control.model.manifest import read_manifest
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 
@@ -15,7 +16,7 @@ MTLS = {"security.istio.io/tlsMode": "istio"}
 @pytest.fixture
 def snapshot_of() -> Callable[..., MeshSnapshot]:
     def make(yaml: str, **mesh: object) -> MeshSnapshot:
-        return MeshSnapshot.build(decode_yaml(yaml, "test"), decode_mesh_config(mesh), 1)
+        return MeshSnapshot.build(read_manifest(yaml, "test").resources, decode_mesh_config(mesh), 1)
 
     return make
 

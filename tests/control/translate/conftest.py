@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from pymesh import xds
+from pymesh.control.model.manifest import read_manifest
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.model.resource import Resource
-from pymesh.control.model.serializer import decode_mesh_config, decode_yaml
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 
@@ -31,7 +32,9 @@ def view_of() -> Callable[..., ProxyView]:
         told = xds.NodeMetadata(**{"labels": MTLS, **metadata})  # type: ignore[arg-type]
         node_type = "router" if router else "sidecar"
         node = xds.Node(id=f"{node_type}~1.2.3.4~x.{told.namespace}~d", metadata=told)
-        snapshot = MeshSnapshot.build([*decode_yaml(yaml, "test"), *more], decode_mesh_config(mesh or {}), 1)
+        snapshot = MeshSnapshot.build(
+            [*read_manifest(yaml, "test").resources, *more], decode_mesh_config(mesh or {}), 1
+        )
         return ProxyView(snapshot, node)
 
     return make

@@ -1,6 +1,6 @@
 """Rules of metadata, whatever the kind."""
 
-from pymesh.control.model.kinds import GATEWAY, SERVICE, Kind
+from pymesh.control.model.kinds import GATEWAY, NAMESPACE, SERVICE, Kind
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
@@ -11,12 +11,15 @@ _LARGEST_ANNOTATIONS = 256 * 1024  # Kubernetes
 def check_metadata(kind: Kind, metadata: Metadata, at: Scope) -> None:
     if not metadata.name:
         at["name"].fail("is required")
-    elif kind in (GATEWAY, SERVICE):  # they become parts of names that have no room for a dot
+    elif kind in (GATEWAY, NAMESPACE, SERVICE):  # they become parts of names that have no room for a dot
         syntax.check_dns_label(metadata.name, at["name"])
     else:
         is_valid = syntax.is_dns_subdomain(metadata.name)
         at["name"].require(is_valid, f"must be a DNS name in lower case, not {metadata.name!r}")
-    syntax.check_dns_label(metadata.namespace, at["namespace"])
+    if kind.is_namespaced:
+        syntax.check_dns_label(metadata.namespace, at["namespace"])
+    else:
+        at["namespace"].require(not metadata.namespace, f"must be empty, as a {kind.name} is in no namespace")
     syntax.check_labels(metadata.labels, at["labels"])
     for key in metadata.annotations:
         syntax.check_qualified_name(key.lower(), at["annotations"][key])

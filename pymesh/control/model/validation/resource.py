@@ -5,8 +5,9 @@ from typing import Any
 
 from pymesh.control.model import kinds
 from pymesh.control.model.resource import Metadata, Resource
-from pymesh.control.model.scope import Scope
+from pymesh.control.model.scope import Notes, Scope
 from pymesh.control.model.validation.destination_rule import check_destination_rule
+from pymesh.control.model.validation.envoy_filter import check_envoy_filter
 from pymesh.control.model.validation.gateway import check_gateway
 from pymesh.control.model.validation.metadata import check_metadata
 from pymesh.control.model.validation.peer_authentication import check_peer_authentication
@@ -14,8 +15,13 @@ from pymesh.control.model.validation.secret import check_secret
 from pymesh.control.model.validation.service import check_service
 from pymesh.control.model.validation.service_entry import check_service_entry
 from pymesh.control.model.validation.virtual_service import check_virtual_service
+from pymesh.control.model.validation.wasm_plugin import check_wasm_plugin
 from pymesh.control.model.validation.workload_entry import check_workload_entry
-from pymesh.errors import Violation
+
+
+def check_nothing(spec: Any, metadata: Metadata, at: Scope) -> None:
+    """Of a kind whose types say everything."""
+
 
 _CHECKS: dict[kinds.Kind, Callable[[Any, Metadata, Scope], None]] = {
     kinds.VIRTUAL_SERVICE: check_virtual_service,
@@ -23,15 +29,28 @@ _CHECKS: dict[kinds.Kind, Callable[[Any, Metadata, Scope], None]] = {
     kinds.GATEWAY: check_gateway,
     kinds.SERVICE_ENTRY: check_service_entry,
     kinds.WORKLOAD_ENTRY: check_workload_entry,
+    kinds.WORKLOAD_GROUP: check_nothing,
+    kinds.SIDECAR: check_nothing,
+    kinds.PROXY_CONFIG: check_nothing,
+    kinds.ENVOY_FILTER: check_envoy_filter,
+    kinds.REQUEST_AUTHENTICATION: check_nothing,
+    kinds.AUTHORIZATION_POLICY: check_nothing,
+    kinds.TELEMETRY: check_nothing,
+    kinds.WASM_PLUGIN: check_wasm_plugin,
+    kinds.ENDPOINTS: check_nothing,
+    kinds.ENDPOINT_SLICE: check_nothing,
+    kinds.CONFIG_MAP: check_nothing,
+    kinds.NAMESPACE: check_nothing,
+    kinds.SERVICE_ACCOUNT: check_nothing,
     kinds.PEER_AUTHENTICATION: check_peer_authentication,
     kinds.SERVICE: check_service,
     kinds.SECRET: check_secret,
 }
 
 
-def validate(resource: Resource[Any]) -> list[Violation]:
-    """What the resource violates; empty if it may be stored. The namespace must be filled in."""
+def validate(resource: Resource[Any]) -> Notes:
+    """What the resource violates; nothing if it may be stored. The namespace must be filled in."""
     at = Scope()
     check_metadata(resource.kind, resource.metadata, at["metadata"])
     _CHECKS[resource.kind](resource.spec, resource.metadata, at if resource.kind.is_inline else at["spec"])
-    return at.violations
+    return at.notes

@@ -1,0 +1,103 @@
+"""Files of objects: what is in them, and where in them each part of an object stands."""
+
+from typing import Any, NamedTuple
+
+from pymesh.control.model.document import Document, read_documents
+from pymesh.control.model.document_lines import LineNode
+from pymesh.control.model.foreign_kinds import foreign_kind_of, skip_warning
+from pymesh.control.model.resource import Key, Resource
+from pymesh.control.model.serializer import decode_with_warnings, word_at
+from pymesh.errors import PymeshError, ValidationError, Violation
+from pymesh.names import DEFAULT_NAMESPACE
+
+
+class Source(NamedTuple):
+    """Where an object was read: the file, the number of its document in it, and the lines."""
+
+    file: str
+    document: int
+    lines: LineNode
+
+    @property
+    def line(self) -> int:
+        """The object's first line."""
+        return self.lines.line
+
+    def line_of(self, path: str) -> int:
+        """The line of a field, as `spec.http[0].match`; of one that is not there, of what it would be in."""
+        return self.lines.line_of(path)
+
+    def place(self, path: str = "") -> str:
+        return f"{self.file}: document {self.document} (line {self.line_of(path)})"
+
+
+class Manifest(NamedTuple):
+    """`sources` has each of the resources, by key; of several objects with the same key the last one. `warnings` are
+    lines for the user."""
+
+    resources: tuple[Resource[Any], ...]
+    sources: dict[Key, Source]
+    warnings: tuple[str, ...]
+
+
+class InvalidDocumentsError(PymeshError):
+    """Violations in one or several documents, a line each: file, document, line, object, path and reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def read_manifest(text: str | bytes, file: str, namespace: str = DEFAULT_NAMESPACE) -> Manifest:
+    """All resources of a YAML stream, Lists taken apart; Kubernetes' kinds that mean nothing here are left out with a
+    warning.
+
+    Raises DocumentError for text that is no YAML, and InvalidDocumentsError with the violations of all documents.
+    """
+    resources: list[Resource[Any]] = []
+    sources: dict[Key, Source] = {}
+    warnings: list[str] = []
+    problems: list[str] = []
+    for document in read_documents(text):
+        for fields, lines in objects_of(document):
+            source = Source(file, document.number, lines)
+            foreign = _foreign_warning(fields)
+            if foreign:
+                warnings.append(f"{source.place()}: {foreign}")
+                continue
+            try:
+                decoded = decode_with_warnings(fields, namespace)
+            except ValidationError as error:
+                problems += _located(source, f"{error.kind} {error.name}".rstrip(), error.violations)
+                continue
+            resources.append(decoded.resource)
+            sources[decoded.resource.key] = source
+            warnings += _located(source, _title(decoded.resource), decoded.warnings)
+    if problems:
+        raise InvalidDocumentsError(problems)
+    return Manifest(tuple(resources), sources, tuple(warnings))
+
+
+def objects_of(document: Document) -> list[tuple[Any, LineNode]]:
+    """The objects of a document and their lines: its items, if it is a List."""
+    fields, lines = document.value, document.lines
+    is_list = isinstance(fields, dict) and str(fields.get("kind", "")).endswith("List")
+    if not is_list or not isinstance(fields.get("items"), list):
+        return [(fields, lines)]
+    places = lines.children["items"].children
+    return [(item, places[index]) for index, item in enumerate(fields["items"])]
+
+
+def _foreign_warning(fields: Any) -> str:
+    if not isinstance(fields, dict):
+        return ""
+    kind = foreign_kind_of(fields.get("apiVersion"), fields.get("kind"))
+    return "" if kind is None else skip_warning(kind, word_at(fields, "metadata", "name"))
+
+
+def _located(source: Source, title: str, notes: tuple[Violation, ...]) -> list[str]:
+    return [f"{source.place(note.path)}: {title}: {note}" for note in notes]
+
+
+def _title(resource: Resource[Any]) -> str:
+    return f"{resource.kind.name} {resource.namespace}/{resource.name}"

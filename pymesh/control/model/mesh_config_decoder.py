@@ -1,0 +1,65 @@
+"""MeshConfig as a file or Istio's ConfigMap writes it -> the typed one, valid."""
+
+from typing import Any, NamedTuple
+
+from pymesh.control.model.core import MESH_CONFIG_KEY, MESH_CONFIG_MAP, ConfigMap
+from pymesh.control.model.document import DocumentError, read_documents
+from pymesh.control.model.kinds import CONFIG_MAP
+from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.message_decoder import decode_message
+from pymesh.control.model.not_implemented import check_implemented
+from pymesh.control.model.pruning import prune
+from pymesh.control.model.resource import Resource
+from pymesh.control.model.scope import Scope
+from pymesh.control.model.validation.mesh_config import check_mesh_config
+from pymesh.errors import ValidationError, Violation
+from pymesh.names import ROOT_NAMESPACE
+
+
+class DecodedMeshConfig(NamedTuple):
+    """`warnings`: what was left out of account."""
+
+    mesh: MeshConfig
+    warnings: tuple[Violation, ...]
+
+
+def decode_mesh_config(fields: Any) -> MeshConfig:
+    """Raises ValidationError; a field of Istio's MeshConfig that pymesh does not know is refused."""
+    at = Scope()
+    mesh = decode_message(MeshConfig, fields, at)
+    check_implemented("MeshConfig", fields, at)
+    check_mesh_config(mesh, at)
+    if at.violations:
+        raise ValidationError("MeshConfig", "", at.violations)
+    return mesh
+
+
+def is_mesh_config_map(resource: Resource[Any]) -> bool:
+    """Whether it is the ConfigMap in which Istio keeps its MeshConfig."""
+    return resource.kind == CONFIG_MAP and resource.key[1:] == (ROOT_NAMESPACE, MESH_CONFIG_MAP)
+
+
+def decode_mesh_config_map(config_map: ConfigMap) -> DecodedMeshConfig:
+    """The MeshConfig of Istio's ConfigMap, which was not written for pymesh: what pymesh does not know or not obey is a
+    warning. Raises ValidationError."""
+    at = Scope("data")[MESH_CONFIG_KEY]
+    fields = _read_key(config_map, at)
+    unknown = Scope("data")[MESH_CONFIG_KEY]
+    decode_message(MeshConfig, fields, unknown)
+    fields = prune(fields, [steps[2:] for steps in unknown.notes.unknown])
+    mesh = decode_message(MeshConfig, fields, at)
+    check_mesh_config(mesh, at)
+    if at.violations:
+        raise ValidationError("ConfigMap", f"{ROOT_NAMESPACE}/{MESH_CONFIG_MAP}", at.violations)
+    check_implemented("MeshConfig", fields, at)
+    left_out = [Violation(one.path, one.message) for one in unknown.violations if one.message.startswith("unknown")]
+    return DecodedMeshConfig(mesh, (*left_out, *at.violations))
+
+
+def _read_key(config_map: ConfigMap, at: Scope) -> Any:
+    try:
+        documents = read_documents(config_map.data.get(MESH_CONFIG_KEY, ""))
+    except DocumentError as error:
+        at.fail(str(error))
+        return {}
+    return documents[0].value if documents else {}
