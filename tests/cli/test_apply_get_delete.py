@@ -184,7 +184,11 @@ def test_get_shows_the_objects_of_a_file(pymesh: Pymesh, shop: str) -> None:
 
 
 def test_get_of_what_is_not_there_is_an_error(pymesh: Pymesh) -> None:
-    assert pymesh("get", "vs", "nobody") == (1, "", "pymesh get: VirtualService default/nobody not found\n")
+    assert pymesh("get", "vs", "nobody") == (
+        1,
+        "",
+        'pymesh get: virtualservices.networking.istio.io "nobody" not found\n',
+    )
 
 
 def test_delete_by_name_and_by_file(pymesh: Pymesh, shop: str) -> None:
@@ -192,7 +196,7 @@ def test_delete_by_name_and_by_file(pymesh: Pymesh, shop: str) -> None:
     assert pymesh("delete", "vs", "payment").out == 'virtualservice.networking.istio.io "payment" deleted\n'
     result = pymesh("delete", "-f", shop)
     assert result.out == 'service "payment" deleted\n'
-    assert result.err == "pymesh delete: VirtualService default/payment not found\n"
+    assert result.err == 'pymesh delete: virtualservices.networking.istio.io "payment" not found\n'
     assert result.code == 1
     assert pymesh("delete", "--ignore-not-found", "-f", shop).code == 0
 

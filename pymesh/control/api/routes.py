@@ -1,204 +1,151 @@
 """The URLs of the API and what they do. `api_routes(store)` is all that the control plane's composition needs.
 
-/apis/<group>/<version>/namespaces/<namespace>/<plural>[/<name>]    /apis/<group>/<version>/<plural>
-/api/v1/namespaces/<namespace>/{services,secrets}[/<name>]          /api/v1/{services,secrets}
+/apis/<group>/<version>/namespaces/<namespace>/<plural>[/<name>[/status]]    /apis/<group>/<version>/<plural>
+/api/v1/namespaces/<namespace>/{services,secrets,...}[/<name>]               /api/v1/{services,namespaces,...}
+/version  /api  /apis  /openapi/v2  /openapi/v3: what there is
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 from aiohttp import web
 
-from pymesh.control.api.body import read_object
-from pymesh.control.api.columns import utc_now
-from pymesh.control.api.representation import build_list, build_table, wants_table
-from pymesh.control.api.selectors import Predicate, parse_field_selector, parse_label_selector
-from pymesh.control.api.status import RequestError, failure, respond, success
-from pymesh.control.api.watch import WatchOptions, serve_watch
-from pymesh.control.model.kinds import Kind, kind_at
-from pymesh.control.model.resource import Key, Resource
-from pymesh.control.model.serializer import decode, encode
-from pymesh.control.store.errors import AlreadyExistsError, ConflictError, NotFoundError
+from pymesh.control.api.discovery import (
+    AGGREGATED,
+    build_aggregated,
+    build_core_versions,
+    build_group,
+    build_group_list,
+    build_resource_list,
+    build_version,
+)
+from pymesh.control.api.foreign import ForeignObjects
+from pymesh.control.api.negotiation import Accepted
+from pymesh.control.api.openapi_routes import openapi_routes
+from pymesh.control.api.reads import Reads
+from pymesh.control.api.responses import respond, respond_status
+from pymesh.control.api.reviews import answer_review
+from pymesh.control.api.status import RequestError, failure
+from pymesh.control.api.target import Target, accepted_of, find_target, not_found
+from pymesh.control.api.writes import Writes
 from pymesh.control.store.store import ConfigStore
 from pymesh.errors import PymeshError
 
-_ROOTS = ("/apis/{group}/{version}", "/api/{version}")
+_Action = Callable[[web.Request, Target], Awaitable[web.StreamResponse]]
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def api_routes(store: ConfigStore) -> list[web.RouteDef]:
-    api = _ResourceApi(store)
-    routes: list[web.RouteDef] = []
-    for root in _ROOTS:
-        collection = f"{root}/namespaces/{{namespace}}/{{plural}}"
-        routes += [
-            web.get(f"{root}/{{plural}}", _handler(api.list), allow_head=False),
-            web.get(collection, _handler(api.list), allow_head=False),
-            web.post(collection, _handler(api.create)),
-            web.get(f"{collection}/{{name}}", _handler(api.get), allow_head=False),
-            web.put(f"{collection}/{{name}}", _handler(api.replace)),
-            web.delete(f"{collection}/{{name}}", _handler(api.delete)),
-        ]
-    return routes
+    resources = _Resources(store)
+    return [
+        *openapi_routes(),
+        web.get("/version", _handler(_serve_version)),
+        web.get("/api", _handler(_serve_core)),
+        web.get("/apis", _handler(_serve_groups)),
+        web.get("/apis/{group}", _handler(_serve_group)),
+        web.get("/api/{version}", _handler(_serve_resources)),
+        web.get("/apis/{group}/{version}", _handler(_serve_resources)),
+        web.route("*", "/{root:apis?}/{path:.+}", _handler(resources.serve)),
+    ]
 
 
-class _Target(NamedTuple):
-    """What a URL means. `namespace` None: all of them; `name` empty: the collection."""
+def _handler(serve: _Handler) -> _Handler:
+    """A PymeshError becomes a Status."""
 
-    kind: Kind
-    api_version: str
-    namespace: str | None
-    name: str
-
-    @property
-    def key(self) -> Key:
-        return Key(self.kind.name, self.namespace or "", self.name)
-
-
-_Action = Callable[[web.Request, _Target], Awaitable[web.StreamResponse]]
-
-
-def _handler(action: _Action) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
-        kind, name = None, request.match_info.get("name", "")
         try:
-            target = _target_of(request)
-            kind = target.kind
-            return await action(request, target)
+            return await serve(request)
         except PymeshError as error:
-            return respond(failure(error, kind, name))
+            return _failed(request, error)
 
     return handle
 
 
-def _target_of(request: web.Request) -> _Target:
-    match = request.match_info
-    group, version = match.get("group", ""), match["version"]
-    kind = kind_at(group, version, match["plural"])
-    if kind is None:
-        raise RequestError("the server could not find the requested resource", 404, "NotFound")
-    api_version = f"{group}/{version}" if group else version
-    return _Target(kind, api_version, match.get("namespace"), match.get("name", ""))
+def _failed(request: web.Request, error: PymeshError) -> web.Response:
+    try:
+        target: Target | None = find_target(request)
+    except RequestError:
+        target = None
+    try:
+        accepted = accepted_of(request)
+    except RequestError:
+        accepted = Accepted()
+    status = failure(error, target.resource, target.name) if target is not None else failure(error)
+    return respond_status(status, accepted)
 
 
-class _ResourceApi:
-    """One method an operation. PymeshErrors become Status objects in `_handler`."""
+class _Resources:
+    """Every method and path of a resource."""
 
     def __init__(self, store: ConfigStore) -> None:
-        self._store = store
+        reads, writes, foreign = Reads(store), Writes(store), ForeignObjects(store)
+        self._of_collection: dict[str, _Action] = {
+            "GET": reads.list,
+            "POST": writes.create,
+            "DELETE": writes.delete_collection,
+        }
+        self._of_object: dict[str, _Action] = {
+            "GET": reads.get,
+            "PUT": writes.replace,
+            "PATCH": writes.patch,
+            "DELETE": writes.delete,
+        }
+        self._of_foreign: dict[str, _Action] = {"GET": foreign.list, "POST": foreign.create, "DELETE": foreign.delete}
+        self._of_foreign_object: dict[str, _Action] = {
+            "GET": foreign.get,
+            "PUT": foreign.get,
+            "PATCH": foreign.patch,
+            "DELETE": foreign.delete,
+        }
 
-    async def list(self, request: web.Request, target: _Target) -> web.StreamResponse:
-        is_wanted = _parse_selectors(request, target)
-        if request.query.get("watch") in ("true", "1"):
-            return await serve_watch(request, self._store, _watch_options(request, target, is_wanted))
-        revision = self._store.revision
-        resources = [one for one in await self._store.list(target.kind.name, target.namespace) if is_wanted(one)]
-        if wants_table(request.headers.get("Accept", "")):
-            return web.json_response(build_table(target.kind, resources, revision, utc_now()))
-        return web.json_response(build_list(target.kind, resources, revision, target.api_version))
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        target = find_target(request)
+        action = self._actions(target).get(request.method)
+        if action is None or (target.path.subresource and request.method == "DELETE"):
+            message = "the server does not allow this method on the requested resource"
+            raise RequestError(message, 405, "MethodNotAllowed")
+        return await action(request, target)
 
-    async def get(self, request: web.Request, target: _Target) -> web.StreamResponse:
-        resource = await self._expect(target.key)
-        if wants_table(request.headers.get("Accept", "")):
-            return web.json_response(build_table(target.kind, [resource], self._store.revision, utc_now()))
-        return _object_response(resource, target)
-
-    async def create(self, request: web.Request, target: _Target) -> web.StreamResponse:
-        resource = await _read_resource(request, target)
-        if not _is_dry_run(request):
-            return _object_response(await self._store.create(resource), target, status=201)
-        if await self._store.get(*resource.key) is not None:
-            raise AlreadyExistsError(resource.key)
-        return _object_response(resource, target, status=201)
-
-    async def replace(self, request: web.Request, target: _Target) -> web.StreamResponse:
-        resource = await _read_resource(request, target)
-        if resource.name != target.name:
-            raise RequestError(f"the object is named {resource.name}, the URL says {target.name}")
-        expected = resource.metadata.resource_version or None
-        stored = await self._expect(target.key, expected)
-        if resource.metadata.uid not in ("", stored.metadata.uid):
-            raise ConflictError(target.key, resource.metadata.uid, stored.metadata.uid, "uid")
-        if not resource.status:  # a file that says nothing of the status does not end it
-            resource = msgspec.structs.replace(resource, status=stored.status)
-        if not _is_dry_run(request):
-            resource = await self._store.replace(resource, expected)
-        return _object_response(resource, target)
-
-    async def delete(self, request: web.Request, target: _Target) -> web.StreamResponse:
-        stored = await self._expect(target.key)
-        expected = await _read_precondition(request, stored)
-        if not _is_dry_run(request):
-            await self._store.delete(*target.key, expected)
-        return respond(success(target.kind, target.name, stored.metadata.uid))
-
-    async def _expect(self, key: Key, version: str | None = None) -> Resource[Any]:
-        stored = await self._store.get(*key)
-        if stored is None:
-            raise NotFoundError(key)
-        if version is not None and version != stored.metadata.resource_version:
-            raise ConflictError(key, version, stored.metadata.resource_version)
-        return stored
+    def _actions(self, target: Target) -> dict[str, _Action]:
+        resource, is_object = target.resource, bool(target.name)
+        if resource.verbs == ("create",):
+            return {} if is_object else {"POST": answer_review}
+        if resource.kind is None:
+            return self._of_foreign_object if is_object else self._of_foreign
+        if target.namespace is None and not is_object:
+            return {"GET": self._of_collection["GET"]}  # all namespaces: to be seen, not to be changed
+        return self._of_object if is_object else self._of_collection
 
 
-async def _read_resource(request: web.Request, target: _Target) -> Resource[Any]:
-    fields = await read_object(request)
-    resource = decode(fields, target.namespace or "")
-    if resource.kind != target.kind:
-        raise RequestError(f"the object is a {resource.kind.name}, the URL is that of {target.kind.plural}")
-    if resource.namespace != target.namespace:
-        raise RequestError(f"the object is in namespace {resource.namespace}, the URL says {target.namespace}")
-    return resource
+async def _serve_version(request: web.Request) -> web.Response:
+    return respond(build_version())
 
 
-async def _read_precondition(request: web.Request, stored: Resource[Any]) -> str | None:
-    """The resourceVersion that DeleteOptions demand. Raises ConflictError if they mean an object with another uid."""
-    if not request.can_read_body:
-        return None
-    options = await read_object(request)
-    preconditions = options.get("preconditions") if isinstance(options, dict) else None
-    if not isinstance(preconditions, dict):
-        return None
-    if preconditions.get("uid") not in (None, stored.metadata.uid):
-        raise ConflictError(stored.key, str(preconditions["uid"]), stored.metadata.uid, "uid")
-    version = preconditions.get("resourceVersion")
-    return version if isinstance(version, str) else None
+async def _serve_core(request: web.Request) -> web.Response:
+    return _serve_discovery(request, True, build_core_versions())
 
 
-def _object_response(resource: Resource[Any], target: _Target, status: int = 200) -> web.Response:
-    return web.json_response(encode(resource, target.api_version), status=status)
+async def _serve_groups(request: web.Request) -> web.Response:
+    return _serve_discovery(request, False, build_group_list())
 
 
-def _is_dry_run(request: web.Request) -> bool:
-    values = request.query.getall("dryRun", [])
-    if any(value != "All" for value in values):
-        raise RequestError("dryRun must be All")
-    return bool(values)
+def _serve_discovery(request: web.Request, is_core: bool, plain: dict[str, Any]) -> web.Response:
+    accepted = accepted_of(request, AGGREGATED)
+    if accepted.representation in AGGREGATED:
+        return respond(build_aggregated(is_core, accepted.representation.version), accepted)
+    return respond(plain, accepted)
 
 
-def _parse_selectors(request: web.Request, target: _Target) -> Predicate:
-    has_labels = parse_label_selector(request.query.get("labelSelector", ""))
-    has_fields = parse_field_selector(request.query.get("fieldSelector", ""))
-    namespace = target.namespace
-    return lambda one: namespace in (None, one.namespace) and has_labels(one) and has_fields(one)
+async def _serve_group(request: web.Request) -> web.Response:
+    return _found(request, build_group(request.match_info["group"]))
 
 
-def _watch_options(request: web.Request, target: _Target, is_wanted: Predicate) -> WatchOptions:
-    since = _query_number(request, "resourceVersion")
-    return WatchOptions(
-        target.kind,
-        target.api_version,
-        is_wanted,
-        since or None,  # 0 as well as none: from what is there
-        _query_number(request, "timeoutSeconds"),
-        request.query.get("allowWatchBookmarks") in ("true", "1"),
-    )
+async def _serve_resources(request: web.Request) -> web.Response:
+    match = request.match_info
+    return _found(request, build_resource_list(match.get("group", ""), match["version"]))
 
 
-def _query_number(request: web.Request, name: str) -> int | None:
-    text = request.query.get(name, "")
-    if not text:
-        return None
-    if not text.isdecimal() or len(text) > 18:
-        raise RequestError(f"{name} must be a number, not {text!r}")
-    return int(text)
+def _found(request: web.Request, value: dict[str, Any] | None) -> web.Response:
+    if value is None:
+        raise not_found()
+    return respond(value, accepted_of(request))

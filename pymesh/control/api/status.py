@@ -5,72 +5,100 @@ https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
 
 from typing import Any
 
-from aiohttp import web
-
+from pymesh.control.api.api_resources import ApiResource
 from pymesh.control.model.document import DocumentError
-from pymesh.control.model.kinds import Kind
 from pymesh.control.store.errors import AlreadyExistsError, ConflictError, NotFoundError, RevisionGoneError, StoreError
 from pymesh.errors import PymeshError, ValidationError, Violation
 
+_Json = dict[str, Any]
+
 
 class RequestError(PymeshError):
-    """The request itself is wrong; `code` and `reason` as Kubernetes has them."""
+    """The request itself is wrong; `code` and `reason` as Kubernetes has them. `causes`: Kubernetes' StatusCauses."""
 
-    def __init__(self, message: str, code: int = 400, reason: str = "BadRequest") -> None:
+    def __init__(
+        self, message: str, code: int = 400, reason: str = "BadRequest", causes: tuple[dict[str, str], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
+        self.causes = causes
 
 
-_REASONS: tuple[tuple[type[PymeshError], int, str], ...] = (
-    (NotFoundError, 404, "NotFound"),
-    (AlreadyExistsError, 409, "AlreadyExists"),
-    (ConflictError, 409, "Conflict"),
-    (RevisionGoneError, 410, "Expired"),
-    (DocumentError, 400, "BadRequest"),
-    (StoreError, 500, "InternalError"),
-)
+def invalid(message: str, field: str) -> RequestError:
+    """422. Clients print the causes and not the message."""
+    cause = {"reason": "FieldValueInvalid", "message": message, "field": field}
+    return RequestError(f"{field}: {message}", 422, "Invalid", (cause,))
 
 
-def failure(error: PymeshError, kind: Kind | None = None, name: str = "") -> dict[str, Any]:
+def failure(error: PymeshError, resource: ApiResource | None = None, name: str = "") -> _Json:
     """The Status that an error becomes. A PymeshError that is not known here is raised again: it is a bug."""
+    details = _details(resource, name)
     if isinstance(error, ValidationError):
-        return _invalid(error, kind)
+        return _refused(error, resource)
     if isinstance(error, RequestError):
-        return _status(str(error), error.reason, error.code, _details(kind, name))
-    for error_type, code, reason in _REASONS:
-        if isinstance(error, error_type):
-            return _status(str(error), reason, code, _details(kind, name))
+        causes = {"causes": list(error.causes)} if error.causes else {}
+        return _status(str(error), error.reason, error.code, details | causes)
+    if isinstance(error, NotFoundError):
+        return _status(f"{_subject(error, resource)} not found", "NotFound", 404, details)
+    if isinstance(error, AlreadyExistsError):
+        return _status(f"{_subject(error, resource)} already exists", "AlreadyExists", 409, details)
+    if isinstance(error, ConflictError):
+        message = f"Operation cannot be fulfilled on {_subject(error, resource)}: {error}"
+        return _status(message, "Conflict", 409, details)
+    if isinstance(error, RevisionGoneError):
+        return _status(f"too old resource version: {error}", "Expired", 410, {})
+    if isinstance(error, DocumentError):
+        return _status(str(error), "BadRequest", 400, details)
+    if isinstance(error, StoreError):
+        return _status(str(error), "InternalError", 500, details)
     raise error
 
 
-def success(kind: Kind, name: str, uid: str) -> dict[str, Any]:
-    details = {**_details(kind, name), "uid": uid}
+def success(resource: ApiResource, name: str, uid: str) -> _Json:
+    details = {**_details(resource, name), **({"uid": uid} if uid else {})}
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
 
-def respond(status: dict[str, Any]) -> web.Response:
-    return web.json_response(status, status=status.get("code", 200))
+def _subject(error: NotFoundError | AlreadyExistsError | ConflictError, resource: ApiResource | None) -> str:
+    return f'{resource.qualified_name if resource else error.key.kind} "{error.key.name}"'
 
 
-def _invalid(error: ValidationError, kind: Kind | None) -> dict[str, Any]:
+def _refused(error: ValidationError, resource: ApiResource | None) -> _Json:
+    """Only unknown fields: 400, as a strict decoding error, by which clients know a typing mistake. Otherwise 422."""
     name = error.name.rpartition("/")[2]
     causes = [_cause(violation) for violation in error.violations]
+    details: _Json = {"name": name} if name else {}
+    details |= {"group": resource.group, "kind": error.kind} if resource else {}
+    details |= {"causes": causes}
+    if all(map(_is_unknown_field, error.violations)):
+        unknown = ", ".join(_unknown_field(violation) for violation in error.violations)
+        return _status(f'{error.kind} "{name}": strict decoding error: {unknown}', "BadRequest", 400, details)
     what = "; ".join(map(str, error.violations))
-    details = {**_details(kind, name), "causes": causes}
     return _status(f'{error.kind} "{name}" is invalid: {what}', "Invalid", 422, details)
 
 
+def _is_unknown_field(violation: Violation) -> bool:
+    return violation.message.startswith("unknown field")
+
+
+def _unknown_field(violation: Violation) -> str:
+    """`unknown field "spec.htp"`, and what was perhaps meant."""
+    hint = violation.message.removeprefix("unknown field").lstrip("; ")
+    return f'unknown field "{violation.path}"' + (f" ({hint})" if hint else "")
+
+
 def _cause(violation: Violation) -> dict[str, str]:
-    return {"reason": "FieldValueInvalid", "message": violation.message, "field": violation.path}
+    reason = "FieldValueRequired" if violation.message == "is required" else "FieldValueInvalid"
+    return {"reason": reason, "message": violation.message, "field": violation.path}
 
 
-def _details(kind: Kind | None, name: str) -> dict[str, Any]:
+def _details(resource: ApiResource | None, name: str) -> _Json:
     details = {"name": name} if name else {}
-    return details if kind is None else {**details, "group": kind.group, "kind": kind.plural}
+    return details if resource is None else {**details, "group": resource.group, "kind": resource.plural}
 
 
-def _status(message: str, reason: str, code: int, details: dict[str, Any]) -> dict[str, Any]:
+def _status(message: str, reason: str, code: int, details: _Json) -> _Json:
     return {
         "kind": "Status",
         "apiVersion": "v1",

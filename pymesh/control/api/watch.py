@@ -11,26 +11,27 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
+from pymesh.control.api.representation import Form
 from pymesh.control.api.selectors import Predicate
 from pymesh.control.api.status import failure
-from pymesh.control.model.kinds import Kind
-from pymesh.control.model.serializer import encode
 from pymesh.control.store.errors import RevisionGoneError
 from pymesh.control.store.store import ConfigStore, Event
 
 # Between events: look whether the client is still there, and tell it the revision if it takes bookmarks.
 HEARTBEAT_SECONDS = 10.0
+LONGEST_WATCH_SECONDS = 24 * 3600.0
 
 
 class WatchOptions(NamedTuple):
-    """`since` None: start with what is there. `timeout` in seconds, None for no end."""
+    """`since` None: start with what is there. `timeout` in seconds, None for no end. `marks_initial`: a bookmark says
+    where what is there ends."""
 
-    kind: Kind
-    api_version: str
+    form: Form
     is_wanted: Predicate
     since: int | None
     timeout: float | None
     wants_bookmarks: bool
+    marks_initial: bool = False
 
 
 async def serve_watch(
@@ -38,7 +39,7 @@ async def serve_watch(
 ) -> web.StreamResponse:
     """Raises RevisionGoneError if the watch cannot start; later that is an ERROR event, as the head is sent then."""
     revision = store.revision
-    present = await store.list(options.kind.name) if options.since is None else []
+    present = await store.list(options.form.kind.name) if options.since is None else []
     events = store.watch(revision if options.since is None else options.since)
     upcoming = _Upcoming(events)
     await upcoming.check_start()
@@ -47,7 +48,9 @@ async def serve_watch(
     try:
         async with asyncio.timeout(options.timeout):
             for resource in filter(options.is_wanted, present):
-                await watch.write("ADDED", encode(resource, options.api_version))
+                await watch.write("ADDED", options.form.build_object(resource))
+            if options.marks_initial:
+                await watch.write_bookmark(revision, ends_initial=True)
             while not _has_left(request):
                 await watch.on_event(await upcoming.take(heartbeat), store.revision)
     except RevisionGoneError as error:
@@ -95,18 +98,18 @@ class _Watch:
     async def on_event(self, event: Event | None, revision: int) -> None:
         """Write the event if it is wanted; without one, a bookmark."""
         if event is None:
-            await self._write_bookmark(revision)
-        elif event.resource.kind == self._options.kind and (event_type := self._seen_type(event)) is not None:
-            await self.write(event_type, encode(event.resource, self._options.api_version))
+            if self._options.wants_bookmarks:
+                await self.write_bookmark(revision)
+            return
+        form = self._options.form
+        if event.resource.kind == form.kind and (event_type := self._seen_type(event)) is not None:
+            await self.write(event_type, form.build_object(event.resource))
 
     async def write(self, event_type: str, item: dict[str, Any]) -> None:
         await self.response.write(msgspec.json.encode({"type": event_type, "object": item}) + b"\n")
 
-    async def _write_bookmark(self, revision: int) -> None:
-        if self._options.wants_bookmarks:
-            metadata = {"resourceVersion": str(revision)}
-            kind = {"apiVersion": self._options.api_version, "kind": self._options.kind.name}
-            await self.write("BOOKMARK", {**kind, "metadata": metadata})
+    async def write_bookmark(self, revision: int, ends_initial: bool = False) -> None:
+        await self.write("BOOKMARK", self._options.form.build_bookmark(revision, ends_initial))
 
     def _seen_type(self, event: Event) -> str | None:
         """What happened as seen through the selectors: an object that stops to match is gone."""

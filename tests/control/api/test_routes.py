@@ -100,13 +100,17 @@ async def test_replace_takes_the_version_into_account(client: Client) -> None:
     assert (await unconditional.json())["metadata"]["resourceVersion"] == "3"
 
 
-async def test_replace_without_status_keeps_it(client: Client) -> None:
+async def test_the_status_is_written_by_its_own_path_only(client: Client) -> None:
     entries = "/apis/networking.istio.io/v1/namespaces/shop/workloadentries"
     entry = {"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry", "metadata": {"name": "a"}}
+    entry |= {"spec": {"address": "10.0.0.1"}, "status": {"conditions": []}}
+    created = await (await client.post(entries, json={**entry, "status": {"conditions": [{"type": "No"}]}})).json()
+    assert "status" not in created
     status = {"conditions": [{"type": "Healthy", "status": "False"}]}
-    await client.post(entries, json={**entry, "spec": {"address": "10.0.0.1"}, "status": status})
-    replaced = await client.put(f"{entries}/a", json={**entry, "spec": {"address": "10.0.0.2"}})
-    assert (await replaced.json())["status"] == status
+    written = await client.put(f"{entries}/a/status", json={**entry, "spec": {"address": "x"}, "status": status})
+    assert ((await written.json())["status"], (await written.json())["spec"]) == (status, entry["spec"])
+    replaced = await (await client.put(f"{entries}/a", json={**entry, "spec": {"address": "10.0.0.2"}})).json()
+    assert (replaced["status"], replaced["metadata"]["generation"]) == (status, 2)
 
 
 async def test_delete_says_what_is_gone(client: Client) -> None:
@@ -166,14 +170,20 @@ async def test_violations_are_causes(client: Client) -> None:
         ("PUT", f"{RULES}/payment", rule(), 404, "NotFound"),
         ("DELETE", f"{RULES}/nobody", None, 404, "NotFound"),
         ("GET", "/apis/networking.istio.io/v9/destinationrules", None, 404, "NotFound"),
-        ("GET", "/apis/apps/v1/deployments", None, 404, "NotFound"),
+        ("GET", "/apis/apps/v9/deployments", None, 404, "NotFound"),
+        ("GET", "/apis/apps/v1/namespaces/shop/deployments/a", None, 404, "NotFound"),
+        ("GET", "/apis/networking.istio.io/v1/destinationrules/payment", None, 404, "NotFound"),
+        ("GET", f"{RULES}/payment/scale", None, 404, "NotFound"),
+        ("GET", "/api/v1/namespaces/shop/namespaces", None, 404, "NotFound"),
+        ("PATCH", RULES, {}, 405, "MethodNotAllowed"),
+        ("DELETE", "/apis/networking.istio.io/v1/destinationrules", None, 405, "MethodNotAllowed"),
         ("POST", RULES, rule(namespace="other"), 400, "BadRequest"),
         ("POST", RULES.replace("destinationrules", "gateways"), rule(), 400, "BadRequest"),
         ("PUT", f"{RULES}/other", rule(), 400, "BadRequest"),
         ("GET", f"{RULES}?labelSelector=a%20b", None, 400, "BadRequest"),
         ("GET", f"{RULES}?fieldSelector=spec.host=a", None, 400, "BadRequest"),
         ("GET", f"{RULES}?watch=true&resourceVersion=x", None, 400, "BadRequest"),
-        ("POST", RULES, [], 422, "Invalid"),
+        ("POST", RULES, [], 400, "BadRequest"),
     ],
 )
 async def test_every_error_is_a_status(

@@ -9,6 +9,8 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from pymesh.control.api.negotiation import Representation
+from pymesh.control.api.representation import Form
 from pymesh.control.api.watch import WatchOptions, serve_watch
 from pymesh.control.model.kinds import WORKLOAD_ENTRY
 from pymesh.control.model.resource import Resource
@@ -102,7 +104,8 @@ async def beating(store: MemoryStore) -> AsyncIterator[Beating]:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         bookmarks = "bookmarks" in request.query
-        options = WatchOptions(WORKLOAD_ENTRY, "networking.istio.io/v1", lambda one: True, None, None, bookmarks)
+        form = Form(WORKLOAD_ENTRY, "networking.istio.io/v1", Representation(), "Metadata")
+        options = WatchOptions(form, lambda one: True, None, None, bookmarks)
         try:
             return await serve_watch(request, store, options, heartbeat=0.02)
         finally:
@@ -118,7 +121,7 @@ async def test_bookmarks_carry_the_revision(beating: Beating, store: MemoryStore
     await store.create(decode({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}))
     (event,) = await take(await beating.client.get("/watch", params={"bookmarks": "1"}), 1)
     assert event["type"] == "BOOKMARK"
-    assert event["object"]["metadata"] == {"resourceVersion": "1"}
+    assert event["object"]["metadata"]["resourceVersion"] == "1"
 
 
 async def test_a_watch_whose_client_has_gone_ends(beating: Beating) -> None:

@@ -1,0 +1,205 @@
+"""Requests that write: create, replace, patch, delete. Decided in object_changes, done here."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import msgspec
+from aiohttp import web
+
+from pymesh.control.api.body import read_body, read_object, read_yaml, unsupported_type
+from pymesh.control.api.columns import utc_now
+from pymesh.control.api.json_patch import apply_json_patch
+from pymesh.control.api.merge_patch import apply_merge_patch
+from pymesh.control.api.namespaces import find_object, is_implied, list_objects
+from pymesh.control.api.object_changes import Change, Request, apply_to, change_to, check_place, encode_json
+from pymesh.control.api.representation import OBJECTS, Form
+from pymesh.control.api.request_options import check_propagation, parse_dry_run, parse_write_options
+from pymesh.control.api.responses import respond
+from pymesh.control.api.selectors import parse_field_selector, parse_label_selector
+from pymesh.control.api.status import RequestError, invalid, success
+from pymesh.control.api.strategic_merge_patch import apply_strategic_merge_patch
+from pymesh.control.api.target import Target, accepted_of, form_of
+from pymesh.control.model.document import read_json
+from pymesh.control.model.kinds import CORE, NAMESPACE
+from pymesh.control.model.resource import Key, Resource
+from pymesh.control.store.errors import AlreadyExistsError, ConflictError, NotFoundError
+from pymesh.control.store.stamp import stamp_created, stamp_replaced
+from pymesh.control.store.store import ConfigStore
+from pymesh.names import DEFAULT_NAMESPACE
+
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+_MOST_ATTEMPTS = 5  # of a patch that meets other writers, as in Kubernetes
+
+
+class Writes:
+    """One method an operation. PymeshErrors become Status objects in the caller."""
+
+    def __init__(self, store: ConfigStore) -> None:
+        self._store = store
+
+    async def create(self, request: web.Request, target: Target) -> web.Response:
+        plan = _plan(request, target)
+        change = change_to(None, await read_object(request), plan)
+        existing = await self._store.get(*change.resource.key)
+        if existing is not None:
+            raise AlreadyExistsError(existing.key)
+        return _answer(request, target, change, await self._commit(None, change, plan), 201)
+
+    async def replace(self, request: web.Request, target: Target) -> web.Response:
+        plan = _plan(request, target)
+        fields = await read_object(request)
+        check_place(fields, target)
+        old = await self._expect(target.key)
+        change = change_to(old, fields, plan)
+        is_conditional = bool(change.resource.metadata.resource_version)
+        return _answer(request, target, change, await self._commit(old, change, plan, is_conditional))
+
+    async def patch(self, request: web.Request, target: Target) -> web.Response:
+        plan = _plan(request, target)
+        patch = await _read_patch(request, target)
+        if patch.is_apply and "fieldManager" not in request.query:
+            raise invalid("is required for apply patch", "fieldManager")
+        for attempt in range(1, _MOST_ATTEMPTS + 1):
+            old = await find_object(self._store, target.key)
+            change = patch.change(old, plan)
+            try:
+                stored = await self._commit(old, change, plan)
+                return _answer(request, target, change, stored, 200 if old is not None else 201)
+            except (ConflictError, AlreadyExistsError):  # somebody else wrote between our reading and our writing
+                if attempt == _MOST_ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def delete(self, request: web.Request, target: Target) -> web.Response:
+        options = await _read_delete_options(request)
+        old = await self._expect(target.key)
+        expected = options.check(old)
+        if target.kind is NAMESPACE:
+            await self._empty_namespace(old.name, options)
+        if not options.is_dry_run and not is_implied(old):
+            await self._store.delete(*target.key, expected)
+        return respond(success(target.resource, target.name, old.metadata.uid), accepted_of(request))
+
+    async def delete_collection(self, request: web.Request, target: Target) -> web.Response:
+        options = await _read_delete_options(request)
+        if target.kind is NAMESPACE:
+            raise RequestError("namespaces are deleted one by one", 405, "MethodNotAllowed")
+        has_labels = parse_label_selector(request.query.get("labelSelector", ""))
+        has_fields = parse_field_selector(request.query.get("fieldSelector", ""))
+        listed = await list_objects(self._store, target.kind, target.namespace)
+        wanted = [one for one in listed if has_labels(one) and has_fields(one)]
+        await self._delete_all(wanted, options)
+        form = form_of(request, target, accepted_of(request))
+        return respond(form.build_list(wanted, {"resourceVersion": str(self._store.revision)}), accepted_of(request))
+
+    async def _empty_namespace(self, namespace: str, options: "_DeleteOptions") -> None:
+        if namespace == DEFAULT_NAMESPACE:
+            message = f'namespaces "{namespace}" is forbidden: this namespace may not be deleted'
+            raise RequestError(message, 403, "Forbidden")
+        await self._delete_all(await self._store.list(namespace=namespace), options)
+
+    async def _delete_all(self, resources: list[Resource[Any]], options: "_DeleteOptions") -> None:
+        for one in resources:
+            if not options.is_dry_run and await self._store.get(*one.key) is not None:
+                await self._store.delete(*one.key)
+
+    async def _expect(self, key: Key) -> Resource[Any]:
+        found = await find_object(self._store, key)
+        if found is None:
+            raise NotFoundError(key)
+        return found
+
+    async def _commit(
+        self, old: Resource[Any] | None, change: Change, plan: Request, is_conditional: bool = True
+    ) -> Resource[Any]:
+        """The object as it is stored, or would be. Raises ConflictError if `old` is no longer what is there."""
+        if old is None or is_implied(old):
+            return await self._commit_new(change.resource, plan)
+        version = old.metadata.resource_version
+        if plan.options.is_dry_run:
+            # Kubernetes' dry run answers the version that was there.
+            return stamp_replaced(old, change.resource, int(version))
+        return await self._store.replace(change.resource, version if is_conditional else None)
+
+    async def _commit_new(self, resource: Resource[Any], plan: Request) -> Resource[Any]:
+        if not plan.options.is_dry_run:
+            return await self._store.create(resource)
+        stamped = stamp_created(resource, 0, utc_now(), str(uuid4()))
+        metadata = msgspec.structs.replace(stamped.metadata, resource_version="")
+        return msgspec.structs.replace(stamped, metadata=metadata)
+
+
+class _Patch(NamedTuple):
+    """`change` makes the new object out of the old one. Raises NotFoundError where there must be one."""
+
+    is_apply: bool
+    change: Callable[[Resource[Any] | None, Request], Change]
+
+
+async def _read_patch(request: web.Request, target: Target) -> _Patch:
+    """Raises RequestError: 415 for a kind of patch that the resource does not know, as Kubernetes answers it."""
+    content_type = request.content_type
+    if content_type == APPLY_PATCH:
+        applied = await read_yaml(request)
+        return _Patch(True, lambda old, plan: apply_to(old, applied, plan))
+    is_strategic = target.kind.group in (CORE, "discovery.k8s.io")
+    accepted = (JSON_PATCH, MERGE_PATCH, *((STRATEGIC_MERGE_PATCH,) if is_strategic else ()), APPLY_PATCH)
+    if content_type not in accepted:
+        raise unsupported_type(*accepted)
+    patch = read_json(await read_body(request))
+    name = target.kind.name
+    patched: Callable[[Any], Any] = {
+        JSON_PATCH: lambda fields: apply_json_patch(fields, patch),
+        MERGE_PATCH: lambda fields: apply_merge_patch(fields, patch),
+        STRATEGIC_MERGE_PATCH: lambda fields: apply_strategic_merge_patch(fields, patch, name),
+    }[content_type]
+    return _Patch(False, lambda old, plan: _patch_object(old, patched, plan))
+
+
+def _patch_object(old: Resource[Any] | None, patched: Callable[[Any], Any], plan: Request) -> Change:
+    if old is None:
+        raise NotFoundError(plan.target.key)
+    return change_to(old, patched(encode_json(old, plan.target.api_version)), plan)
+
+
+def _plan(request: web.Request, target: Target) -> Request:
+    options = parse_write_options(request.query, request.headers.get("User-Agent", ""))
+    return Request(target, options, utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _answer(
+    request: web.Request, target: Target, change: Change, stored: Resource[Any], status: int = 200
+) -> web.Response:
+    accepted = accepted_of(request, OBJECTS)
+    form: Form = form_of(request, target, accepted)
+    return respond(form.build_object(stored), accepted, status, change.warnings)
+
+
+class _DeleteOptions(NamedTuple):
+    is_dry_run: bool
+    preconditions: dict[str, Any]
+
+    def check(self, stored: Resource[Any]) -> str | None:
+        """The resourceVersion that is demanded. Raises ConflictError if another object of the name is meant."""
+        uid, version = self.preconditions.get("uid"), self.preconditions.get("resourceVersion")
+        if uid not in (None, stored.metadata.uid):
+            raise ConflictError(stored.key, str(uid), stored.metadata.uid, "uid")
+        if version not in (None, stored.metadata.resource_version):
+            raise ConflictError(stored.key, str(version), stored.metadata.resource_version)
+        return version if isinstance(version, str) else None
+
+
+async def _read_delete_options(request: web.Request) -> _DeleteOptions:
+    """DeleteOptions of the body, or of the query. Raises RequestError."""
+    body = await read_object(request) if request.can_read_body else {}
+    options = body if isinstance(body, dict) else {}
+    for source in (options, request.query):
+        check_propagation(source.get("propagationPolicy"))
+    is_dry_run = parse_dry_run(options.get("dryRun")) or parse_dry_run(request.query.get("dryRun"))
+    preconditions = options.get("preconditions")
+    return _DeleteOptions(is_dry_run, preconditions if isinstance(preconditions, dict) else {})

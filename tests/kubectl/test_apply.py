@@ -1,0 +1,83 @@
+"""kubectl apply, client-side, and diff."""
+
+from kubectl.client import Kubectl
+from kubectl.objects import DEPLOYMENT, NAME, SAMPLE, SERVICE, VIRTUAL_SERVICE
+
+
+def test_a_sample_applies_whole_and_again(each_kubectl: Kubectl) -> None:
+    first = each_kubectl("apply", "-f", "-", input=SAMPLE)
+    assert first.out == f"service/reviews created\ndeployment.apps/reviews-v1 created\n{NAME} created\n"
+    assert "Warning: Deployment reviews-v1 is skipped" in first.err
+    second = each_kubectl("apply", "-f", "-", input=SAMPLE)
+    assert second.out == f"service/reviews unchanged\ndeployment.apps/reviews-v1 created\n{NAME} unchanged\n"
+    changed = each_kubectl("apply", "-f", "-", input=SAMPLE.replace("timeout: 3s", "name: first"))
+    assert f"{NAME} configured" in changed.out
+    assert each_kubectl("get", NAME, "-o", "jsonpath={.spec.http[0].name},{.spec.http[0].timeout}").out == "first,"
+    deleted = each_kubectl("delete", "-f", "-", input=SAMPLE).out
+    assert deleted.count(" deleted") == 3
+
+
+def test_apply_keeps_what_others_wrote(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
+    kubectl("label", NAME, "team=a")
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE.replace("app: reviews", "tier: web"))
+    assert kubectl("get", NAME, "-o", "jsonpath={.metadata.labels}").out == '{"team":"a","tier":"web"}'
+
+
+def test_apply_merges_the_ports_of_a_service(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=SERVICE)
+    kubectl("apply", "-f", "-", input=SERVICE.replace("name: https", "name: tls").replace("port: 9080", "port: 80"))
+    ports = kubectl("get", "service", "reviews", "-o", "jsonpath={.spec.ports}").out
+    assert ports == '[{"name":"http","port":80},{"name":"tls","port":9443}]'
+
+
+def test_an_unknown_field_is_refused_or_dropped_as_asked(kubectl: Kubectl) -> None:
+    wrong = VIRTUAL_SERVICE.replace("timeout:", "timeuot:")
+    refused = kubectl("apply", "-f", "-", input=wrong, code=1).err
+    assert 'strict decoding error: unknown field "spec.http[0].timeuot"' in refused
+    warned = kubectl("apply", "--validate=warn", "-f", "-", input=wrong)
+    assert warned.err == 'Warning: unknown field "spec.http[0].timeuot"\n'
+    assert kubectl("get", NAME, "-o", "jsonpath={.spec.http[0]}").out.startswith('{"route":')
+    assert (
+        kubectl("apply", "--validate=ignore", "-f", "-", input=wrong.replace("75", "70").replace("25", "30")).err == ""
+    )
+
+
+def test_all_violations_come_in_one_answer(kubectl: Kubectl) -> None:
+    wrong = VIRTUAL_SERVICE.replace("3s", "soon").replace("hosts: [reviews]", "hosts: [reviews, '*.*']")
+    refused = kubectl("apply", "-f", "-", input=wrong, code=1).err
+    assert 'The VirtualService "reviews" is invalid' in refused
+    assert "* spec.hosts[1]: " in refused
+    assert "* spec.http[0].timeout: " in refused
+
+
+def test_a_dry_run_stores_nothing(kubectl: Kubectl) -> None:
+    dry = kubectl("apply", "--dry-run=server", "-f", "-", input=VIRTUAL_SERVICE)
+    assert dry.out == f"{NAME} created (server dry run)\n"
+    kubectl("get", NAME, code=1)
+
+
+def test_diff_shows_what_apply_would_change(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
+    assert kubectl("diff", "-f", "-", input=VIRTUAL_SERVICE).out == ""
+    changed = kubectl("diff", "-f", "-", input=VIRTUAL_SERVICE.replace("3s", "4s"), code=1).out
+    assert "\n-  - route:" not in changed
+    assert "-    timeout: 3s\n+    timeout: 4s\n" in changed
+    server_side = kubectl("diff", "--server-side", "--force-conflicts", "-f", "-", input=SERVICE, code=1).out
+    assert "+  name: reviews" in server_side
+
+
+def test_every_version_is_the_same_object(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE.replace("istio.io/v1", "istio.io/v1alpha3"))
+    unchanged = kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE.replace("istio.io/v1", "istio.io/v1beta1"))
+    assert unchanged.out in (f"{NAME} unchanged\n", f"{NAME} configured\n")  # the recorded last version differs
+    for version in ("v1", "v1beta1", "v1alpha3"):
+        shown = kubectl("get", f"virtualservices.{version}.networking.istio.io", "reviews", "-o", "yaml").out
+        assert shown.startswith(f"apiVersion: networking.istio.io/{version}\n")
+
+
+def test_what_has_no_meaning_here_is_said_to_be_skipped(kubectl: Kubectl) -> None:
+    for arguments in (("create", "-f", "-"), ("apply", "--server-side", "-f", "-"), ("apply", "-f", "-")):
+        assert "skipped" in kubectl(*arguments, input=DEPLOYMENT).err
+    assert kubectl("get", "deployments").out == ""
+    assert "NotFound" in kubectl("get", "deployment", "reviews-v1", code=1).err

@@ -1,0 +1,37 @@
+"""kubectl delete."""
+
+import pytest
+
+from kubectl.client import Kubectl
+from kubectl.objects import NAME, SERVICE, VIRTUAL_SERVICE
+
+
+def test_by_file_label_and_all(kubectl: Kubectl) -> None:
+    deleted = 'virtualservice.networking.istio.io "reviews" deleted'
+    for arguments in (("-f", "-"), ("vs", "-l", "app=reviews"), ("vs", "--all"), ("vs", "reviews", "--now")):
+        kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
+        assert kubectl("delete", *arguments, input=VIRTUAL_SERVICE).out.startswith(deleted)
+        kubectl("get", NAME, code=1)
+    assert "NotFound" in kubectl("delete", NAME, code=1).err
+    kubectl("delete", NAME, "--ignore-not-found")
+
+
+@pytest.mark.parametrize("policy", ["background", "orphan", "foreground"])
+def test_every_policy_of_propagation(kubectl: Kubectl, policy: str) -> None:
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
+    kubectl("delete", NAME, f"--cascade={policy}")
+    kubectl("get", NAME, code=1)
+
+
+def test_a_dry_run_deletes_nothing(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
+    assert "(server dry run)" in kubectl("delete", NAME, "--dry-run=server").out
+    kubectl("get", NAME)
+
+
+def test_a_namespace_goes_with_all_that_is_in_it(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE + "---\n" + SERVICE)
+    kubectl("delete", "namespace", kubectl.namespace)
+    assert kubectl("get", "vs,svc", "-o", "name").out == ""
+    assert kubectl("get", "namespace", kubectl.namespace, "--ignore-not-found").out == ""
+    assert "may not be deleted" in kubectl("delete", "namespace", "default", code=1).err
