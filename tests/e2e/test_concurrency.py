@@ -289,7 +289,7 @@ def test_a_limit_of_requests_holds_for_both_workers_together(mesh) -> None:
     mesh.proxy("limited", app.port)
     web = mesh.proxy("caller", mesh.http_app("caller").port, *TWO)
     mesh.apply(LIMITED)
-    mesh.wait_until(lambda: "::circuit_breakers::requests::limit::3" in web.clusters(), "the limit")
+    mesh.wait_until(lambda: "::default_priority::max_requests::3" in web.clusters(), "the limit")
     with ThreadPoolExecutor(16) as callers:
         answers = list(callers.map(lambda _: web.get("http://limited/slow/2").status, range(16)))
     assert set(answers) == {200, 503}

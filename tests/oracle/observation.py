@@ -1,8 +1,11 @@
 """What was seen of a case, as lines of text that are the same for two proxies that do the same."""
 
 import difflib
+import fcntl
 import hashlib
 import re
+import socket
+import struct
 from collections.abc import Sequence
 
 from oracle.endpoints import Client, Server
@@ -15,7 +18,9 @@ _VARYING = {
     b"x-request-id": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     b"x-envoy-upstream-service-time": re.compile(rb"\d+"),
 }
+_GENERATED_COOKIE = re.compile(rb'(?<==")[0-9a-f]{16}(?=")')  # a hash of the connection's ends, ports included
 _LONG = 400
+_SIOCGIFADDR = 0x8915
 _CLUSTER = re.compile(r"cluster=(\S+)")
 _CODEC_DETAILS = re.compile(r"details=http1\.\S+")
 _NUMBER = re.compile(r"-\d+$")
@@ -80,10 +85,29 @@ def _message(message: Message) -> list[str]:
     return lines if message.is_complete else [*lines, "    (incomplete)"]
 
 
+def _own_addresses() -> frozenset[bytes]:
+    """This machine's, which Envoy tells the servers of mirrors."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        found = {_address_of(sock, name) for _, name in socket.if_nameindex()}
+    return frozenset(item for item in found if item and not item.startswith(b"127."))
+
+
+def _address_of(sock: socket.socket, interface: str) -> bytes | None:
+    try:
+        found = fcntl.ioctl(sock.fileno(), _SIOCGIFADDR, struct.pack("256s", interface.encode()))
+    except OSError:  # it has none
+        return None
+    return socket.inet_ntoa(found[20:24]).encode()
+
+
 def _field(name: bytes, value: bytes) -> str:
     pattern = _VARYING.get(name)
     if pattern is not None and pattern.fullmatch(value):
         value = b"*"
+    if name == b"x-forwarded-for" and value in _OWN_ADDRESSES:
+        value = b"own"
+    if name == b"set-cookie":
+        value = _GENERATED_COOKIE.sub(b"*", value)
     return f"{_text(name)}: {_text(value)}"
 
 
@@ -97,3 +121,6 @@ def _log_line(line: str) -> str:
     """What exactly is wrong with a message is each parser's own word."""
     line = _CODEC_DETAILS.sub("details=http1", line)
     return _CLUSTER.sub(lambda match: f"cluster={original_name(match[1])}", line)
+
+
+_OWN_ADDRESSES = _own_addresses()

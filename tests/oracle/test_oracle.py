@@ -7,20 +7,21 @@ import pytest
 import yaml
 
 from oracle.cases import CASES
-from oracle.run import Result, Run
+from oracle.run import Results, Run
 from oracle.script import Case
 
 pytestmark = pytest.mark.timeout(300)
 
+_REPLAYS = 5  # a loaded CI machine makes one or two short timeouts long
 _FILE = Path(__file__).with_name("differences.yaml")
 DIFFERENCES: list[dict[str, object]] = yaml.safe_load(_FILE.read_text())
 EXPECTED: dict[str, list[str]] = {name: lines for entry in DIFFERENCES for name, lines in entry["cases"].items()}
 
 
 @pytest.fixture(scope="session")
-def results(request, envoy, tmp_path_factory) -> dict[str, Result]:
+def results(request, envoy, tmp_path_factory) -> Results:
     """Of the cases that are asked for: all are played at once."""
-    chosen = [item.callspec.params["case"] for item in request.session.items if "results" in item.fixturenames]
+    chosen = [item.callspec.params["case"] for item in request.session.items if "case" in item.fixturenames]
     run = Run(chosen, tmp_path_factory.mktemp("oracle"), envoy)
     try:
         return asyncio.run(run.play_all(chosen, EXPECTED))
@@ -29,8 +30,8 @@ def results(request, envoy, tmp_path_factory) -> dict[str, Result]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_pymesh_does_as_envoy(case: Case, results: dict[str, Result], request) -> None:
-    envoy, pymesh = results[case.name]
+def test_pymesh_does_as_envoy(case: Case, results: Results, request) -> None:
+    envoy, pymesh = results.by_case[case.name]
     if request.config.getoption("--show-oracle", default=False):
         print(f"\n{case.name}\n{envoy}")
     in_vain = [line for line in envoy.lines if line in pymesh.lines and line.startswith("waited in vain")]
@@ -40,6 +41,12 @@ def test_pymesh_does_as_envoy(case: Case, results: dict[str, Result], request) -
         assert found == EXPECTED[case.name], "not as differences.yaml says:\n" + "\n".join(found)
     else:
         assert not found, f"- Envoy, + pymesh:\n{chr(10).join(found)}\n\nEnvoy:\n{envoy}"
+
+
+def test_hardly_a_case_has_to_be_played_twice(results: Results) -> None:
+    """What only comes out at the second time may be a busy machine, or a fault that is rare."""
+    print(f"{len(results.replayed)} of {len(results.by_case)} came out at the second time: {results.replayed}")
+    assert len(results.replayed) <= _REPLAYS, results.replayed
 
 
 def test_names_of_cases_are_unique() -> None:

@@ -19,6 +19,6 @@ def _cluster_lines(cluster: Mapping[str, Any]) -> Iterator[str]:
 def _lines(head: str, fields: Mapping[str, Any], skip: tuple[str, ...]) -> Iterator[str]:
     for key, value in fields.items():
         if isinstance(value, Mapping):
-            yield from _lines(f"{head}::{key}", value, skip=())
+            yield from _lines(f"{head}::{key}", value, skip=("limit",))  # Envoy's name for it is `max_...`
         elif key not in skip:
             yield f"{head}::{key}::{value}"

@@ -59,6 +59,11 @@ class HeaderMap(dict[bytes, bytes]):
         present = self.get_joined(name)
         self.set(name, value if not present else present + b"," + value)
 
+    def join(self, names: frozenset[bytes]) -> None:
+        """Make one line of each of these fields that came in several; an empty value adds nothing to it."""
+        for name in names.intersection(self.repeated or ()):
+            self.set(name, b",".join(filter(None, self.get_all(name))))
+
     def count(self) -> int:
         """How many field lines there are."""
         return len(self) + (sum(map(len, self.repeated.values())) if self.repeated else 0)

@@ -41,9 +41,12 @@ class RawData:
 
 
 class MessageParser:
-    """Subclasses make `_parser` and implement `on_headers_complete` and `on_message_complete`."""
+    """Subclasses make `_parser` and implement `on_headers_complete` and `on_message_complete`; `_joined` are the fields
+    of which there is only one line."""
 
     __slots__ = ("_error", "_fields", "_in_body", "_parser", "_sink", "_unaccounted")
+
+    _joined: frozenset[bytes] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """A copy of the hot methods for each subclass: CPython 3.11 specializes code for one class of `self`, and code
@@ -99,12 +102,13 @@ class MessageParser:
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
         raise NotImplementedError
 
-    def _check_limits(self, fields: HeaderMap, target: bytes = b"") -> None:
-        """Of a complete head, of which a cheap look has said that it may be too large."""
+    def _check_unusual(self, fields: HeaderMap, target: bytes = b"") -> None:
+        """A complete head of which a cheap look has said that it may be too large, or has repeated fields."""
         if fields.count() > MAX_HEADERS:
             self._reject(TOO_MANY_HEADERS)
         if len(target) + sum(len(name) + len(value) + 4 for name, value in fields.pairs()) > MAX_HEAD_BYTES:
             self._reject(HEAD_TOO_LARGE)
+        fields.join(self._joined)
 
     def _read_unusual_length(self, fields: HeaderMap, length: bytes) -> int:
         """A Content-Length that llhttp takes and others may not: one meaning for everybody behind us."""

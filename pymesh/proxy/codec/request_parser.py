@@ -6,9 +6,10 @@ RFC 9112; where it leaves a choice, Envoy's.
 import re
 from typing import Protocol
 
-from httptools import HttpRequestParser
+from httptools import HttpParserError, HttpRequestParser
 
 from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.joined_fields import OF_REQUEST
 from pymesh.proxy.codec.message import (
     BAD_MESSAGE,
     HTTP_10,
@@ -32,6 +33,7 @@ TRANSFER_ENCODING_ON_10 = CodecError(400, "http1.transfer_encoding_not_allowed")
 _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::\d{0,5})?")
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)([/?].*)?", re.IGNORECASE)
 _PORT = re.compile(rb"(?::(\d{1,5}))?\Z")
+_CODING_REFUSED = re.compile(r"invalid `Transfer-Encoding`|empty Transfer-Encoding", re.IGNORECASE)
 # CONNECT is a method: as an upgrade, it would pass for one.
 _IGNORED_UPGRADES = (b"", b"h2c", b"connect")
 
@@ -52,6 +54,8 @@ class RequestParser(MessageParser):
     """One per downstream connection. `accept_http_10` as in Envoy's http_protocol_options; 426 otherwise."""
 
     __slots__ = ("_accept_http_10", "_default_host", "_known_host", "_replay", "_target")
+
+    _joined = OF_REQUEST
 
     def __init__(self, sink: RequestSink, accept_http_10: bool = True, default_host: str = "") -> None:
         """`default_host` is for requests of HTTP/1.0 without a Host."""
@@ -80,7 +84,7 @@ class RequestParser(MessageParser):
         fields, target = self._fields, self._target
         self._fields, self._target = new_header_map(HeaderMap), b""
         if fields.repeated or len(fields) > MAX_HEADERS or self._unaccounted > MAX_HEAD_BYTES:
-            self._check_limits(fields, target)
+            self._check_unusual(fields, target)
         self._unaccounted = 0
         head = RequestHead(parser.get_method(), target, HTTP_11, fields, parser.should_keep_alive())
         if (version := parser.get_http_version()) != "1.1":
@@ -121,6 +125,9 @@ class RequestParser(MessageParser):
         head.version = HTTP_10
         if b"transfer-encoding" in head.headers:
             self._reject(TRANSFER_ENCODING_ON_10)  # RFC 9112 6.1: framing that a 1.0 hop cannot know
+        if b"proxy-connection" in head.headers:  # llhttp takes it for another name of Connection
+            wants_more = b"keep-alive" in head.headers.get_members(b"connection")
+            head.keep_alive = wants_more and b"close" not in head.headers.get_members(b"proxy-connection")
 
     def _check_target(self, head: RequestHead) -> None:
         """Absolute form, `*`, and the authority form of CONNECT (RFC 9112 3.2)."""
@@ -190,6 +197,12 @@ class RequestParser(MessageParser):
             head.upgrade = upgrade
 
     # after llhttp stopped
+
+    def _fail(self, error: HttpParserError) -> CodecError:
+        """RFC 9112 6.1: 501 for a coding that we do not know. llhttp tells it by its words only."""
+        if self._error is None and not self._in_body and _CODING_REFUSED.search(str(error)):
+            self._error = BAD_TRANSFER_ENCODING
+        return super()._fail(error)
 
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
         if self._replay is not None:

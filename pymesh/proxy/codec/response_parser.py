@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from httptools import HttpParserError, HttpResponseParser
 
 from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.joined_fields import OF_RESPONSE
 from pymesh.proxy.codec.message import BAD_MESSAGE, MAX_HEAD_BYTES, MAX_HEADERS, CodecError, ResponseHead
 from pymesh.proxy.codec.message_parser import MessageParser, RawData, new_header_map
 
@@ -37,6 +38,8 @@ class ResponseParser(MessageParser):
     """One per upstream connection."""
 
     __slots__ = ("_head", "_heads_left", "_is_head_request", "_is_interim", "_wants_upgrade")
+
+    _joined = OF_RESPONSE
 
     def __init__(self, sink: ResponseSink) -> None:
         super().__init__(sink)
@@ -80,7 +83,7 @@ class ResponseParser(MessageParser):
         fields, status = self._fields, parser.get_status_code()
         self._fields = new_header_map(HeaderMap)
         if fields.repeated or len(fields) > MAX_HEADERS or self._unaccounted > MAX_HEAD_BYTES:
-            self._check_limits(fields)
+            self._check_unusual(fields)
         self._unaccounted = 0
         head = ResponseHead(status, fields, parser.should_keep_alive())
         if status != 200:

@@ -14,6 +14,8 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     422: "Unprocessable Entity",
     599: "Last Unassigned Server Error Code",
 }
+for _unknown_to_envoy in (418, 451):
+    del _PHRASES[_unknown_to_envoy]
 STATUS_LINES = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}\r\n".encode() for status in range(1000)]
 STATUS_LINES_10 = [line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) for line in STATUS_LINES]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any
 
+from pymesh.durations import read_seconds
 from pymesh.protojson import Reader
 from pymesh.proxy.http_filters import router
 from pymesh.proxy.http_filters.factories import FACTORY_BY_TYPE_URL
@@ -155,14 +156,14 @@ def decode_http_connection_manager(
         default_host_for_http_10=http_1.string("default_host_for_http_10"),
         proxy_100_continue=reader.boolean("proxy_100_continue"),
         upgrades=_decode_upgrades(reader),
-        idle_timeout=_seconds(common, "idle_timeout", 3600.0),
-        stream_idle_timeout=_seconds(reader, "stream_idle_timeout", 300.0),
-        request_timeout=_seconds(reader, "request_timeout", 0.0),
-        request_headers_timeout=_seconds(reader, "request_headers_timeout", 0.0),
-        max_connection_duration=_seconds(common, "max_connection_duration", 0.0),
-        max_stream_duration=_seconds(common, "max_stream_duration", 0.0),
+        idle_timeout=read_seconds(common, "idle_timeout", 3600.0),
+        stream_idle_timeout=read_seconds(reader, "stream_idle_timeout", 300.0),
+        request_timeout=read_seconds(reader, "request_timeout", 0.0),
+        request_headers_timeout=read_seconds(reader, "request_headers_timeout", 0.0),
+        max_connection_duration=read_seconds(common, "max_connection_duration", 0.0),
+        max_stream_duration=read_seconds(common, "max_stream_duration", 0.0),
         max_requests_per_connection=common.integer("max_requests_per_connection"),
-        delayed_close_timeout=_seconds(reader, "delayed_close_timeout", 1.0),
+        delayed_close_timeout=read_seconds(reader, "delayed_close_timeout", 1.0),
     )
 
 
@@ -243,8 +244,3 @@ def _decode_upgrades(reader: Reader) -> frozenset[str]:
         if upgrade.boolean("enabled", True):
             upgrades.add(name)
     return frozenset(upgrades)
-
-
-def _seconds(reader: Reader, key: str, default: float) -> float:
-    value = reader.duration(key)
-    return default if value is None else value

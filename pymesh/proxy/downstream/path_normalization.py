@@ -12,10 +12,13 @@ from pymesh.proxy.downstream.hcm_config import (
     HttpConnectionManagerConfig,
 )
 
-_SUSPICIOUS = re.compile(rb"/\.|//|[\\%]")
+_SUSPICIOUS = re.compile(rb"/\.|//|[\\%\"<>^`{|}]")
 _ESCAPED_SLASH = re.compile(rb"%(?:2[fF]|5[cC])")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_NO_PATH_CHARACTER = re.compile(rb"[\"<>^`{|}]")  # RFC 3986 3.3
+# `/..;a=b/` is `/../` for many servers; the parameter ends with a slash, and not with a backslash.
+_DOTS_WITH_PARAMETER = re.compile(rb"(?<=[/\\])(\.\.?);[^/]*")
 _SLASHES = re.compile(rb"/{2,}")
 
 
@@ -42,10 +45,20 @@ class PathNormalizer:
                 return None
             path = _ESCAPED_SLASH.sub(b"/", path)
         if self._normalizes:
-            path = _remove_dot_segments(_ESCAPE.sub(_unescape, path).replace(b"\\", b"/"))
+            path = _remove_dot_segments(_with_one_spelling(path))
         if self._merges_slashes:
             path = _SLASHES.sub(b"/", path)
         return path + mark + query
+
+
+def _with_one_spelling(path: bytes) -> bytes:
+    path = _DOTS_WITH_PARAMETER.sub(rb"\1", path)
+    path = _ESCAPE.sub(_unescape, path).replace(b"\\", b"/")
+    return _NO_PATH_CHARACTER.sub(_escape, path)
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % match[0][0]
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:

@@ -98,14 +98,16 @@ class ResponseHalf:
     def send_response_head(self, head: ResponseHead) -> None:
         """Of the server. Framing is the connection's own, whatever the server's was."""
         status, headers, info = head.status, head.headers, self.info
+        info.response_code = status
+        info.response_code_details = "via_upstream"
+        info.response_headers = headers
         weighted, match = self.weighted_cluster, self.match
         if weighted is not None and weighted.response_headers.changes:
             weighted.response_headers.apply(headers, info)
         if match is not None and match.route.response_headers.changes:
             match.route.response_headers.apply(headers, info)
-        info.response_code = status
-        info.response_code_details = "via_upstream"
-        info.response_headers = headers
+            if b"content-length" not in headers:
+                head.content_length = None  # a change took it away: frame the body in another way
         self.response_started = True
         if self.upgrade:
             self._begin_tunnel(status, headers)
@@ -186,19 +188,18 @@ class ResponseHalf:
             self.reset(reply.details, reply.flag)
             return
         info = self.info
+        info.response_code_details = reply.details
         headers = self._local_reply_headers(reply)
         info.response_code = reply.status
-        info.response_code_details = reply.details
-        info.response_headers = headers
         if reply.flag:
             info.add_flag(reply.flag)
-        if not self.is_request_complete or self.upgrade:
-            self.keep_alive = False  # what is left of the request will not be read
+        if not self.is_request_complete or self.upgrade or reply.status == 400:
+            self.keep_alive = False  # what is left of the request will not be read; or, as in Envoy, cannot be trusted
         self._out.clear()
         self.response_started = True
         self._write_head(reply.status, headers)
         if not reply.body:
-            self._out[0] = _with_empty_body(self._out[0], reply.status)
+            self._out[0] = _with_empty_body(self._out[0], reply.status, self.head)
         elif self.method != b"HEAD":
             self._out.append(reply.body)
             info.bytes_sent += len(reply.body)
@@ -206,14 +207,15 @@ class ResponseHalf:
         self._finish()
 
     def _local_reply_headers(self, reply: LocalReply) -> HeaderMap:
-        headers = HeaderMap()
-        if reply.body:
-            headers[b"content-length"] = b"%d" % len(reply.body)
-            headers[b"content-type"] = b"text/plain"
-        for name, value in reply.headers:
-            headers.set(name, value)
-        if reply.details == "direct_response" and self.match is not None:
+        headers = self.info.response_headers = HeaderMap(reply.headers)
+        if self.weighted_cluster is not None:
+            self.weighted_cluster.response_headers.apply(headers, self.info)
+        if self.match is not None:
             self.match.route.response_headers.apply(headers, self.info)
+        if reply.body:
+            headers.set(b"content-length", b"%d" % len(reply.body))
+            if b"content-type" not in headers:
+                headers[b"content-type"] = b"text/plain"
         self._manager.response_headers.apply(headers, self.headers, False)
         return headers
 
@@ -288,6 +290,10 @@ class ResponseHalf:
                 timeouts.stop(self)
 
 
-def _with_empty_body(head: bytes, status: int) -> bytes:
-    """Envoy writes the length of an empty body last."""
-    return head if status in (204, 304) or status < 200 else head[:-2] + b"content-length: 0\r\n\r\n"
+def _with_empty_body(written: bytes, status: int, request: RequestHead) -> bytes:
+    """Envoy writes the length of an empty body last, and to HEAD what it would say of a body that it does not know."""
+    if status in (204, 304) or status < 200:
+        return written
+    if request.method != b"HEAD":
+        return written[:-2] + b"content-length: 0\r\n\r\n"
+    return written[:-2] + b"transfer-encoding: chunked\r\n\r\n" if request.version is HTTP_11 else written

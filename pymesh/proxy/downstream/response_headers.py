@@ -5,7 +5,7 @@ import time
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.downstream.hcm_config import OVERWRITE, PASS_THROUGH, HttpConnectionManagerConfig
 from pymesh.proxy.downstream.http_date import DateCache
-from pymesh.proxy.downstream.request_headers import CONNECTION, PLAIN_OPTIONS, REQUEST_ID, remove_connection_options
+from pymesh.proxy.downstream.request_headers import CONNECTION, PLAIN_OPTIONS, REQUEST_ID
 
 SERVER = b"server"
 DATE = b"date"
@@ -43,13 +43,10 @@ class ResponseHeaderPolicy:
 
 
 def _remove_hop_by_hop(headers: HeaderMap, is_upgrade: bool) -> None:
-    connection = headers.get_joined(CONNECTION)
-    if connection is not None:
-        remove_connection_options(headers, connection)
+    """As in Envoy, without the fields that Connection names: to a server they would be the client's secrets, to the
+    client they are what the server told it."""
     for name in (b"keep-alive", b"proxy-connection", b"transfer-encoding"):
-        if name in headers:
-            headers.remove(name)
-    if is_upgrade:
-        headers.set(CONNECTION, b"Upgrade")
-    elif b"upgrade" in headers:
+        headers.remove(name)
+    if not is_upgrade:
+        headers.remove(CONNECTION)
         headers.remove(b"upgrade")

@@ -139,8 +139,6 @@ class Stream(ResponseHalf):
                 if metadata is not None:
                     info.downstream_peer = parse_workload(metadata.decode("latin-1"))
         if XFF in headers:
-            if headers.repeated and XFF in headers.repeated:
-                headers.set(XFF, headers.get_joined(XFF) or b"")  # as in Envoy, one line for all hops
             address = self._manager.request_headers.client_address(headers)
             if address is not None:
                 info.downstream_remote_address = address

@@ -19,6 +19,8 @@ from pymesh.proxy.http_filters.filter import (
 
 NAME = "envoy.filters.http.fault"
 
+_TEXT = b"fault filter abort"
+
 
 @dataclass(frozen=True, slots=True)
 class FaultConfig:
@@ -43,29 +45,38 @@ class Fault:
             config = match.route.filter_configs.get(NAME, config)
         elif self._is_idle:
             return CONTINUE
+        if stream.weighted_cluster is not None:
+            stream.info.upstream_cluster = stream.weighted_cluster.name
         if config.delay and self._is_chosen(config.delay_percentage):
             stream.info.add_flag("DI")
             self._context.timers.call_later(config.delay, partial(self._on_delayed, stream, config))
             return STOP
-        return self._abort(config) or CONTINUE
+        return self._abort(stream, config) or CONTINUE
 
     def _on_delayed(self, stream: Any, config: FaultConfig) -> None:
-        reply = self._abort(config)
+        reply = self._abort(stream, config)
         if reply is None:
             stream.continue_request()
         else:
             stream.send_local_reply(reply)
 
-    def _abort(self, config: FaultConfig) -> LocalReply | None:
+    def _abort(self, stream: Any, config: FaultConfig) -> LocalReply | None:
         if not self._is_chosen(config.abort_percentage):
             return None
         if config.abort_grpc_status is not None:
-            headers = ((b"content-type", b"application/grpc"), (b"grpc-status", b"%d" % config.abort_grpc_status))
-            return LocalReply(200, b"", "fault_filter_abort", "FI", headers)
-        return LocalReply(config.abort_status, b"fault filter abort", "fault_filter_abort", "FI")
+            return _grpc_abort(stream, config.abort_grpc_status)
+        return LocalReply(config.abort_status, _TEXT, "fault_filter_abort", "FI")
 
     def _is_chosen(self, percentage: float) -> bool:
         return percentage > 0 and self._context.random() * 100.0 < percentage
+
+
+def _grpc_abort(stream: Any, status: int) -> LocalReply:
+    """Who does not speak gRPC gets a text, and 200 too, as from Envoy."""
+    if not (stream.headers.get(b"content-type") or b"").startswith(b"application/grpc"):
+        return LocalReply(200, _TEXT, "fault_filter_abort", "FI")
+    fields = ((b"content-type", b"application/grpc"), (b"grpc-status", b"%d" % status), (b"grpc-message", _TEXT))
+    return LocalReply(200, b"", "fault_filter_abort", "FI", fields)
 
 
 def decode_fault(reader: Reader) -> FaultConfig:

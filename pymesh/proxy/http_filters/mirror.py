@@ -8,7 +8,9 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
 from pymesh.proxy.http_filters.discarded_response import discard_response
+from pymesh.proxy.http_filters.envoy_headers import INTERNAL
 from pymesh.proxy.http_filters.filter import FilterContext
+from pymesh.proxy.http_filters.upstream_try import ATTEMPT_COUNT
 from pymesh.proxy.routing.domain_table import strip_port
 from pymesh.proxy.routing.route import Mirror
 from pymesh.proxy.upstream.cluster import Cluster
@@ -81,10 +83,10 @@ class MirrorRequest:
         else:
             self._flush()
 
-    def on_request_end(self) -> None:
+    def on_request_end(self, trailers: HeaderMap | None) -> None:
         self._is_complete = True
         if self._is_chunked:
-            self._pending.append(write_last_chunk(None))
+            self._pending.append(write_last_chunk(trailers))
         self._flush()
 
     def close(self) -> None:
@@ -176,6 +178,9 @@ def _head(mirror: Mirror, stream: Any, endpoint: Endpoint, context: FilterContex
     headers: HeaderMap = stream.headers.copy()
     if mirror.append_shadow_suffix:
         headers.set(b"host", _shadow(headers[b"host"]))
+    headers.set(INTERNAL, b"true")  # as from Envoy: it is the mesh that asks
+    if stream.match.virtual_host.include_request_attempt_count:
+        headers.set(ATTEMPT_COUNT, b"1")
     if endpoint.is_mtls:
         headers.set(PEER_METADATA, context.peer_metadata)
     return write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), headers)

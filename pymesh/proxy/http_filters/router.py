@@ -75,10 +75,10 @@ class Router:
             weighted.request_headers.apply(headers, stream.info)
         if match.route.request_headers.changes:
             match.route.request_headers.apply(headers, stream.info)
-        host = weighted.host_rewrite or action.host_rewrite
+        host = action.host_rewrite or weighted.host_rewrite
         if host:
-            if self._adds_envoy_headers:
-                headers.set(ORIGINAL_HOST, stream.authority)
+            if self._adds_envoy_headers and action.host_rewrite:
+                headers.set(ORIGINAL_HOST, weighted.host_rewrite or stream.authority)
             stream.authority = host
             headers.set(b"host", host)
         if action.path_rewrite is not None:
@@ -88,6 +88,10 @@ class Router:
             stream.path = path
         if stream.is_request_chunked:
             headers.set(b"transfer-encoding", b"chunked")
+        elif stream.has_request_body:
+            if b"content-length" not in headers:  # a change took it away: frame the body in another way
+                stream.is_request_chunked = True
+                headers.set(b"transfer-encoding", b"chunked")
         elif stream.method not in _WITHOUT_BODY and b"content-length" not in headers:
             headers[b"content-length"] = b"0"
 
@@ -97,7 +101,10 @@ def _answer(action: RedirectAction | DirectResponseAction | ClusterAction, strea
         location = (b"location", action.location(stream))
         return LocalReply(action.code, b"", "direct_response", headers=(location,))
     assert isinstance(action, DirectResponseAction)
-    return LocalReply(action.status, action.body, "direct_response")
+    # As in Envoy, a redirect that says nothing of where to goes to where it came from.
+    has_location = action.status == 201 or 300 <= action.status < 400
+    headers = ((b"location", RedirectAction().location(stream)),) if has_location else ()
+    return LocalReply(action.status, action.body, "direct_response", headers=headers)
 
 
 def decode_router(reader: Reader) -> RouterConfig:

@@ -87,7 +87,7 @@ class UpstreamRequest(RequestTimeouts):
         self._trailers = trailers
         if self._mirrors is not None:
             for mirror in self._mirrors:
-                mirror.on_request_end()
+                mirror.on_request_end(trailers)
         self._on_complete()
         if self._has_timers and self._connection is not None and not self._response_started:
             self._start_try_timeouts()

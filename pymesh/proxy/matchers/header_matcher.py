@@ -7,13 +7,13 @@ from pymesh.protojson import Reader
 from pymesh.proxy.matchers.compiled import BytesPredicate, Request, RequestPredicate
 from pymesh.proxy.matchers.string_matcher import StringMatcher, compile_string_matcher, decode_string_matcher
 
-HeaderGetter = Callable[[Request], bytes | None]
+HeaderGetter = Callable[[Request], list[bytes]]
 
 _PSEUDO_HEADERS: dict[str, HeaderGetter] = {
-    ":method": lambda request: request.method,
-    ":path": lambda request: request.path,
-    ":authority": lambda request: request.authority,
-    ":scheme": lambda request: request.scheme,
+    ":method": lambda request: [request.method],
+    ":path": lambda request: [request.path],
+    ":authority": lambda request: [request.authority],
+    ":scheme": lambda request: [request.scheme],
 }
 
 
@@ -56,19 +56,18 @@ def decode_header_matcher(reader: Reader) -> HeaderMatcher:
 
 
 def compile_header_matcher(matcher: HeaderMatcher) -> RequestPredicate:
-    """A missing header matches no value, inverted or not, unless it is treated as empty (Envoy: HeaderUtility)."""
+    """Of several values, one has to match. A missing header matches no value, inverted or not, unless it is treated as
+    empty (Envoy: HeaderUtility)."""
     get = _PSEUDO_HEADERS.get(matcher.name) or _header_getter(matcher.name.encode())
     if matcher.present_match is not None:
         wanted = matcher.present_match != matcher.invert_match
-        return lambda request: (get(request) is not None) == wanted
+        return lambda request: bool(get(request)) == wanted
     matches, inverted = _value_predicate(matcher), matcher.invert_match
-    default = b"" if matcher.treat_missing_header_as_empty else None
+    default = [b""] if matcher.treat_missing_header_as_empty else []
 
     def predicate(request: Request) -> bool:
-        value = get(request)
-        if value is None:
-            value = default
-        return value is not None and matches(value) != inverted
+        values = get(request) or default
+        return bool(values) and (matches(values[0]) or any(map(matches, values[1:]))) != inverted
 
     return predicate
 
@@ -78,13 +77,7 @@ def _decode_range(reader: Reader) -> IntegerRange:
 
 
 def _header_getter(name: bytes) -> HeaderGetter:
-    def get(request: Request) -> bytes | None:
-        values = request.headers.get_all(name)
-        if not values:
-            return None
-        return values[0] if len(values) == 1 else b",".join(values)
-
-    return get
+    return lambda request: request.headers.get_all(name)
 
 
 def _value_predicate(matcher: HeaderMatcher) -> BytesPredicate:

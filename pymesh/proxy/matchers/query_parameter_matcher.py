@@ -1,7 +1,6 @@
 """envoy.config.route.v3.QueryParameterMatcher: a condition on one query parameter."""
 
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from pymesh.protojson import Reader
 from pymesh.proxy.matchers.compiled import Request, RequestPredicate
@@ -43,9 +42,9 @@ def compile_query_parameter_matcher(matcher: QueryParameterMatcher) -> RequestPr
 
 
 def query_parameter(path: bytes, name: bytes) -> bytes | None:
-    """The first value of the parameter, percent-decoded (a `+` stays); None where the path has no such parameter."""
+    """The first value of the parameter, as it came: Envoy decodes neither it nor names. None: there is none."""
     for pair in path.partition(b"?")[2].split(b"&"):
         key, _, value = pair.partition(b"=")
-        if pair and (key == name or unquote_to_bytes(key) == name):
-            return unquote_to_bytes(value) if b"%" in value else value
+        if pair and key == name:
+            return value
     return None

@@ -37,7 +37,7 @@ class HashPolicy:
         """The Set-Cookie header of the response, where the request came without the cookie."""
         if self.ttl is None or _cookie(request, self.name):
             return None
-        attributes = [f"; Max-Age={self.ttl:.0f}"] if self.ttl else []
+        attributes = [f"; Max-Age={int(self.ttl)}"] if self.ttl >= 1 else []
         attributes += [f"; Path={self.path}"] if self.path else []
         attributes += [f"; {name}={value}" if value else f"; {name}" for name, value in self.attributes]
         return b'%s="%s"%s; HttpOnly' % (self.name, self._generated(request), "".join(attributes).encode())
@@ -59,6 +59,14 @@ def combine_hashes(policies: tuple[HashPolicy, ...], request: Request) -> int | 
         if policy.terminal and combined is not None:
             break
     return combined
+
+
+def used_policies(policies: tuple[HashPolicy, ...], request: Request) -> tuple[HashPolicy, ...]:
+    """Without those behind a terminal one that ended the list."""
+    for i, policy in enumerate(policies):
+        if policy.terminal and combine_hashes(policies[: i + 1], request) is not None:
+            return policies[: i + 1]
+    return policies
 
 
 def hash_source_ip(remote_address: str) -> int:

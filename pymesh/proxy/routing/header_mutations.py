@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pymesh.protojson import Reader
 from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.joined_fields import JOINED
 from pymesh.proxy.routing.formatter import FormatContext, Formatter, compile_format
 
 ADD, ADD_IF_ABSENT, OVERWRITE, OVERWRITE_IF_EXISTS = APPEND_ACTIONS = (
@@ -35,7 +36,7 @@ class HeaderChange:
 
 @dataclass(frozen=True, slots=True)
 class HeaderMutations:
-    """The changes of several levels in the order in which they apply: the route's first (Envoy's default)."""
+    """The changes of several levels in the order in which they apply."""
 
     changes: tuple[HeaderChange, ...] = ()
     _steps: tuple[tuple[tuple[bytes, ...], tuple[tuple[HeaderValueOption, bytes | Formatter], ...]], ...] = field(
@@ -61,7 +62,7 @@ NO_MUTATIONS = HeaderMutations()
 
 
 def merge_changes(changes: Iterable[HeaderChange]) -> HeaderMutations:
-    """`changes` from the most to the least specific level."""
+    """`changes` in the order in which they apply."""
     used = tuple(change for change in changes if change.remove or change.add)
     return HeaderMutations(used) if used else NO_MUTATIONS
 
@@ -113,6 +114,9 @@ def _add(headers: HeaderMap, option: HeaderValueOption, value: bytes) -> None:
     if name == b"host" and action == ADD:
         action = OVERWRITE  # There is one authority; a second Host would be malformed.
     if action == ADD:
-        headers.add(name, value)
+        if name in JOINED:
+            headers.append(name, value)
+        else:
+            headers.add(name, value)
     elif action == OVERWRITE or (name in headers) == (action == OVERWRITE_IF_EXISTS):
         headers.set(name, value)

@@ -11,7 +11,7 @@ from pymesh.proxy.matchers.header_matcher import HeaderMatcher
 from pymesh.proxy.matchers.metadata_match import MetadataMatch
 from pymesh.proxy.matchers.path_matcher import PathMatcher
 from pymesh.proxy.matchers.query_parameter_matcher import QueryParameterMatcher
-from pymesh.proxy.routing.hash_policy import HashPolicy, combine_hashes
+from pymesh.proxy.routing.hash_policy import HashPolicy, combine_hashes, used_policies
 from pymesh.proxy.routing.header_mutations import NO_MUTATIONS, HeaderMutations
 from pymesh.proxy.routing.path_rewrite import PathRewrite
 from pymesh.proxy.routing.redirect import RedirectAction
@@ -120,7 +120,7 @@ class ClusterAction:
 
     def generated_cookies(self, request: Request) -> tuple[bytes, ...]:
         """Set-Cookie values for the response, so that the client comes back with a hash of its own."""
-        cookies = (policy.set_cookie(request) for policy in self.hash_policies)
+        cookies = (policy.set_cookie(request) for policy in used_policies(self.hash_policies, request))
         return tuple(cookie for cookie in cookies if cookie is not None)
 
 

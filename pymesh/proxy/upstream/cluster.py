@@ -246,6 +246,10 @@ class Cluster:
 
     # the admin page
 
+    @property
+    def _subset_stats(self) -> dict[str, int]:
+        return self._chooser.stats if isinstance(self._chooser, SubsetBalancer) else {}
+
     def describe(self) -> dict[str, Any]:
         """For /clusters."""
         return {
@@ -257,7 +261,7 @@ class Cluster:
             "high_priority_circuit_breakers": describe_breakers(self.high_priority_breakers),
             "default_priority": describe_limits(self.circuit_breakers),
             "high_priority": describe_limits(self.high_priority_breakers),
-            "stats": asdict(self.stats),
+            "stats": asdict(self.stats) | self._subset_stats,
             "is_panicking": self._chooser.is_panicking,
             **self.health.describe(),
             "endpoints": [describe_endpoint(endpoint) for endpoint in self.endpoints],

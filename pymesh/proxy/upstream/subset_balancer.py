@@ -22,11 +22,11 @@ from pymesh.proxy.upstream.subset_config import (
 
 
 class SubsetBalancer:
-    """As a PrioritySet for the cluster that has it; `selected` and `fallbacks` count choices."""
+    """As a PrioritySet for the cluster that has it; counts choices by Envoy's names."""
 
     def __init__(self, config: SubsetConfig, build_set: Callable[[], PrioritySet]) -> None:
-        self.selected = 0
-        self.fallbacks = 0
+        self.lb_subsets_selected = 0
+        self.lb_subsets_fallback = 0
         self._config = config
         self._build_set = build_set
         self._selectors: dict[tuple[str, ...], SubsetSelector] = {}
@@ -42,6 +42,16 @@ class SubsetBalancer:
         return any(subset.is_panicking for subset in self._subsets.values())
 
     @property
+    def stats(self) -> dict[str, int]:
+        """For /clusters."""
+        selected, fallback = self.lb_subsets_selected, self.lb_subsets_fallback
+        return {
+            "lb_subsets_active": self.active_subsets,
+            "lb_subsets_selected": selected,
+            "lb_subsets_fallback": fallback,
+        }
+
+    @property
     def active_subsets(self) -> int:
         return len(self._subsets)
 
@@ -53,7 +63,7 @@ class SubsetBalancer:
     def _choose(self, context: LoadBalancerContext, match: MetadataMatch) -> Endpoint | None:
         subset = self._subsets.get(match)
         if subset is not None:
-            self.selected += 1
+            self.lb_subsets_selected += 1
             return subset.choose(context)
         selector = self._selectors.get(tuple(key for key, _ in match))
         if selector is None or selector.fallback == NOT_DEFINED:
@@ -65,7 +75,7 @@ class SubsetBalancer:
     def _fall_back(self, context: LoadBalancerContext) -> Endpoint | None:
         endpoint = self._choose_of(self._config.fallback, context)
         if endpoint is not None:
-            self.fallbacks += 1
+            self.lb_subsets_fallback += 1
         elif self._config.is_panic_mode_any:
             endpoint = self._any.choose(context)
         return endpoint

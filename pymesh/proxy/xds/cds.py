@@ -5,6 +5,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/cluster.pro
 
 from collections.abc import Mapping
 
+from pymesh.durations import read_seconds
 from pymesh.names import ISTIO_METADATA
 from pymesh.protojson import Reader
 from pymesh.proxy.upstream.cluster_config import STRICT_DNS, ClusterConfig, Service
@@ -12,7 +13,6 @@ from pymesh.proxy.xds.circuit_breakers import decode_circuit_breakers
 from pymesh.proxy.xds.cluster_balancing import decode_load_balancer
 from pymesh.proxy.xds.cluster_connections import decode_keepalive, with_http_options
 from pymesh.proxy.xds.cluster_discovery import with_discovery
-from pymesh.proxy.xds.durations import read_seconds
 from pymesh.proxy.xds.health_checks import decode_health_checks
 from pymesh.proxy.xds.outlier_detection import decode_outlier_detection
 

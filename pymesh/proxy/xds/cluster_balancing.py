@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from pymesh.durations import read_positive_seconds
 from pymesh.protojson import Reader
 from pymesh.proxy.upstream.hash_table import HASH_FUNCTIONS
 from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
 from pymesh.proxy.upstream.priority_load import PANIC_THRESHOLD
 from pymesh.proxy.upstream.slow_start import SlowStartConfig
 from pymesh.proxy.upstream.subset_config import NO_FALLBACK, NOT_DEFINED, SubsetConfig, SubsetSelector
-from pymesh.proxy.xds.durations import read_positive_seconds
 
 _LB_POLICIES = ("ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "RANDOM", "MAGLEV", "CLUSTER_PROVIDED")
 _MOST_RING_POINTS = 8 * 1024 * 1024

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from pymesh.durations import read_seconds
 from pymesh.protojson import Reader
 from pymesh.proxy.tls.config import UPSTREAM_TLS_CONTEXT, UpstreamTlsConfig, decode_upstream_tls
 from pymesh.proxy.upstream.cluster_config import ClusterConfig, TcpKeepalive
 from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatch, TransportSocketsConfig
-from pymesh.proxy.xds.durations import read_seconds
 
 _RAW_BUFFER = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 _HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pymesh.durations import read_positive_seconds, read_seconds
 from pymesh.protojson import Reader
 from pymesh.proxy.upstream.cluster_config import (
     DYNAMIC_FORWARD_PROXY,
@@ -14,7 +15,6 @@ from pymesh.proxy.upstream.cluster_config import (
 from pymesh.proxy.upstream.dns import LOOKUP_FAMILIES, DnsConfig, FailureRefresh, is_address
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment
-from pymesh.proxy.xds.durations import read_positive_seconds, read_seconds
 from pymesh.proxy.xds.eds import decode_cluster_load_assignment
 
 _FORWARD_PROXY_CLUSTER = "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"

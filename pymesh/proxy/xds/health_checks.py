@@ -6,11 +6,11 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/health_check.p
 import re
 from dataclasses import replace
 
+from pymesh.durations import read_positive_seconds, read_seconds
 from pymesh.protojson import Reader
 from pymesh.proxy.matchers.string_matcher import decode_string_matcher
 from pymesh.proxy.routing.header_mutations import decode_header_change, merge_changes
 from pymesh.proxy.upstream.health_check import HealthCheckConfig, HttpCheck, StatusRange, TcpCheck
-from pymesh.proxy.xds.durations import read_positive_seconds, read_seconds
 
 _CHECKERS = ("http_health_check", "tcp_health_check", "grpc_health_check", "custom_health_check")
 _METHODS = ("METHOD_UNSPECIFIED", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH")

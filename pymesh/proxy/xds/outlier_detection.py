@@ -1,8 +1,8 @@
 """Cluster.outlier_detection -> OutlierDetectionConfig. Pure."""
 
+from pymesh.durations import read_positive_seconds, read_seconds
 from pymesh.protojson import Reader
 from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
-from pymesh.proxy.xds.durations import read_positive_seconds, read_seconds
 
 
 def decode_outlier_detection(reader: Reader) -> OutlierDetectionConfig | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymesh.protojson import Reader
-from pymesh.proxy.routing.header_mutations import HeaderChange, decode_header_change, merge_changes
+from pymesh.proxy.routing.header_mutations import HeaderChange, HeaderMutations, decode_header_change, merge_changes
 from pymesh.proxy.routing.retry_policy import RetryPolicy, decode_retry_policy
 from pymesh.proxy.routing.route import DEFAULT_BUFFER_LIMIT, Route, RouteConfiguration, VirtualHost
 from pymesh.proxy.routing.route_action import decode_route_action
@@ -32,13 +32,22 @@ class _Level:
     filter_configs: Mapping[str, Any] | None = None
     retry_policy: RetryPolicy | None = None
     buffer_limit: int = DEFAULT_BUFFER_LIMIT
+    most_specific_wins: bool = False
+
+    def merge(self, changes: tuple[HeaderChange, ...]) -> HeaderMutations:
+        """By default the last word is that of the configuration as a whole, as in Envoy."""
+        return merge_changes(reversed(changes) if self.most_specific_wins else changes)
 
 
 def decode_route_configuration(reader: Reader, per_filter_decoders: PerFilterDecoders) -> RouteConfiguration:
     """Raises DecodeError. The caller of the outermost resource ends with `reject_unread`."""
-    reader.ignore("@type", "validate_clusters", "most_specific_header_mutations_wins", "metadata")
+    reader.ignore("@type", "validate_clusters", "metadata")
     max_body = reader.optional_integer("max_direct_response_body_size_bytes")
-    level = _Level(per_filter_decoders, _DEFAULT_MAX_BODY if max_body is None else max_body)
+    level = _Level(
+        per_filter_decoders,
+        _DEFAULT_MAX_BODY if max_body is None else max_body,
+        most_specific_wins=reader.boolean("most_specific_header_mutations_wins"),
+    )
     level = _enter(reader, level)
     virtual_hosts = tuple(_decode_virtual_host(item, level) for item in reader.objects("virtual_hosts"))
     _check_domains(reader, virtual_hosts)
@@ -75,8 +84,8 @@ def _decode_route(reader: Reader, level: _Level) -> Route:
         name=reader.string("name"),
         match=matcher,
         action=decode_route_action(reader, matcher.path, level.retry_policy, level.max_body, level.buffer_limit),
-        request_headers=merge_changes(level.request_changes),
-        response_headers=merge_changes(level.response_changes),
+        request_headers=level.merge(level.request_changes),
+        response_headers=level.merge(level.response_changes),
         filter_configs=level.filter_configs or {},
         decorator=decorator.string("operation") if decorator else "",
     )
@@ -94,6 +103,7 @@ def _enter(reader: Reader, above: _Level) -> _Level:
         {**(above.filter_configs or {}), **own_filters},
         decode_retry_policy(retry_policy) if retry_policy else above.retry_policy,
         _decode_buffer_limit(reader, above.buffer_limit),
+        above.most_specific_wins,
     )
 
 

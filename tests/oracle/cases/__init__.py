@@ -1,13 +1,17 @@
 """The cases, by subject: each module has a tuple CASES."""
 
 from oracle.cases import (
+    balancing,
     broken_servers,
     clusters,
     envoy_headers,
+    faults,
     framing,
+    header_changes,
     headers,
     hostile,
     interim,
+    matching,
     paths,
     retries,
     streaming,
@@ -25,11 +29,15 @@ MODULES = (
     hostile,
     broken_servers,
     clusters,
+    balancing,
     headers,
+    header_changes,
     envoy_headers,
+    matching,
     paths,
     timeouts,
     retries,
+    faults,
     upgrades,
 )
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)

@@ -85,7 +85,7 @@ async def test_the_routes_config_replaces_the_filters(proxy: Any) -> None:
 
 async def test_a_grpc_abort_is_a_200_with_a_status(proxy: Any) -> None:
     client = use(proxy, FaultConfig(abort_grpc_status=14, abort_percentage=100.0))
-    client.send(GET)
+    client.send(GET[:-2] + b"Content-Type: application/grpc\r\n\r\n")
     assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"grpc-status: 14\r\n" in client.received
 

@@ -46,10 +46,13 @@ def test_a_header_matches_as_its_matcher_says(make_request, matcher, headers, ex
     assert compiled({"name": "X-A", **matcher})(make_request(headers=headers)) is expected
 
 
-def test_several_values_are_matched_joined(make_request):
+@pytest.mark.parametrize(("value", "expected"), [("1", True), ("2", True), ("1,2", False), ("3", False)])
+def test_one_of_several_values_has_to_match(make_request, value, expected):
     request = make_request()
     request.headers = HeaderMap([(b"x-a", b"1"), (b"x-a", b"2")])
-    assert compiled({"name": "x-a", "string_match": {"exact": "1,2"}})(request)
+    matcher = {"name": "x-a", "string_match": {"exact": value}}
+    assert compiled(matcher)(request) is expected
+    assert compiled({**matcher, "invert_match": True})(request) is not expected
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_the_fallback_may_be_any_endpoint_or_a_default_subset():
     assert hosts(make(fallback="ANY_ENDPOINT"), version="v3") == ALL
     default = make(fallback="DEFAULT_SUBSET", default_subset={"version": "v2"})
     assert hosts(default, version="v3") == hosts(default) == {V2.host}
-    assert default.fallbacks == 40
+    assert default.stats["lb_subsets_fallback"] == 40
 
 
 def test_a_selectors_own_fallback_goes_before_the_clusters():
