@@ -30,10 +30,11 @@ class Result(NamedTuple):
 
 
 class Results(NamedTuple):
-    """By the case's name; `replayed` are those that came out as expected only when they were played again."""
+    """By the case's name; `replayed` are those that came out as expected only when they were played again,
+    and how they differed before."""
 
     by_case: dict[str, Result]
-    replayed: list[str]
+    replayed: dict[str, list[str]]
 
 
 class Run:
@@ -70,7 +71,8 @@ class Run:
         results = await self._play(cases, _AT_A_TIME, patience=1.0)
         doubtful = [case for case in cases if not is_expected(case, results)]
         again = await self._play(doubtful, _AT_A_SECOND_TIME, patience=2.0)
-        return Results(results | again, [case.name for case in doubtful if is_expected(case, again)])
+        replayed = {case.name: results[case.name].differences for case in doubtful if is_expected(case, again)}
+        return Results(results | again, replayed)
 
     async def _play(self, cases: Sequence[Case], at_a_time: int, patience: float) -> dict[str, Result]:
         semaphore = asyncio.Semaphore(at_a_time)
