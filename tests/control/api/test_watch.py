@@ -92,6 +92,14 @@ async def test_a_watch_ends_when_the_client_said(client: Client) -> None:
     assert await asyncio.wait_for(response.read(), 5) == b""
 
 
+async def test_a_bookmark_ends_what_is_there_for_those_who_ask(client: Client, store: MemoryStore) -> None:
+    await store.create(entry("e1"))
+    response = await watch(client, sendInitialEvents="true", allowWatchBookmarks="true", resourceVersion="1")
+    added, bookmark = await take(response, 2)
+    assert (added["type"], bookmark["type"]) == ("ADDED", "BOOKMARK")
+    assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
 class Beating(NamedTuple):
     client: Client
     ended: asyncio.Event

@@ -1,0 +1,184 @@
+"""Patches, applies and options of writes, as clients other than kubectl may send them."""
+
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+RULES = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules"
+RULE = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "DestinationRule",
+    "metadata": {"name": "payment"},
+    "spec": {"host": "payment"},
+}
+UNKNOWN = {**RULE, "spec": {"host": "payment", "hots": 1}}
+APPLY = {"Content-Type": "application/apply-patch+yaml"}
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+Client = TestClient[Any, Any]
+
+
+async def test_an_apply_creates_what_is_not_there(client: Client) -> None:
+    first = await client.patch(f"{RULES}/payment", params={"fieldManager": "a"}, json=RULE, headers=APPLY)
+    again = await client.patch(f"{RULES}/payment", params={"fieldManager": "a"}, json=RULE, headers=APPLY)
+    assert (first.status, again.status) == (201, 200)
+    assert await again.json() == await first.json()
+
+
+async def test_a_conflict_names_every_field(client: Client) -> None:
+    await client.patch(f"{RULES}/payment", params={"fieldManager": "a"}, json=RULE, headers=APPLY)
+    other = {**RULE, "spec": {"host": "other"}}
+    refused = await client.patch(f"{RULES}/payment", params={"fieldManager": "b"}, json=other, headers=APPLY)
+    status = await refused.json()
+    assert (status["code"], status["reason"]) == (409, "Conflict")
+    assert status["details"]["causes"] == [
+        {"reason": "FieldManagerConflict", "message": 'conflict with "a"', "field": ".spec.host"}
+    ]
+    query = {"fieldManager": "b", "force": "true"}
+    forced = await client.patch(f"{RULES}/payment", params=query, json=other, headers=APPLY)
+    assert (await forced.json())["spec"]["host"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "body", "code"),
+    [
+        ({}, APPLY, RULE, 422),  # no field manager
+        ({"fieldManager": "a"}, APPLY, {**RULE, "metadata": {"name": "x"}}, 400),
+        ({"fieldManager": "a"}, APPLY, {**RULE, "metadata": {"name": "payment", "managedFields": [{"a": 1}]}}, 400),
+        ({"fieldManager": "a"}, APPLY, {**RULE, "metadata": {"name": "payment", "resourceVersion": "99"}}, 409),
+        ({"fieldManager": "a" * 129}, MERGE, {}, 400),
+        ({"fieldValidation": "Maybe"}, MERGE, {}, 400),
+        ({}, MERGE, [], 400),
+        ({}, MERGE, {"metadata": None, "spec": 1}, 422),
+        ({}, {"Content-Type": "application/json"}, {}, 415),
+        ({}, {"Content-Type": "application/strategic-merge-patch+json"}, {}, 415),
+    ],
+)
+async def test_a_bad_patch_is_refused(
+    client: Client, query: dict[str, str], headers: dict[str, str], body: Any, code: int
+) -> None:
+    await client.post(RULES, json=RULE)
+    response = await client.patch(f"{RULES}/payment", params=query, json=body, headers=headers)
+    assert (response.status, (await response.json())["code"]) == (code, code)
+
+
+async def test_a_patch_of_what_is_not_there_is_not_found(client: Client) -> None:
+    assert (await client.patch(f"{RULES}/payment", json={}, headers=MERGE)).status == 404
+
+
+async def test_unknown_fields_are_refused_unless_the_client_says_otherwise(client: Client) -> None:
+    refused = await (await client.post(RULES, json=UNKNOWN)).json()
+    assert (refused["code"], refused["reason"]) == (400, "BadRequest")
+    assert 'strict decoding error: unknown field "spec.hots"' in refused["message"]
+    assert [cause["field"] for cause in refused["details"]["causes"]] == ["spec.hots"]
+    warned = await client.post(RULES, params={"fieldValidation": "Warn"}, json=UNKNOWN)
+    assert warned.headers["Warning"] == '299 - "unknown field \\"spec.hots\\""'
+    assert (await warned.json())["spec"] == {"host": "payment"}
+    ignored = await client.put(f"{RULES}/payment", params={"fieldValidation": "Ignore"}, json=UNKNOWN)
+    assert (ignored.status, "Warning" in ignored.headers) == (200, False)
+
+
+async def test_the_generation_counts_changes_of_the_spec_only(client: Client) -> None:
+    await client.post(RULES, json=RULE)
+    labelled = await client.patch(f"{RULES}/payment", json={"metadata": {"labels": {"a": "b"}}}, headers=MERGE)
+    assert (await labelled.json())["metadata"]["generation"] == 1
+    changed = await client.patch(f"{RULES}/payment", json={"spec": {"host": "other"}}, headers=MERGE)
+    assert (await changed.json())["metadata"]["generation"] == 2
+
+
+async def test_the_manager_of_a_client_that_does_not_say_is_its_name(client: Client) -> None:
+    created = await client.post(RULES, json=RULE, headers={"User-Agent": "terraform/1.9 (linux)"})
+    (entry,) = (await created.json())["metadata"]["managedFields"]
+    assert (entry["manager"], entry["operation"], entry["apiVersion"]) == (
+        "terraform",
+        "Update",
+        "networking.istio.io/v1",
+    )
+    assert entry["fieldsV1"] == {"f:spec": {".": {}, "f:host": {}}}
+
+
+async def test_ownership_can_be_given_up(client: Client) -> None:
+    await client.post(RULES, json=RULE)
+    given_up = await client.patch(f"{RULES}/payment", json={"metadata": {"managedFields": [{}]}}, headers=MERGE)
+    assert "managedFields" not in (await given_up.json())["metadata"]
+
+
+async def test_a_dry_run_answers_what_would_be_there(client: Client) -> None:
+    dry = await (await client.post(RULES, params={"dryRun": "All"}, json=RULE)).json()
+    assert dry["metadata"]["uid"]
+    assert "resourceVersion" not in dry["metadata"]
+    created = await (await client.post(RULES, json=RULE)).json()
+    changed = {"spec": {"host": "other"}}
+    query = {"dryRun": "All"}
+    patched = await (await client.patch(f"{RULES}/payment", params=query, json=changed, headers=MERGE)).json()
+    assert (patched["spec"]["host"], patched["metadata"]["generation"]) == ("other", 2)
+    assert patched["metadata"]["resourceVersion"] == created["metadata"]["resourceVersion"]
+    assert await (await client.get(f"{RULES}/payment")).json() == created
+    deleted = await client.delete(f"{RULES}/payment", json={"dryRun": ["All"]})
+    assert deleted.status == 200
+    assert (await client.get(f"{RULES}/payment")).status == 200
+
+
+async def test_a_collection_is_deleted_by_its_selector(client: Client) -> None:
+    for name in ("a", "b"):
+        metadata = {"name": name, "labels": {"name": name}}
+        await client.post(RULES, json={**RULE, "metadata": metadata})
+    deleted = await (await client.delete(RULES, params={"labelSelector": "name=a"})).json()
+    assert [item["metadata"]["name"] for item in deleted["items"]] == ["a"]
+    left = await (await client.get(RULES)).json()
+    assert [item["metadata"]["name"] for item in left["items"]] == ["b"]
+
+
+async def test_an_unknown_policy_of_propagation_is_refused(client: Client) -> None:
+    await client.post(RULES, json=RULE)
+    assert (await client.delete(f"{RULES}/payment", json={"propagationPolicy": "Upwards"})).status == 422
+
+
+async def test_answers_come_as_yaml_and_as_metadata(client: Client) -> None:
+    await client.post(RULES, json=RULE)
+    as_yaml = await client.get(f"{RULES}/payment", headers={"Accept": "application/yaml"})
+    assert (await as_yaml.text()).startswith("apiVersion: networking.istio.io/v1\nkind: DestinationRule\n")
+    accept = {"Accept": "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"}
+    partial = await (await client.get(f"{RULES}/payment", headers=accept)).json()
+    assert (partial["kind"], partial.keys()) == ("PartialObjectMetadata", {"kind", "apiVersion", "metadata"})
+    accept = {"Accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}
+    assert (await (await client.get(RULES, headers=accept)).json())["items"] == [partial]
+    assert (await client.get(RULES, headers={"Accept": "image/png"})).status == 406
+
+
+async def test_a_foreign_object_is_answered_and_not_kept(client: Client) -> None:
+    path = "/apis/apps/v1/namespaces/shop/deployments"
+    created = await client.post(path, json={"metadata": {"name": "web"}, "spec": {"replicas": 1}})
+    echoed = await created.json()
+    assert (created.status, echoed["kind"], echoed["spec"]) == (201, "Deployment", {"replicas": 1})
+    assert (echoed["metadata"]["name"], echoed["metadata"]["namespace"]) == ("web", "shop")
+    assert "Deployment web is skipped" in created.headers["Warning"]
+    assert (await (await client.get(path)).json())["items"] == []
+    deleted = await client.delete(f"{path}/web")
+    assert (deleted.status, (await deleted.json())["status"]) == (200, "Success")
+    assert (await client.post(path, json={"metadata": {}})).status == 422
+
+
+async def test_a_namespace_is_there_when_something_is_in_it(client: Client) -> None:
+    assert (await client.get("/api/v1/namespaces/shop")).status == 404
+    created = await (await client.post(RULES, json=RULE)).json()
+    found = await (await client.get("/api/v1/namespaces/shop")).json()
+    assert found["metadata"]["creationTimestamp"] == created["metadata"]["creationTimestamp"]
+    listed = await (await client.get("/api/v1/namespaces")).json()
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["default", "shop"]
+    labels = {"metadata": {"labels": {"a": "b"}}}
+    patched = await client.patch("/api/v1/namespaces/shop", json=labels, headers=MERGE)
+    assert (await patched.json())["metadata"]["labels"]["a"] == "b"
+    assert (await client.delete("/api/v1/namespaces/shop")).status == 200
+    assert (await client.get(f"{RULES}/payment")).status == 404
+    assert (await client.delete("/api/v1/namespaces/default")).status == 403
+
+
+async def test_a_list_of_the_future_or_of_the_past_is_refused(client: Client) -> None:
+    for name in ("a", "b"):
+        await client.post(RULES, json={**RULE, "metadata": {"name": name}})
+    assert (await client.get(RULES, params={"resourceVersion": "9"})).status == 504
+    exact = {"resourceVersion": "1", "resourceVersionMatch": "Exact"}
+    assert (await client.get(RULES, params=exact)).status == 410
+    assert (await client.get(RULES, params={"resourceVersion": "1"})).status == 200
