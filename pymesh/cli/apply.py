@@ -8,8 +8,9 @@ from pymesh.cli.client import ApiError, ControlClient, add_client_arguments, ope
 from pymesh.cli.objects import FileObject, Problem, collection_path, read_objects
 from pymesh.errors import PymeshError
 
+_WRITER = {"fieldManager": "pymesh"}
 _DRY_RUN = {"dryRun": "All"}
-_SET_BY_STORE = ("creationTimestamp", "resourceVersion", "uid", "generation")
+_SET_BY_SERVER = ("creationTimestamp", "resourceVersion", "uid", "generation", "managedFields")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    objects, problems = read_objects(args.filename, args.namespace)
-    if not objects and not problems:
+    objects, skipped, problems = read_objects(args.filename, args.namespace)
+    if not objects and not problems and not skipped:
         raise PymeshError("no objects in the given files")
+    for warning in skipped:
+        print(f"Warning: {warning}", file=sys.stderr)
     with open_client(args) as client:
         problems += _check_all(client, objects)
         if problems:
@@ -54,23 +57,26 @@ def _check_all(client: ControlClient, objects: list[FileObject]) -> list[Problem
 def _apply(client: ControlClient, item: FileObject, dry_run: bool) -> None:
     before, after = _put(client, item, _DRY_RUN if dry_run else {})
     done = "created" if before is None else "unchanged" if _content(before) == _content(after) else "configured"
+    for warning in client.warnings:
+        print(f"Warning: {_place(item)}: {warning}", file=sys.stderr)
     print(f"{item.kind.resource_name}/{item.name} {done}{' (dry run)' if dry_run else ''}")
 
 
 def _content(found: dict[str, Any]) -> dict[str, Any]:
-    """The object without what the store sets, which a dry run does not answer."""
-    return {**found, "metadata": {key: value for key, value in found["metadata"].items() if key not in _SET_BY_STORE}}
+    """The object without what the server sets, which a dry run does not answer."""
+    return {**found, "metadata": {key: value for key, value in found["metadata"].items() if key not in _SET_BY_SERVER}}
 
 
 def _put(
     client: ControlClient, item: FileObject, query: dict[str, str]
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """The object before, None if it is new, and after."""
-    body = {**item.fields, "metadata": {**item.fields["metadata"], "namespace": item.namespace}}
+    metadata = item.fields["metadata"] | ({"namespace": item.namespace} if item.namespace else {})
+    body = {**item.fields, "metadata": metadata}
     before = _get(client, item)
     if before is not None:
-        return before, client.request("PUT", item.path, query, body)
-    return None, client.request("POST", collection_path(item.kind, item.namespace), query, body)
+        return before, client.request("PUT", item.path, _WRITER | query, body)
+    return None, client.request("POST", collection_path(item.kind, item.namespace), _WRITER | query, body)
 
 
 def _get(client: ControlClient, item: FileObject) -> dict[str, Any] | None:
@@ -84,9 +90,17 @@ def _get(client: ControlClient, item: FileObject) -> dict[str, Any] | None:
 
 
 def _problems_of(item: FileObject, error: ApiError) -> list[Problem]:
-    place = f"{item.place}: {item.kind.name} {item.namespace}/{item.name}"
-    texts = [reason if f"implement {path}" in reason else f"{path}: {reason}" for path, reason in error.causes]
-    return [Problem(place, text) for text in texts or [str(error)]]
+    if not error.causes:
+        return [Problem(_place(item), str(error))]
+    return [
+        Problem(_place(item, path), reason if f"implement {path}" in reason else f"{path}: {reason}")
+        for path, reason in error.causes
+    ]
+
+
+def _place(item: FileObject, path: str = "") -> str:
+    name = f"{item.namespace}/{item.name}" if item.namespace else item.name
+    return f"{item.source.place(path)}: {item.kind.name} {name}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import http.client
 import json
+import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -41,7 +42,7 @@ def open_client(args: argparse.Namespace) -> "ControlClient":
 
 
 class ControlClient:
-    """One keep-alive connection to the control plane. Use it in a `with`."""
+    """One keep-alive connection to the control plane. Use it in a `with`. `warnings` are those of the last answer."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
         parts = urlsplit(url)
@@ -52,6 +53,7 @@ class ControlClient:
         except (ValueError, http.client.InvalidURL) as error:
             raise UsageError(f"--control {url}: {error}") from error
         self.url = url
+        self.warnings: list[str] = []
 
     def __enter__(self) -> "ControlClient":
         return self
@@ -89,6 +91,7 @@ class ControlClient:
         try:
             self._connection.request(method, target, content, headers)
             response = self._connection.getresponse()
+            self.warnings = [_warning_text(header) for header in response.headers.get_all("Warning", [])]
             return response.status, response.headers.get_content_type(), response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
@@ -96,6 +99,11 @@ class ControlClient:
             if isinstance(error, ConnectionRefusedError):
                 reason += " (does `pymesh control` run?)"
             raise ControlUnreachableError(f"no answer from the control plane at {self.url}: {reason}") from error
+
+
+def _warning_text(header: str) -> str:
+    """RFC 9110 5.6.4: `299 - "text"`, in which a backslash stands before what it keeps from its meaning."""
+    return re.sub(r"\\(.)", r"\1", header.partition('"')[2].rpartition('"')[0])
 
 
 def _decode(answer: bytes, content_type: str) -> Any:

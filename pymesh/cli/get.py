@@ -3,84 +3,58 @@
 import argparse
 import json
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 from pymesh.cli.client import ControlClient, add_client_arguments, open_client
-from pymesh.cli.objects import collection_path, expect_kind, object_path, read_objects
+from pymesh.cli.objects import collection_path
+from pymesh.cli.selection import (
+    Query,
+    Selection,
+    add_selection_arguments,
+    read_selected,
+    selections_of,
+    selector_query,
+)
 from pymesh.cli.table import format_table
-from pymesh.control.model.kinds import Kind
-from pymesh.errors import PymeshError, UsageError
 from pymesh.names import DEFAULT_NAMESPACE
 
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
-
-class _Selection(NamedTuple):
-    """What of one kind to show: the objects of these names, or all. `namespace` None: those of every namespace."""
-
-    kind: Kind
-    namespace: str | None
-    names: tuple[str, ...] = ()
+_Rows = list[dict[str, Any]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kinds", metavar="KIND[,KIND...]", nargs="?", help="for example virtualservices, vs, services")
-    parser.add_argument("names", metavar="NAME", nargs="*")
-    parser.add_argument("-f", "--filename", action="append", default=[], metavar="FILE", help="the objects of a file")
-    parser.add_argument("-n", "--namespace", metavar="NS")
-    parser.add_argument("-A", "--all-namespaces", action="store_true")
-    parser.add_argument("-l", "--selector", metavar="LABELS", default="", help="for example app=web,version!=v1")
+    add_selection_arguments(parser)
     parser.add_argument("-o", "--output", choices=("wide", "yaml", "json", "name"))
+    parser.add_argument("--show-labels", action="store_true", help="a last column with all labels")
+    parser.add_argument("--show-managed-fields", action="store_true", help="in YAML and JSON: who wrote which field")
     add_client_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    selections = _selections(args)
+    selections, query = selections_of(args), selector_query(args)
     with open_client(args) as client:
         if args.output in ("yaml", "json"):
-            objects = [item for selection in selections for item in _read_objects(client, selection, args.selector)]
+            objects = [item for selection in selections for item in read_selected(client, selection, query)]
             is_one = len(selections) == 1 and len(selections[0].names) == 1
-            _print_objects(objects, is_one, args.output)
+            _print_objects(objects, is_one, args)
             return 0
-        found = sum([_print_table(client, selection, args, len(selections) > 1) for selection in selections])
-    if not found:
+        tables = [(selection, *_read_table(client, selection, query)) for selection in selections]
+    shown = [table for table in tables if table[2]]
+    for selection, columns, rows in shown:
+        _print_table(selection, columns, rows, args, len(shown) > 1)
+    if not shown:
         where = "" if args.all_namespaces else f" in {args.namespace or DEFAULT_NAMESPACE} namespace"
         print(f"No resources found{where}.", file=sys.stderr)
     return 0
 
 
-def _selections(args: argparse.Namespace) -> list[_Selection]:
-    if bool(args.filename) == bool(args.kinds):
-        raise UsageError("give either -f FILE or KIND [NAME ...]")
-    if (args.names or args.filename) and (args.all_namespaces or args.selector):
-        raise UsageError("a name or a file cannot stand beside -A or -l")
-    if args.filename:
-        return _selections_of_files(args)
-    namespace = None if args.all_namespaces else args.namespace or DEFAULT_NAMESPACE
-    return [_Selection(expect_kind(word), namespace, tuple(args.names)) for word in args.kinds.split(",")]
-
-
-def _selections_of_files(args: argparse.Namespace) -> list[_Selection]:
-    objects, problems = read_objects(args.filename, args.namespace)
-    if problems:
-        raise PymeshError("\n".join(map(str, problems)))
-    names: dict[tuple[Kind, str], list[str]] = {}
-    for item in objects:
-        names.setdefault((item.kind, item.namespace), []).append(item.name)
-    return [_Selection(kind, namespace, tuple(of_kind)) for (kind, namespace), of_kind in names.items()]
-
-
-def _read_objects(client: ControlClient, selection: _Selection, selector: str) -> list[dict[str, Any]]:
-    kind, namespace, names = selection
-    if names:
-        return [client.get(object_path(kind, namespace or DEFAULT_NAMESPACE, name)) for name in names]
-    query = {"labelSelector": selector} if selector else None
-    return list(client.get(collection_path(kind, namespace), query)["items"])
-
-
-def _print_objects(objects: list[dict[str, Any]], is_one: bool, output: str) -> None:
+def _print_objects(objects: list[dict[str, Any]], is_one: bool, args: argparse.Namespace) -> None:
+    if not args.show_managed_fields:
+        for item in objects:
+            item["metadata"].pop("managedFields", None)
     value = objects[0] if is_one else {"apiVersion": "v1", "kind": "List", "items": objects}
-    if output == "json":
+    if args.output == "json":
         print(json.dumps(value, indent=4, ensure_ascii=False))
         return
     import yaml  # only here, as most uses do not need it
@@ -88,36 +62,36 @@ def _print_objects(objects: list[dict[str, Any]], is_one: bool, output: str) -> 
     print(yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True), end="")
 
 
-def _print_table(client: ControlClient, selection: _Selection, args: argparse.Namespace, is_one_of_many: bool) -> int:
-    """Prints the table of one kind; returns how many objects it has."""
-    kind, namespace, _ = selection
-    columns, rows = _read_table(client, selection, args.selector)
-    if not rows:
-        return 0
+def _print_table(
+    selection: Selection, columns: _Rows, rows: _Rows, args: argparse.Namespace, is_one_of_many: bool
+) -> None:
+    kind = selection.kind
     if args.output == "name":
         print("\n".join(f"{kind.resource_name}/{row['object']['metadata']['name']}" for row in rows))
-        return len(rows)
+        return
     shown = [index for index, column in enumerate(columns) if column["priority"] == 0 or args.output == "wide"]
-    header = [columns[index]["name"].upper() for index in shown]
-    lines = [[str(row["cells"][index]) for index in shown] for row in rows]
+    lines = [[columns[index]["name"].upper() for index in shown]]
+    lines += [[str(row["cells"][index]) for index in shown] for row in rows]
     if is_one_of_many:
-        lines = [[f"{kind.resource_name}/{line[0]}", *line[1:]] for line in lines]
-    if namespace is None:
-        header = ["NAMESPACE", *header]
-        lines = [[row["object"]["metadata"]["namespace"], *line] for row, line in zip(rows, lines, strict=True)]
-    print("\n".join(format_table([header, *lines])) + ("\n" if is_one_of_many else ""))
-    return len(rows)
+        lines[1:] = [[f"{kind.resource_name}/{line[0]}", *line[1:]] for line in lines[1:]]
+    if selection.namespace is None and kind.is_namespaced:
+        namespaces = ["NAMESPACE", *(row["object"]["metadata"]["namespace"] for row in rows)]
+        lines = [[namespace, *line] for namespace, line in zip(namespaces, lines, strict=True)]
+    if args.show_labels:
+        labels = ["LABELS", *(_labels(row["object"]["metadata"]) for row in rows)]
+        lines = [[*line, text] for line, text in zip(lines, labels, strict=True)]
+    print("\n".join(format_table(lines)) + ("\n" if is_one_of_many else ""))
 
 
-def _read_table(
-    client: ControlClient, selection: _Selection, selector: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _labels(metadata: dict[str, Any]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(metadata.get("labels", {}).items())) or "<none>"
+
+
+def _read_table(client: ControlClient, selection: Selection, query: Query) -> tuple[_Rows, _Rows]:
     """Column definitions and rows."""
     kind, namespace, names = selection
-    if not names:
-        query = {"labelSelector": selector} if selector else None
-        tables = [client.get(collection_path(kind, namespace), query, _TABLE)]
+    if names:
+        tables = [client.get(selection.path(name), accept=_TABLE) for name in names]
     else:
-        paths = [object_path(kind, namespace or DEFAULT_NAMESPACE, name) for name in names]
-        tables = [client.get(path, accept=_TABLE) for path in paths]
+        tables = [client.get(collection_path(kind, namespace), query, _TABLE)]
     return tables[0]["columnDefinitions"], [row for table in tables for row in table["rows"]]

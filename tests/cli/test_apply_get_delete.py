@@ -69,8 +69,8 @@ def test_one_bad_object_keeps_all_files_from_being_stored(pymesh: Pymesh, shop: 
     place = f"{tmp_path}/x-broken.yaml: document"
     assert result.err.splitlines() == [
         f"{place} 2 (line 11): pymesh does not know networking.istio.io/v1 SideCar",
-        f"{place} 1 (line 1): VirtualService default/broken: spec.http[0].retrys: unknown field; did you mean retries?",
-        f"{place} 1 (line 1): VirtualService default/broken: spec.http[0].timeout: "
+        f"{place} 1 (line 9): VirtualService default/broken: spec.http[0].retrys: unknown field; did you mean retries?",
+        f"{place} 1 (line 8): VirtualService default/broken: spec.http[0].timeout: "
         "must be a duration such as 1h, 30s or 250ms, not 'soon'",
         "pymesh apply: 3 violations; nothing was stored",
     ]
@@ -206,9 +206,9 @@ def test_delete_by_name_and_by_file(pymesh: Pymesh, shop: str) -> None:
     [
         (["apply", "-f", "/nowhere/a.yaml"], "pymesh apply: /nowhere/a.yaml: No such file or directory"),
         (["get", "pods"], "pymesh get: unknown kind 'pods'"),
-        (["get", "vs", "a", "-A"], "pymesh get: a name or a file cannot stand beside -A or -l"),
+        (["get", "vs", "a", "-A"], "pymesh get: a name or a file cannot stand beside -A, -l or --field-selector"),
         (["get"], "pymesh get: give either -f FILE or KIND [NAME ...]"),
-        (["delete"], "pymesh delete: give either -f FILE or KIND NAME"),
+        (["delete"], "pymesh delete: give either -f FILE or KIND [NAME ...]"),
         (["delete", "vs"], "pymesh delete: give the names of the vs to delete"),
         (["get", "vs", "--control", "http://:x"], "pymesh get: --control http://:x"),
     ],
@@ -224,3 +224,54 @@ def test_no_control_plane_is_one_line(pymesh: Pymesh, shop: str) -> None:
     reason = "Connection refused (does `pymesh control` run?)"
     assert result.err == f"pymesh apply: no answer from the control plane at http://127.0.0.1:1: {reason}\n"
     assert result.code == 1
+
+
+def test_what_means_nothing_here_is_skipped_with_its_place(pymesh: Pymesh, tmp_path: Path) -> None:
+    deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: payment-v1}\n---\n"
+    (tmp_path / "a.yaml").write_text(deployment + SHOP)
+    result = pymesh("apply", "-f", str(tmp_path / "a.yaml"))
+    assert result.err.startswith(f"Warning: {tmp_path}/a.yaml: document 1 (line 1): Deployment payment-v1 is skipped")
+    assert (result.code, result.out.count("created")) == (0, 2)
+
+
+def test_warnings_of_the_server_are_printed(pymesh: Pymesh, tmp_path: Path) -> None:
+    kind = {"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": {"name": "lua"}}
+    (tmp_path / "a.json").write_text(json.dumps({**kind, "spec": {"configPatches": []}}))
+    result = pymesh("apply", "-f", str(tmp_path / "a.json"))
+    assert result.err.startswith(f"Warning: {tmp_path}/a.json: document 1 (line 1): EnvoyFilter default/lua: ")
+    assert result.out == "envoyfilter.networking.istio.io/lua created\n"
+
+
+def test_a_namespace_is_in_none(pymesh: Pymesh, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
+    assert pymesh("apply", "-n", "other", "-f", str(tmp_path / "a.yaml")).out == "namespace/shop created\n"
+    assert "shop   Active" in " ".join(pymesh("get", "ns").out.splitlines()).replace("      ", "   ")
+    assert pymesh("delete", "-f", str(tmp_path / "a.yaml")).out == 'namespace "shop" deleted\n'
+
+
+def test_get_selects_by_field_and_by_kind_and_name(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    assert pymesh("get", "vs/payment", "svc/payment", "-o", "name").out == (
+        "virtualservice.networking.istio.io/payment\nservice/payment\n"
+    )
+    assert pymesh("get", "istio-io", "-A", "-o", "name").out == "virtualservice.networking.istio.io/payment\n"
+    assert pymesh("get", "vs", "--field-selector", "metadata.name!=payment").out == ""
+    assert pymesh("get", "svc", "--show-labels").out.splitlines()[1].endswith("app=payment")
+    assert "managedFields" not in pymesh("get", "vs", "-o", "yaml").out
+    assert "manager: pymesh" in pymesh("get", "vs", "-o", "yaml", "--show-managed-fields").out
+
+
+def test_describe_shows_every_field(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    described = pymesh("describe", "svc", "-l", "app=payment").out
+    assert "Labels:       app=payment\n" in described
+    assert "Target Port:  8080\n" in described
+    assert pymesh("describe", "vs", "nobody").code == 1
+
+
+def test_delete_by_label_and_all(pymesh: Pymesh, shop: str) -> None:
+    pymesh("apply", "-f", shop)
+    assert pymesh("delete", "vs,svc", "-l", "app=payment", "--dry-run").out == 'service "payment" deleted (dry run)\n'
+    assert pymesh("delete", "vs,svc", "-l", "app=payment").out == 'service "payment" deleted\n'
+    assert pymesh("delete", "vs", "--all").out == 'virtualservice.networking.istio.io "payment" deleted\n'
+    assert pymesh("delete", "vs", "--all") == (0, "", "No resources found.\n")

@@ -59,7 +59,7 @@ def test_the_state_dir_says_where_control_is(control_url: str, tmp_path: Path, m
         assert client.url == control_url
 
 
-@pytest.mark.parametrize("module", ["apply", "get", "delete"])
+@pytest.mark.parametrize("module", ["apply", "get", "describe", "delete", "kubeconfig"])
 def test_commands_start_without_what_is_slow_to_import(module: str) -> None:
     slow = ("aiohttp", "cryptography", "re2", "asyncio")
     code = f"import sys, pymesh.cli.{module}; print([name for name in {slow} if name in sys.modules])"

@@ -29,6 +29,12 @@ class Kubectl:
         assert done.code == code, done
         return done
 
+    def plain(self, *arguments: str, **environment: str) -> Result:
+        """Without the flags that say where the server is."""
+        done = self._run([self._command[0], *arguments], "", environment)
+        assert done.code == 0, done
+        return done
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """For what does not end by itself; the caller ends it."""
         command = [*self._command, *arguments]

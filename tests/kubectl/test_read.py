@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from kubectl.client import Kubectl
 from kubectl.objects import NAME, SAMPLE, VIRTUAL_SERVICE
+from pymesh.cli import main
 
 
 def test_get_prints_tables(kubectl: Kubectl) -> None:
@@ -124,3 +126,11 @@ def test_the_server_says_what_it_has(kubectl: Kubectl) -> None:
 )
 def test_what_cannot_be_read_is_a_status(kubectl: Kubectl, arguments: tuple[str, ...], message: str) -> None:
     assert message in kubectl(*arguments, code=1).err
+
+
+def test_a_kubeconfig_of_pymesh_leads_here(kubectl: Kubectl, tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    assert main(["kubeconfig", "--server", kubectl.server, "--namespace", kubectl.namespace, "-o", str(path)]) == 0
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
+    listed = kubectl.plain("get", "vs", "-o", "name", KUBECONFIG=str(path))
+    assert listed.out == f"{NAME}\n"
