@@ -7,10 +7,15 @@ import pytest
 import yaml
 
 from pymesh.control.model.kinds import Kind, kind_named
+from pymesh.control.model.message_decoder import decode_message
+from pymesh.control.model.resource import Metadata, Resource
+from pymesh.control.model.scope import Scope
 from pymesh.control.model.serializer import decode
-from pymesh.errors import ValidationError
+from pymesh.control.model.validation.resource import validate
+from pymesh.errors import ValidationError, Violation
 
 Refuse = Callable[[str, str], list[str]]
+Check = Callable[[str, str], tuple[list[str], list[str]]]
 
 
 def decode_spec(kind: Kind, text: str) -> Any:
@@ -45,3 +50,23 @@ def refuse() -> Refuse:
         return []
 
     return run
+
+
+@pytest.fixture
+def check() -> Check:
+    """The violations and the warnings of a kind's short name and the YAML of its spec, be it in force or not."""
+
+    def run(word: str, text: str) -> tuple[list[str], list[str]]:
+        kind = kind_named(word)
+        assert kind is not None
+        at = Scope("" if kind.is_inline else "spec")
+        spec = decode_message(kind.spec_type, yaml.safe_load(text), at)
+        found = validate(Resource(kind=kind, metadata=Metadata(name="x", namespace="ns"), spec=spec))
+        violations = [one for one in (*at.violations, *found.violations) if "does not implement" not in one.message]
+        return [_short(one) for one in violations], [_short(one) for one in found.warnings]
+
+    return run
+
+
+def _short(note: Violation) -> str:
+    return str(note).removeprefix("spec.")

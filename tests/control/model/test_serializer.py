@@ -290,5 +290,6 @@ def test_what_is_stored_and_not_obeyed_is_said() -> None:
 
 
 def test_a_kind_that_is_not_in_force_is_refused_whatever_it_says() -> None:
-    kind = {"apiVersion": "networking.istio.io/v1", "kind": "Sidecar", "metadata": {"name": "x"}, "spec": {}}
-    assert violations(kind) == ["spec: pymesh does not implement Sidecar"]
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup", "metadata": {"name": "x"}}
+    kind["spec"] = {"template": {}}
+    assert violations(kind) == ["spec: pymesh does not implement WorkloadGroup"]

@@ -3,7 +3,7 @@
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
-from pymesh.control.model.validation.http_route import check_retries
+from pymesh.control.model.validation.retry import check_retries
 
 
 def check_mesh_config(mesh: MeshConfig, at: Scope) -> None:

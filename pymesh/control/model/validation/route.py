@@ -40,3 +40,6 @@ def check_gateway_names(gateways: Sequence[str], at: Scope) -> None:
             syntax.check_dns_label(name, at[index])
         else:
             syntax.check_exact_host(gateway, at[index])
+            name, dot, rest = gateway.partition(".")
+            if dot:
+                at[index].warn(f"is the older form; write {rest.partition('.')[0]}/{name}")

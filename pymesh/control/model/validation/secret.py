@@ -1,7 +1,5 @@
 """Rules of a Secret: certificates that parse, and keys that belong to them."""
 
-import re
-
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -10,8 +8,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.secret import TLS_TYPE, Secret
+from pymesh.control.model.validation import syntax
 
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _LARGEST = 1024 * 1024
 # What Istio's gateways read, by the type of the Secret: certificate and key.
 _PAIRS = {TLS_TYPE: ("tls.crt", "tls.key")}
@@ -22,7 +20,7 @@ _CA_KEYS = ("ca.crt", "cacert")
 def check_secret(spec: Secret, metadata: Metadata, at: Scope) -> None:
     at = at["data"]
     for key in spec.data:
-        at[key].require(_KEY.fullmatch(key), "must be a name of letters, digits, '-', '_' and '.'")
+        syntax.check_data_key(key, at[key])
     at.require(sum(map(len, spec.data.values())) <= _LARGEST, f"must not be larger than {_LARGEST} bytes")
     pair = _PAIRS.get(spec.type, _GENERIC_PAIR)
     if spec.type == TLS_TYPE:

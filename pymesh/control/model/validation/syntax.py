@@ -21,9 +21,12 @@ _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
 _LARGEST_PORT = 65535
 _MILLISECOND = 0.001
+_LONGEST_REGEX = 1024  # Istio
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _MANY_GROUPS = 1000
 _ANYTHING = "*"  # no regex, but so Istio takes it where presence can be matched
 
+UNIX_PREFIX = "unix://"
 PROTOCOLS = ("HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC-WEB", "TCP", "TLS", "MONGO", "MYSQL", "REDIS", "UDP")
 HTTP_PROTOCOLS = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
 TLS_PROTOCOLS = ("HTTPS", "TLS")
@@ -79,6 +82,11 @@ def _check_host(host: str, at: Scope, first_label: re.Pattern[str]) -> None:
     at.require(not is_valid or not others or not others[-1].isdigit(), f"{host!r} has a numeric top-level domain")
 
 
+def covers_host(host: str, other: str) -> bool:
+    """Whether all hosts that `other` stands for are among those of `host`; either may be a wildcard."""
+    return host == other or (host.startswith("*") and other.endswith(host[1:]))
+
+
 def check_address(address: str, at: Scope) -> None:
     """An IP address or a DNS name."""
     if not is_ip_address(address):
@@ -95,6 +103,22 @@ def check_ip_network(text: str, at: Scope) -> None:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
         at.fail(f"must be an IP address or a CIDR block, not {text!r}")
+
+
+def check_unix_address(address: str, at: Scope) -> None:
+    """`unix:///PATH`, or `unix://@NAME` of Linux' abstract namespace."""
+    path = address.removeprefix(UNIX_PREFIX)
+    is_file = path.startswith("/") and not path.endswith("/")
+    at.require(path.startswith("@") or is_file, f"must be unix:///PATH or unix://@NAME, not {address!r}")
+
+
+def check_port_name(name: str, at: Scope) -> None:
+    at.require(is_dns_label(name.lower()), f"{name!r} is not a port name (letters, digits and '-')")
+
+
+def check_data_key(key: str, at: Scope) -> None:
+    """Of ConfigMaps and Secrets."""
+    at.require(_DATA_KEY.fullmatch(key), "must be a name of letters, digits, '-', '_' and '.'")
 
 
 def check_port(port: int, at: Scope) -> None:
@@ -144,6 +168,7 @@ def check_percent(percent: Percent | None, at: Scope) -> None:
 
 def check_regex(pattern: str, at: Scope) -> int:
     """The number of its groups; of one that is wrong, more than any text asks for."""
+    at.require(len(pattern) <= _LONGEST_REGEX, f"must not be longer than {_LONGEST_REGEX} characters")
     options = re2.Options()
     options.log_errors = False
     try:
@@ -154,7 +179,9 @@ def check_regex(pattern: str, at: Scope) -> int:
         return _MANY_GROUPS
 
 
-def check_string_match(match: StringMatch | None, at: Scope, allow_presence: bool = False) -> None:
+def check_string_match(
+    match: StringMatch | None, at: Scope, allow_presence: bool = False, allow_empty_prefix: bool = False
+) -> None:
     """At most one of exact, prefix and regex; none of them, or the regex `*`, only where presence can be matched."""
     if match is None:
         return
@@ -162,8 +189,8 @@ def check_string_match(match: StringMatch | None, at: Scope, allow_presence: boo
     chosen = [name for name, value in alternatives.items() if value is not None]
     at.require(len(chosen) <= 1, f"must have only one of exact, prefix and regex, not {' and '.join(chosen)}")
     at.require(chosen or allow_presence, "must have one of exact, prefix and regex")
-    for name in ("prefix", "regex"):
-        at[name].require(alternatives[name] != "", "must not be empty")
+    at["prefix"].require(match.prefix != "" or allow_empty_prefix, "must not be empty")
+    at["regex"].require(match.regex != "", "must not be empty")
     if match.regex and not (allow_presence and match.regex == _ANYTHING):
         check_regex(match.regex, at["regex"])
 

@@ -1,49 +1,50 @@
-"""Rules of a VirtualService as a whole, and of its TCP routes."""
+"""Rules of a VirtualService as a whole. Istio: ValidateVirtualService in pkg/config/validation."""
 
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.http_route import check_http_route
-from pymesh.control.model.validation.route import check_destination, check_gateway_names, check_weights
-from pymesh.control.model.virtual_service import L4MatchAttributes, TCPRoute, VirtualService
+from pymesh.control.model.validation.l4_route import check_tcp_route, check_tls_route
+from pymesh.control.model.validation.route import check_gateway_names
+from pymesh.control.model.validation.unreachable import warn_of_unreachable
+from pymesh.control.model.virtual_service import VirtualService
 from pymesh.names import MESH_GATEWAY
 
 
 def check_virtual_service(spec: VirtualService, metadata: Metadata, at: Scope) -> None:
-    _check_hosts(spec, at["hosts"])
+    if spec.hosts:
+        _check_hosts(spec, at["hosts"])
+    else:
+        _check_delegate(spec, at)
     check_gateway_names(spec.gateways, at["gateways"])
     syntax.check_export_to(spec.export_to, metadata.namespace, at["exportTo"])
     at.require(spec.http or spec.tcp or spec.tls, "must have at least one of http, tcp and tls")
+    is_for_gateways = bool(spec.gateways) and MESH_GATEWAY not in spec.gateways
     for index, http in enumerate(spec.http):
-        check_http_route(http, at["http"][index])
+        check_http_route(http, not spec.hosts, is_for_gateways, at["http"][index])
     for index, tcp in enumerate(spec.tcp):
-        _check_tcp_route(tcp, at["tcp"][index])
+        check_tcp_route(tcp, at["tcp"][index])
+    for index, tls in enumerate(spec.tls):
+        check_tls_route(tls, spec.hosts, at["tls"][index])
+    for name, routes in (("http", spec.http), ("tcp", spec.tcp), ("tls", spec.tls)):
+        warn_of_unreachable(routes, at[name])
+
+
+def _check_delegate(spec: VirtualService, at: Scope) -> None:
+    """Without hosts it is one that others delegate to."""
+    for name, value in (("gateways", spec.gateways), ("tls", spec.tls), ("tcp", spec.tcp)):
+        at[name].require(not value, "cannot stand in a VirtualService without hosts, which is a delegate")
+    at["hosts"].fail("pymesh does not implement a VirtualService without hosts")
 
 
 def _check_hosts(spec: VirtualService, at: Scope) -> None:
-    at.require(spec.hosts, "must have at least one host")
     is_for_mesh = not spec.gateways or MESH_GATEWAY in spec.gateways
     for index, host in enumerate(spec.hosts):
         if not syntax.is_ip_address(host):
             syntax.check_host(host, at[index])
         at[index].require(host != "*" or not is_for_mesh, "'*' is only for gateways, not for the mesh")
     syntax.check_unique(spec.hosts, at, "host")
-
-
-def _check_tcp_route(route: TCPRoute, at: Scope) -> None:
-    for index, match in enumerate(route.match):
-        _check_l4_match(match, at["match"][index])
-    at["route"].require(route.route, "is required")
-    for index, weighted in enumerate(route.route):
-        check_destination(weighted.destination, at["route"][index]["destination"])
-    check_weights(route.route, at["route"])
-
-
-def _check_l4_match(match: L4MatchAttributes, at: Scope) -> None:
-    for index, subnet in enumerate(match.destination_subnets):
-        syntax.check_ip_network(subnet, at["destinationSubnets"][index])
-    syntax.check_optional_port(match.port, at["port"])
-    syntax.check_labels(match.source_labels, at["sourceLabels"])
-    check_gateway_names(match.gateways, at["gateways"])
-    if match.source_namespace:
-        syntax.check_dns_label(match.source_namespace, at["sourceNamespace"])
+    wildcards = [host for host in spec.hosts if host.startswith("*")]
+    for index, host in enumerate(spec.hosts):
+        wider = next((one for one in wildcards if one != host and syntax.covers_host(one, host)), None)
+        at[index].require(wider is None, f"{host!r} is part of {wider!r}")

@@ -1,4 +1,4 @@
-"""Rules of a WorkloadEntry, which are also those of a ServiceEntry's endpoints."""
+"""Rules of a WorkloadEntry, which are also those of a ServiceEntry's endpoints. Istio: validateWorkloadEntry."""
 
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
@@ -11,17 +11,22 @@ def check_workload_entry(spec: WorkloadEntry, metadata: Metadata, at: Scope) -> 
 
 
 def check_endpoint(endpoint: WorkloadEntry, at: Scope) -> None:
-    if endpoint.address:
+    if endpoint.address.startswith(syntax.UNIX_PREFIX):
+        syntax.check_unix_address(endpoint.address, at["address"])
+        at["ports"].require(not endpoint.ports, "cannot stand beside a Unix socket")
+        at["address"].fail(f"pymesh does not implement {at['address'].path} of a Unix socket")
+    elif endpoint.address:
         syntax.check_address(endpoint.address, at["address"])
     else:
-        at["address"].fail("is required")
+        at["address"].require(endpoint.network, "is required")
+    check_endpoint_fields(endpoint, at)
+
+
+def check_endpoint_fields(endpoint: WorkloadEntry, at: Scope) -> None:
+    """All but the address."""
     for name, port in endpoint.ports.items():
-        check_port_name(name, at["ports"][name])
+        syntax.check_port_name(name, at["ports"][name])
         syntax.check_port(port, at["ports"][name])
     syntax.check_labels(endpoint.labels, at["labels"])
     syntax.check_not_negative(endpoint.weight, at["weight"])
     at["locality"].require(len(endpoint.locality.split("/")) <= 3, "must be region[/zone[/sub-zone]]")
-
-
-def check_port_name(name: str, at: Scope) -> None:
-    at.require(syntax.is_dns_label(name.lower()), f"{name!r} is not a port name (letters, digits and '-')")
