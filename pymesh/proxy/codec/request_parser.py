@@ -8,6 +8,7 @@ from typing import Protocol
 
 from httptools import HttpParserError, HttpRequestParser
 
+from pymesh.proxy.codec.first_line import FirstLine
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.joined_fields import OF_REQUEST
 from pymesh.proxy.codec.message import (
@@ -65,7 +66,7 @@ class RequestParser(MessageParser):
         self._target = b""
         self._known_host = b""  # the last one that was valid: clients repeat it
         self._replay: bytes | None = None
-        self._parser = HttpRequestParser(self)
+        self._parser = FirstLine(self, HttpRequestParser(self))
 
     @property
     def is_in_head(self) -> bool:

@@ -34,6 +34,11 @@ def _connection(option: str) -> bytes:
 
 
 CASES = (
+    *(
+        case(f"a protocol that is not HTTP: {line}", http(f"{line}\nHost: shop"), setup=Setup(at=INBOUND))
+        for line in ("GET / RTSP/1.0", "DESCRIBE / RTSP/1.0", "OPTIONS * RTSP/1.0", "SOURCE / ICE/1.0", "GET / SIP/2.0")
+    ),
+    case("HTTP/0.9, and nothing behind its line", b"GET /\r\n", setup=Setup(at=INBOUND)),
     case("HTTP/1.0 is answered and closed", _OLD),
     case("HTTP/1.0 with keep-alive is kept", send(_OLD_ALIVE), answered(), send(_OLD_ALIVE), answered()),
     case("HTTP/1.0 with close", http("GET / HTTP/1.0\nHost: shop\nConnection: close")),

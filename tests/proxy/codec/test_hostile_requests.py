@@ -14,7 +14,11 @@ TWO_TO_63 = b"9223372036854775808"
 REFUSED_HEADS = {
     # versions
     "HTTP/0.9": (b"GET / HTTP/0.9\r\n" + HOST + b"\r\n", 426),
-    "HTTP/0.9 without a version": (b"GET /\r\n\r\n", 426),
+    "HTTP/0.9 without a version": (b"GET /\r\n\r\n", 400),
+    "RTSP": (b"GET / RTSP/1.0\r\n" + HOST + b"\r\n", 400),
+    "RTSP by its own method": (b"DESCRIBE / RTSP/1.0\r\n" + HOST + b"\r\n", 400),
+    "ICE": (b"SOURCE / ICE/1.0\r\n" + HOST + b"\r\n", 400),
+    "a line without a version and nothing behind it": (b"GET /\r\n", 400),
     "HTTP/1.0 with Transfer-Encoding": (
         b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         400,
