@@ -2,13 +2,15 @@
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pymesh.control.api.status import RequestError, invalid
+from pymesh.control.model.document import MAX_DEPTH
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _MOST_OPERATIONS = 10_000  # Kubernetes
+_MOST_COPIED = 100_000  # values that copies may add: a few lines could double an object until memory ends
 
 
 class _OperationError(Exception):
@@ -19,12 +21,34 @@ def apply_json_patch(target: Any, patch: Any) -> Any:
     """The patched copy. Raises RequestError: 400 for what is no patch, 422 for one that does not fit the object."""
     operations = _check(patch)
     root = {"": copy.deepcopy(target)}  # the whole object is a member too: the empty pointer means it
+    left = _MOST_COPIED
     for index, operation in enumerate(operations):
         try:
+            if operation["op"] == "copy":
+                left -= _size(_get(*_parent(root, operation["from"])), left)
             _OPERATIONS[operation["op"]](root, operation)
         except _OperationError as error:
             raise invalid(f"{operation['op']} {operation['path']}: {error}", f"patch[{index}]") from error
+    _size(root, _MOST_COPIED * 10)
     return root[""]
+
+
+def _size(value: Any, most: int) -> int:
+    """How many values it holds. Raises RequestError for too many of them, and for what is nested too deeply."""
+    size = 0
+    level = [value]
+    for _ in range(MAX_DEPTH + 2):
+        size += len(level)
+        level = [child for one in level if isinstance(one, dict | list) for child in _children(one)]
+        if size + len(level) > most:
+            raise RequestError("the JSON patch makes the object too large", 413, "RequestEntityTooLarge")
+        if not level:
+            return size
+    raise RequestError(f"the JSON patch nests deeper than {MAX_DEPTH}")
+
+
+def _children(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _check(patch: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pymesh.control.api.field_set import FieldSet, ObjectShape, flatten
 from pymesh.control.api.managed_fields import owned_part
+from pymesh.control.model.document import DocumentError, read_json
 
 ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
 MANAGER = "kubectl"  # kubectl apply --server-side, unless it is told otherwise
@@ -19,8 +20,8 @@ def conceded_fields(live: _Json, shape: ObjectShape) -> FieldSet:
     """Fields that stand as the last client-side apply wrote them; empty where there was none."""
     text = live.get("metadata", {}).get("annotations", {}).get(ANNOTATION, "")
     try:
-        noted = json.loads(text) if text else {}
-    except ValueError:  # somebody else's text: nothing is conceded
+        noted = read_json(text) if text else {}
+    except DocumentError:  # somebody else's text: nothing is conceded
         return frozenset()
     if not isinstance(noted, dict) or not isinstance(noted.get("metadata", {}), dict):
         return frozenset()
@@ -32,8 +33,8 @@ def conceded_fields(live: _Json, shape: ObjectShape) -> FieldSet:
 def note_applied(fields: _Json, applied: _Json) -> _Json:
     """The fields with the annotation renewed, if they have it, so that a later client-side apply knows of this one."""
     metadata = fields.get("metadata", {})
-    annotations = metadata.get("annotations", {})
-    if ANNOTATION not in annotations:
+    annotations = metadata.get("annotations")
+    if not isinstance(annotations, dict) or ANNOTATION not in annotations:
         return fields
     noted = json.dumps(applied, separators=(",", ":"), ensure_ascii=False) + "\n"
     return {**fields, "metadata": {**metadata, "annotations": {**annotations, ANNOTATION: noted}}}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pymesh.control.api.field_set import ObjectShape, shape_of
+from pymesh.control.api.field_set import ObjectShape, decode_field_set, shape_of
 from pymesh.control.api.last_applied import MANAGER, conceded_fields, note_applied
 from pymesh.control.api.managed_fields import Entries, Writer, first_entries, owned_part, track_update
 from pymesh.control.api.request_options import WriteOptions
@@ -192,8 +192,11 @@ def _given_entries(fields: _Json) -> Entries | None:
     if given == [{}]:
         return ()
     try:
-        return msgspec.convert(given, tuple[ManagedFieldsEntry, ...])
-    except msgspec.ValidationError as error:
+        entries = msgspec.convert(given, tuple[ManagedFieldsEntry, ...])
+        for entry in entries:
+            decode_field_set(entry.fields_v1)
+        return entries
+    except ValueError as error:  # also msgspec's ValidationError
         raise invalid(str(error), "metadata.managedFields") from error
 
 

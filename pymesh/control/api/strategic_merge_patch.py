@@ -48,7 +48,8 @@ def _merge_object(target: Any, patch: _Json, names: _Names, keys: dict[_Names, s
     for key, value in patch.items():
         if key.startswith(_DELETE_VALUES):
             name = key.removeprefix(_DELETE_VALUES)
-            merged[name] = [item for item in merged.get(name) or [] if item not in value]
+            gone = _expect_list(value, key)
+            merged[name] = [item for item in _expect_list(merged.get(name) or [], name) if item not in gone]
         elif key.startswith("$"):
             continue
         elif value is None:
@@ -61,7 +62,8 @@ def _merge_object(target: Any, patch: _Json, names: _Names, keys: dict[_Names, s
 def _retained(target: _Json, patch: _Json) -> _Json:
     if _RETAIN_KEYS not in patch:
         return target
-    return {key: value for key, value in target.items() if key in patch[_RETAIN_KEYS]}
+    retained = _expect_list(patch[_RETAIN_KEYS], _RETAIN_KEYS)
+    return {key: value for key, value in target.items() if key in retained}
 
 
 def _merge_value(target: Any, value: Any, names: _Names, keys: dict[_Names, str]) -> Any:
@@ -77,7 +79,7 @@ def _merge_list(target: list[Any], patch: list[Any], names: _Names, keys: dict[_
     if any(item == {_PATCH: "replace"} for item in items):
         return [item for item in items if item != {_PATCH: "replace"}]
     key = keys[names]
-    merged = list(target)
+    merged = [_expect_object(item, names) for item in target]
     for item in items:
         if item.get(key) is None:
             raise RequestError(f"{'.'.join(names)}: an item of the patch has no {key}, by which it is known")
@@ -107,7 +109,13 @@ def _identity(item: Any, key: str | None) -> str:
     return repr(item.get(key) if key is not None and isinstance(item, dict) else item)
 
 
+def _expect_list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise RequestError(f"{name}: must be a list")
+    return value
+
+
 def _expect_object(item: Any, names: _Names) -> _Json:
     if not isinstance(item, dict):
-        raise RequestError(f"{'.'.join(names)}: the items of the patch must be objects")
+        raise RequestError(f"{'.'.join(names)}: the items must be objects")
     return item
