@@ -51,7 +51,8 @@ def resource_schema_name(resource: ApiResource, version: str) -> str:
 
 
 def _object_schema(resource: ApiResource, schemas: Schemas) -> _Json:
-    head = {"apiVersion": _API_VERSION, "kind": _KIND, "metadata": _reference(Metadata, schemas)}
+    metadata = _described(_reference(Metadata, schemas), "Its name, labels and the like.")
+    head = {"apiVersion": _API_VERSION, "kind": _KIND, "metadata": metadata}
     if resource.kind is None:
         text = f"pymesh runs no containers and has no use for a {resource.name}: it is skipped with a warning."
         return _FREE_OBJECT | {"description": text, "properties": head}
@@ -61,7 +62,7 @@ def _object_schema(resource: ApiResource, schemas: Schemas) -> _Json:
     if resource.kind.is_inline:
         properties = _properties(spec_type, schemas)
     else:
-        properties = {"spec": _reference(spec_type, schemas), **status}
+        properties = {"spec": _described(_reference(spec_type, schemas), "What is wanted."), **status}
     return {"type": "object", "description": text, "properties": head | properties}
 
 

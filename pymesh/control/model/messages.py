@@ -18,37 +18,47 @@ class Message(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 class PortSelector(Message):
     number: int = 0
+    """The port."""
 
 
 class Destination(Message):
     """Without a port: the service's only one, or else the listener's."""
 
     host: str = ""
+    """The service's name. A short name is completed with the namespace of the object that says it."""
     subset: str = ""
+    """A subset of a DestinationRule for the host."""
     port: PortSelector | None = None
+    """The service's port; where it has only one, that one."""
 
 
 class StringMatch(Message):
     """oneof match_type. None of them set: presence, where a header is matched. `regex` is RE2 and matches whole."""
 
     exact: str | None = None
+    """The whole text."""
     prefix: str | None = None
+    """How it begins."""
     regex: str | None = None
+    """An RE2 expression for the whole text."""
 
 
 class Percent(Message):
     """0..100."""
 
     value: float = 0.0
+    """From 0 to 100."""
 
 
 class WorkloadSelector(Message):
     """Istio's type.v1beta1.WorkloadSelector."""
 
     match_labels: dict[str, str] = {}
+    """Labels that a workload must have, all of them."""
 
 
 class LabelSelector(Message):
     """Istio's networking WorkloadSelector (ServiceEntry, DestinationRule of old): bare labels."""
 
     labels: dict[str, str] = {}
+    """Labels that a workload must have, all of them."""

@@ -24,12 +24,19 @@ class ManagedFieldsEntry(Message):
     """
 
     manager: str = ""
-    operation: str = ""  # Apply or Update
+    """The writer's name."""
+    operation: str = ""
+    """Apply or Update."""
     api_version: str = ""
+    """The version in which the fields are named."""
     time: str = ""
+    """When these fields were written."""
     fields_type: str = ""
+    """Always FieldsV1."""
     fields_v1: dict[str, Any] = {}
+    """The fields, as a tree."""
     subresource: str = ""
+    """The part of the object by whose path they were written; empty for the object itself."""
 
 
 class Metadata(Message):
@@ -41,14 +48,23 @@ class Metadata(Message):
     """
 
     name: str = ""
+    """The object's name, unique in its namespace among those of its kind."""
     namespace: str = ""
+    """The namespace that the object is in."""
     labels: dict[str, str] = {}
+    """Words by which objects are selected."""
     annotations: dict[str, str] = {}
+    """Notes by tools and people; nothing selects by them."""
     creation_timestamp: str = ""
+    """When it was created. Where rules contradict each other, the older one counts."""
     resource_version: str = ""
+    """Changes with every write. A write that names one fails if another write came between."""
     uid: str = ""
+    """Of this object; one of the same name that is created later has another."""
     generation: int = 0
+    """How often the spec was written."""
     managed_fields: tuple[ManagedFieldsEntry, ...] = ()
+    """Which writer set which field last."""
 
 
 class Written(NamedTuple):

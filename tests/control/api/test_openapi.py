@@ -63,7 +63,7 @@ def test_kubectl_finds_a_kind_by_path_and_by_extension() -> None:
     assert "fieldValidation" in [parameter["name"] for parameter in path["patch"]["parameters"]]
     schema = found["components"]["schemas"]["io.istio.networking.v1.VirtualService"]
     assert schema["x-kubernetes-group-version-kind"] == [kind]
-    assert schema["properties"]["spec"]["$ref"] == f"{REFERENCE}virtual_service.VirtualService"
+    assert schema["properties"]["spec"]["allOf"] == [{"$ref": f"{REFERENCE}virtual_service.VirtualService"}]
 
 
 def test_the_ports_of_a_service_say_how_they_are_merged() -> None:
@@ -115,3 +115,14 @@ def _fields(content: bytes) -> dict[int, list[bytes]]:
         fields.setdefault(tag >> 3, []).append(content[position : position + length])
         position += length
     return fields
+
+
+def test_every_field_has_a_text() -> None:
+    silent = [
+        f"{path}: {name}.{field}"
+        for path in ("api/v1", "apis/networking.istio.io/v1", "apis/security.istio.io/v1", "apis/telemetry.istio.io/v1")
+        for name, schema in document(path)["components"]["schemas"].items()
+        for field, found in schema.get("properties", {}).items()
+        if not found.get("description")
+    ]
+    assert silent == []
