@@ -1,7 +1,7 @@
 """The printer columns of each kind, as Istio's CRDs and kubectl define them. Read from the encoded object."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -9,6 +9,8 @@ from pymesh.control.model import kinds
 from pymesh.control.model.kinds import Kind
 
 _Object = dict[str, Any]
+
+_MOST_SHOWN = 3
 
 
 class Column(NamedTuple):
@@ -86,8 +88,32 @@ def _health(item: _Object, now: datetime) -> str:
     return "Healthy" if healthy == "True" else "Unhealthy"
 
 
-def _data_count(item: _Object, now: datetime) -> str:
-    return str(len(item.get("data", {})))
+def _count(*fields: str) -> Callable[[_Object, datetime], str]:
+    return lambda item, now: str(sum(len(item.get(field) or ()) for field in fields))
+
+
+def _endpoint_addresses(item: _Object, now: datetime) -> str:
+    return _some(
+        f"{address['ip']}:{port['port']}" if port else str(address["ip"])
+        for subset in item.get("subsets", ())
+        for port in subset.get("ports") or (None,)
+        for address in subset.get("addresses", ())
+    )
+
+
+def _slice_addresses(item: _Object, now: datetime) -> str:
+    return _some(address for endpoint in item.get("endpoints", ()) for address in endpoint.get("addresses", ()))
+
+
+def _slice_ports(item: _Object, now: datetime) -> str:
+    return _some(str(port.get("port", "*")) for port in item.get("ports", ()))
+
+
+def _some(texts: Iterable[str]) -> str:
+    """As kubectl, which leaves the rest to `-o yaml`."""
+    found = list(texts)
+    more = f" + {len(found) - _MOST_SHOWN} more..." if len(found) > _MOST_SHOWN else ""
+    return ",".join(found[:_MOST_SHOWN]) + more if found else "<none>"
 
 
 _AGE = Column("Age", _age)
@@ -114,8 +140,8 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     kinds.PEER_AUTHENTICATION: (Column("Mode", _field("spec", "mtls", "mode")), _AGE),
     kinds.SERVICE: (
         Column("Type", _or(_field("spec", "type"), "ClusterIP")),
-        Column("Cluster-IP", _or(_field("spec", "clusterIP"), "None")),
-        Column("External-IP", lambda item, now: "<none>"),
+        Column("Cluster-IP", _or(_field("spec", "clusterIP"), "<none>")),
+        Column("External-IP", lambda item, now: _some(item["spec"].get("externalIPs", ()))),
         Column("Port(s)", _service_ports),
         _AGE,
         Column("Selector", _pairs("spec", "selector", separator="="), is_wide=True),
@@ -128,12 +154,17 @@ _COLUMNS: dict[Kind, tuple[Column, ...]] = {
     kinds.AUTHORIZATION_POLICY: (Column("Action", _or(_field("spec", "action"), "ALLOW")), _AGE),
     kinds.TELEMETRY: (_AGE,),
     kinds.WASM_PLUGIN: (_AGE,),
-    kinds.ENDPOINTS: (_AGE,),
-    kinds.ENDPOINT_SLICE: (_AGE,),
-    kinds.CONFIG_MAP: (Column("Data", _data_count), _AGE),
+    kinds.ENDPOINTS: (Column("Endpoints", _endpoint_addresses), _AGE),
+    kinds.ENDPOINT_SLICE: (
+        Column("AddressType", _field("addressType")),
+        Column("Ports", _slice_ports),
+        Column("Endpoints", _slice_addresses),
+        _AGE,
+    ),
+    kinds.CONFIG_MAP: (Column("Data", _count("data", "binaryData")), _AGE),
     kinds.NAMESPACE: (Column("Status", lambda item, now: "Active"), _AGE),
-    kinds.SERVICE_ACCOUNT: (_AGE,),
-    kinds.SECRET: (Column("Type", _or(_field("type"), "Opaque")), Column("Data", _data_count), _AGE),
+    kinds.SERVICE_ACCOUNT: (Column("Secrets", _count("secrets")), _AGE),
+    kinds.SECRET: (Column("Type", _or(_field("type"), "Opaque")), Column("Data", _count("data")), _AGE),
 }
 
 
