@@ -152,7 +152,7 @@ def test_get_prints_istios_columns(pymesh: Pymesh, shop: str) -> None:
     assert row.split()[:2] == ["payment", '["payment"]']
     header, row = pymesh("get", "svc", "-o", "wide", "-A").out.splitlines()
     assert header.split() == ["NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "SELECTOR"]
-    assert row.split()[:6] == ["default", "payment", "ClusterIP", "None", "<none>", "80/TCP"]
+    assert row.split()[:6] == ["default", "payment", "ClusterIP", "<none>", "<none>", "80/TCP"]
 
 
 def test_get_names_the_kind_where_several_are_asked_for(pymesh: Pymesh, shop: str) -> None:
