@@ -12,6 +12,7 @@ import termios
 from collections.abc import Callable
 
 import aiofastnet
+from aiofastnet.selector_transport import SelectorSocketTransport
 
 from pymesh.proxy.reset_watcher import watch_for_reset
 
@@ -63,6 +64,17 @@ async def accept(
     else:
         transport, _ = await loop.connect_accepted_socket(factory, sock, ssl=tls, ssl_handshake_timeout=timeout)
     return transport
+
+
+def attach(loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol, sock: socket.socket) -> bool:
+    """`accept` for plaintext, without a task: the protocol hears of its connection in the loop's next turn.
+
+    False where the transports in use have no such way. Raises OSError; the caller closes the socket then.
+    """
+    if not USES_AIOFASTNET:
+        return False
+    watch_for_reset(loop, SelectorSocketTransport(loop, sock, protocol), is_accepted=True)
+    return True
 
 
 async def listen(

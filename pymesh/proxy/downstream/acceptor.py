@@ -34,6 +34,7 @@ class Acceptor:
         self._on_pause = on_pause
         self._pause: asyncio.TimerHandle | None = None
         sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # which accepted sockets inherit
         loop.add_reader(sock.fileno(), self._on_readable)
 
     def refuse_new(self) -> bool:
@@ -68,7 +69,6 @@ class Acceptor:
                 log.debug("accept: %s", error)
                 continue
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._on_socket(sock)
 
     def _pause_accepting(self, error: OSError) -> None:

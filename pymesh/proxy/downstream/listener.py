@@ -113,8 +113,10 @@ class Listener:
             self.config.name, format_address(local), format_address(remote), time.monotonic(), self._on_closed
         )
         info.sni = hello.server_name if hello else ""
-        connect = self._connect_plaintext if chain.tls is None else self._connect_tls
-        self._tasks.spawn(f"accept {self.config.name}", connect(chain, sock, info))
+        if chain.tls is None:
+            self._connect_plaintext(chain, sock, info)
+        else:
+            self._tasks.spawn(f"accept {self.config.name}", self._connect_tls(chain, sock, info))
 
     def _on_abandoned(self, sock: socket.socket, is_timeout: bool) -> None:
         self.stats.downstream_pre_cx_timeout += is_timeout
@@ -125,9 +127,10 @@ class Listener:
 
     # from filter chain to protocol
 
-    async def _connect_plaintext(self, chain: FilterChain, sock: socket.socket, info: ConnectionInfo) -> None:
-        protocol = chain.new_connection(info)
-        await net.accept(self._context.loop, lambda: protocol, sock)
+    def _connect_plaintext(self, chain: FilterChain, sock: socket.socket, info: ConnectionInfo) -> None:
+        protocol, loop = chain.new_connection(info), self._context.loop
+        if not net.attach(loop, protocol, sock):
+            self._tasks.spawn(f"accept {self.config.name}", net.accept(loop, lambda: protocol, sock))
 
     async def _connect_tls(self, chain: FilterChain, sock: socket.socket, info: ConnectionInfo) -> None:
         assert chain.tls is not None

@@ -34,20 +34,34 @@ class PeerIdentity(NamedTuple):
         return next((uri for uri in self.uris if uri.startswith("spiffe://")), "")
 
 
+# What certificates say, by their DER form: the same peers come again, and aiofastnet writes a file to decode one.
+_identities: dict[bytes, PeerIdentity] = {}
+_MAX_IDENTITIES = 1_000  # of about a kilobyte each
+
+
 def peer_identity(ssl_object: ssl.SSLObject) -> PeerIdentity | None:
     """None where the peer showed no certificate, or the context did not ask to verify one.
 
     `ssl_object` is `transport.get_extra_info("ssl_object")` of asyncio, uvloop or aiofastnet.
     """
-    certificate: dict[str, Any] | None = ssl_object.getpeercert()
-    if not certificate:  # None: nothing was shown; {}: nothing was verified
+    der = ssl_object.getpeercert(binary_form=True)
+    if der is None or ssl_object.context.verify_mode == ssl.CERT_NONE:
         return None
+    identity = _identities.get(der)
+    if identity is None:
+        if len(_identities) >= _MAX_IDENTITIES:
+            _identities.clear()
+        identity = _identities[der] = _read_identity(ssl_object.getpeercert() or {}, der)
+    return identity
+
+
+def _read_identity(certificate: dict[str, Any], der: bytes) -> PeerIdentity:
     names = certificate.get("subjectAltName", ())
     return PeerIdentity(
         uris=_of_type(names, "URI"),
         dns_names=_of_type(names, "DNS"),
         subject=rfc2253_name(certificate.get("subject", ())),
-        sha256=sha256(ssl_object.getpeercert(binary_form=True) or b"").hexdigest(),
+        sha256=sha256(der).hexdigest(),
         ip_addresses=_of_type(names, "IP Address"),
         emails=_of_type(names, "email"),
     )

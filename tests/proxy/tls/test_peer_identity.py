@@ -1,11 +1,16 @@
+import ssl
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+import pymesh.proxy.tls.peer_identity as peer_identity_module
 from pymesh.proxy.tls.certificates import CertificateValidation
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig, UpstreamTlsConfig
 from pymesh.proxy.tls.contexts import ClientTls, ServerTls
-from pymesh.proxy.tls.peer_identity import PeerIdentity, rfc2253_name
+from pymesh.proxy.tls.peer_identity import PeerIdentity, peer_identity, rfc2253_name
 from pymesh.proxy.tls.secrets import SecretStore
 
 IDENTITY = PeerIdentity(("https://x", "spiffe://td/ns/a/sa/b"), (), "", "")
@@ -43,3 +48,42 @@ async def test_the_subject_of_a_client_certificate_is_seen_on_every_transport(ca
     peer = server.peer_identity(server_side)
     assert peer.subject == "CN=me,O=Shop\\, Inc,C=DE"
     assert peer.dns_names == ("me.example.com",)
+
+
+class Connection:
+    """A TLS connection whose peer has shown a certificate. `decoded` counts how often that was read."""
+
+    def __init__(self, der: bytes, verify_mode: ssl.VerifyMode = ssl.CERT_REQUIRED) -> None:
+        self.context = SimpleNamespace(verify_mode=verify_mode)
+        self.decoded = 0
+        self._der = der
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        if binary_form:
+            return self._der
+        self.decoded += 1
+        return {"subjectAltName": (("URI", f"spiffe://{self._der.decode()}"),)}
+
+
+def test_a_peer_that_comes_again_is_known_by_its_certificate():
+    first, again, other = Connection(b"one"), Connection(b"one"), Connection(b"two")
+    assert [peer_identity(connection).principal for connection in (first, again, other)] == [
+        "spiffe://one",
+        "spiffe://one",
+        "spiffe://two",
+    ]
+    assert (first.decoded, again.decoded) == (1, 0)
+
+
+def test_a_certificate_that_nobody_has_verified_is_no_identity_even_where_it_is_known():
+    assert peer_identity(Connection(b"three")) is not None
+    assert peer_identity(Connection(b"three", ssl.CERT_NONE)) is None
+
+
+def test_the_known_certificates_are_bounded():
+    for number in range(2_500):
+        peer_identity(Connection(b"peer-%d" % number))
+    again = Connection(b"peer-2499")
+    peer_identity(again)
+    assert again.decoded == 0
+    assert len(peer_identity_module._identities) <= 1_000
