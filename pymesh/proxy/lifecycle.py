@@ -7,6 +7,8 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
+from pymesh.proxy.allocator import keep_buffers
+
 log = logging.getLogger(__name__)
 
 SIGNALED = 128  # a shell's exit code of a process that a signal ended is this plus the signal's number
@@ -33,6 +35,7 @@ def run_event_loop(main: Coroutine[Any, Any, int]) -> int:
     """Run `main` on uvloop to its end; the exit code."""
     import uvloop  # 12 MB; only what runs a loop pays for it
 
+    keep_buffers()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.get_loop().set_exception_handler(_on_loop_error)
         return runner.run(main)
