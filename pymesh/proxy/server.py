@@ -101,6 +101,7 @@ class ProxyServer:
         spiffe_id = SpiffeId(metadata.namespace, metadata.service_account)
         sign = partial(self.control.sign, validity=options.secret_ttl)
         self.identity = WorkloadIdentity(directory, str(spiffe_id), sign, self.secrets)
+        self.identity.prepare()  # beside the import of the data plane
 
     def _build_data_plane(self, sockets: Mapping[Address, socket.socket]) -> None:
         options = self._options

@@ -314,12 +314,3 @@ def test_a_command_that_cannot_start_is_one_line_and_127(mesh) -> None:
     web = mesh.wrapped("--service", "web", "--app-port", "0", command=("/no/such/command",), ready=False)
     assert web.wait() == 127
     assert "pymesh run: /no/such/command: No such file or directory" in web.output
-
-
-@pytest.mark.skipif(not Path("/proc").exists(), reason="memory is read from /proc")
-def test_an_idle_sidecar_is_small(mesh) -> None:
-    mesh.control()
-    web = mesh.proxy("web", mesh.http_app("web").port)
-    status = Path(f"/proc/{web.pid}/status").read_text()
-    resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-    assert resident < 64 * 1024

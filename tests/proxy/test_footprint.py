@@ -8,6 +8,7 @@ import pytest
 _PRINT_MODULES = """
 import sys
 import pymesh.cli.proxy, pymesh.ingress.gateway, pymesh.proxy.lifecycle, pymesh.proxy.sidecar
+import pymesh.proxy.local_data_plane, pymesh.proxy.workers.pool
 print(*sys.modules)
 """
 

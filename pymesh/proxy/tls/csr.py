@@ -1,13 +1,11 @@
-"""A private key and the request to certify it. The only module of the proxy that needs the cryptography package.
-
-That package costs 10 MB of resident memory for something that is done twice a day, so it is done in a child process:
-`python -m pymesh.proxy.tls.csr URI` prints both as PEM.
-"""
+"""The request for a workload's certificate, with a new key, as the parent of the process that makes both sees it."""
 
 import asyncio
+import subprocess
 import sys
 
 from pymesh.errors import PymeshError
+from pymesh.proxy.tls import csr_process
 
 _KEY_END = "-----END PRIVATE KEY-----\n"
 
@@ -16,38 +14,26 @@ class CsrError(PymeshError):
     """The child process did not make one."""
 
 
-async def request_certificate_pem(uri: str) -> tuple[str, str]:
-    """A new ECDSA P-256 key (PKCS#8) and a CSR with this URI as its subjectAltName, both PEM, of a child process."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, uri, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        output, errors = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        raise
-    if process.returncode != 0:
-        last = errors.decode(errors="replace").strip().splitlines()[-1:]
-        raise CsrError(f"no certificate request was made: {' '.join(last) or process.returncode}")
-    key, end, csr = output.decode("ascii").partition(_KEY_END)
-    return key + end, csr
+class CertificateRequest:
+    """A child process, started at once, so that its work and what the caller does before `read` overlap."""
 
+    def __init__(self, uri: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", csr_process.__name__, uri],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
-def make_key_and_csr(uri: str) -> tuple[str, str]:
-    """The same in this process."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    # SPIFFE X.509-SVID 4.1: with an empty subject the SAN extension must be critical.
-    csr = request.add_extension(names, critical=True).sign(key, hashes.SHA256())
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return pem.decode("ascii"), csr.public_bytes(Encoding.PEM).decode("ascii")
-
-
-if __name__ == "__main__":
-    print(*make_key_and_csr(sys.argv[1]), sep="", end="")
+    async def read(self) -> tuple[str, str]:
+        """An ECDSA P-256 key (PKCS#8) and a CSR with the URI as its subjectAltName, both PEM. Raises CsrError."""
+        try:
+            output, errors = await asyncio.to_thread(self._process.communicate)
+        except asyncio.CancelledError:
+            self._process.kill()  # which ends the thread
+            raise
+        if self._process.returncode != 0:
+            last = errors.decode(errors="replace").strip().splitlines()[-1:]
+            raise CsrError(f"no certificate request was made: {' '.join(last) or self._process.returncode}")
+        key, end, csr = output.decode("ascii").partition(_KEY_END)
+        return key + end, csr

@@ -17,7 +17,7 @@ from pymesh.backoff import exponential_backoff
 from pymesh.errors import PymeshError
 from pymesh.names import OWN_CERTIFICATE, ROOT_CA
 from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, TlsCertificate
-from pymesh.proxy.tls.csr import request_certificate_pem
+from pymesh.proxy.tls.csr import CertificateRequest
 from pymesh.proxy.tls.rehearsal import CertificateFacts, rehearse_handshake
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.state_dir import write_private
@@ -69,6 +69,7 @@ class WorkloadIdentity:
         self._random = random_value
         self._facts: CertificateFacts | None = None
         self._renew_at = 0.0
+        self._request: CertificateRequest | None = None
 
     @property
     def not_after(self) -> float | None:
@@ -100,6 +101,11 @@ class WorkloadIdentity:
             return False
         return True
 
+    def prepare(self) -> None:
+        """Begin with what takes time, if there is no certificate on disk; `run` goes on from there."""
+        if not self.certificate_file.exists():
+            self._request = CertificateRequest(self.spiffe_id)
+
     async def run(self) -> None:
         """Endless: load or make the certificate, and renew it in time. To be spawned."""
         if self._facts is None:
@@ -111,7 +117,8 @@ class WorkloadIdentity:
 
     async def renew(self) -> None:
         """Make a key, have it certified, write both, publish them. Raises PymeshError, and nothing has changed then."""
-        key, csr = await request_certificate_pem(self.spiffe_id)
+        request, self._request = self._request or CertificateRequest(self.spiffe_id), None
+        key, csr = await request.read()
         chain = [pem.strip() + "\n" for pem in await self._sign(csr)]
         certificate, root = TlsCertificate("".join(chain[:-1]), key), "".join(chain[-1:])
         facts = self._check(certificate, root)

@@ -54,6 +54,10 @@ def make_identity(tmp_path, sign, secrets=None, **options) -> WorkloadIdentity:
     return WorkloadIdentity(tmp_path, PAYMENT, sign, secrets or SecretStore(), **options)
 
 
+def secret_key(identity: WorkloadIdentity) -> str:
+    return identity.certificate_file.read_text().partition("-----BEGIN CERTIFICATE")[0]
+
+
 async def run_until(identity: WorkloadIdentity, done: asyncio.Event) -> None:
     task = asyncio.create_task(identity.run())
     await asyncio.wait_for(done.wait(), 20)
@@ -69,6 +73,17 @@ async def test_a_new_workload_gets_a_certificate_and_publishes_it_with_the_root(
     assert identity.ready.is_set()
     assert identity.not_after == pytest.approx(time.time() + LIFE, abs=10)
     assert identity.describe()["state"] == "valid"
+
+
+async def test_a_request_that_was_prepared_serves_once(ca, tmp_path):
+    sign = Signer(ca)
+    identity = make_identity(tmp_path, sign)
+    identity.prepare()
+    await identity.renew()
+    key = secret_key(identity)
+    await identity.renew()
+    assert secret_key(identity) != key
+    assert sign.calls == identity.renewals == 2
 
 
 async def test_key_and_root_are_files_for_the_owner_only(ca, tmp_path):
