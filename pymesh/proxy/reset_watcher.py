@@ -9,8 +9,11 @@ https://docs.libuv.org/en/v1.x/poll.html ("If status == UV_EBADF polling is disc
 """
 
 import asyncio
+import logging
 import select
 from weakref import WeakKeyDictionary, ref
+
+log = logging.getLogger(__name__)
 
 # Seconds: time for the loop to let a transport read once; and how often we look whether one that was told not to read
 # wants to.
@@ -33,8 +36,12 @@ class ResetWatcher:
         sock = transport.get_extra_info("socket")
         fd = -1 if sock is None else sock.fileno()
         if fd >= 0:  # else it is lost already
-            self._transports[fd] = ref(transport), is_accepted
-            self._epoll.register(fd, select.EPOLLERR | select.EPOLLONESHOT)
+            try:
+                self._epoll.register(fd, select.EPOLLERR | select.EPOLLONESHOT)
+            except OSError as error:  # ENOSPC, ENOMEM: epoll_ctl(2). The connection itself can go on
+                log.warning("a connection is not watched for resets: %s", error.strerror)
+            else:
+                self._transports[fd] = ref(transport), is_accepted
 
     def _on_event(self) -> None:
         for fd, events in self._epoll.poll(0):

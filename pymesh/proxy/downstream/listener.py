@@ -129,7 +129,13 @@ class Listener:
 
     def _connect_plaintext(self, chain: FilterChain, sock: socket.socket, info: ConnectionInfo) -> None:
         protocol, loop = chain.new_connection(info), self._context.loop
-        if not net.attach(loop, protocol, sock):
+        try:
+            is_attached = net.attach(loop, protocol, sock)
+        except OSError as error:
+            log.debug("%s: %s: %s", self.config.name, info.remote_address, error)
+            self._discard(sock)
+            return
+        if not is_attached:
             self._tasks.spawn(f"accept {self.config.name}", net.accept(loop, lambda: protocol, sock))
 
     async def _connect_tls(self, chain: FilterChain, sock: socket.socket, info: ConnectionInfo) -> None:

@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from pymesh.errors import UsageError
+from pymesh.proxy import net
 from pymesh.proxy.downstream.filter_chain_match import FilterChainMatch
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.listener_manager import ListenerManager
@@ -418,6 +419,18 @@ async def test_connections_beyond_the_limit_are_closed_at_once(manager, say, eve
     writer.close()
     await eventually(lambda: stats.downstream_cx_active == 0)
     assert await greeting(manager) == "v1"
+
+
+async def test_a_connection_that_no_transport_takes_is_closed_and_counted_off(manager, say, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    await say("v1")
+    await manager.apply(listener(chain("v1")))
+    monkeypatch.setattr(net, "attach", fail)
+    assert await greeting(manager) == ""
+    stats = manager.get("in").stats
+    assert (stats.downstream_cx_total, stats.downstream_cx_active) == (1, 0)
 
 
 async def test_the_limit_of_the_proxy_is_one_for_all_listeners(context, manager, say, eventually):
