@@ -86,22 +86,6 @@ async def listen(
     return await loop.create_server(factory, sock=sock, backlog=backlog)
 
 
-async def start_tls(
-    loop: asyncio.AbstractEventLoop,
-    transport: asyncio.Transport,
-    protocol: asyncio.BaseProtocol,
-    tls: ssl.SSLContext,
-    *,
-    server_side: bool = False,
-    server_hostname: str | None = None,
-) -> asyncio.Transport:
-    """TLS over a transport that has carried plaintext so far. Raises OSError."""
-    start = aiofastnet.start_tls if USES_AIOFASTNET else type(loop).start_tls
-    upgraded = await start(loop, transport, protocol, tls, server_side=server_side, server_hostname=server_hostname)
-    assert upgraded is not None
-    return upgraded
-
-
 # TLS transports close as a whole. After one side's EOF the other, behind TLS, goes on until it was silent this long.
 HALF_CLOSE_GRACE = 2.0
 
