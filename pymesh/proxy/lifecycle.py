@@ -83,6 +83,7 @@ class ShutdownSignals:
 async def serve(proxy: Proxy, say: Callable[[str], None]) -> int:
     """Run a proxy until it is told to stop, drain it, close it. The exit code; a second signal ends it at once."""
     signals = ShutdownSignals()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _on_reopen_logs)
     await proxy.start()
     say(proxy.addresses)
     announcement = asyncio.create_task(announce_ready(proxy, say))
@@ -93,6 +94,11 @@ async def serve(proxy: Proxy, say: Callable[[str], None]) -> int:
         os._exit(SIGNALED + signals.received[1])  # nothing that hangs may keep it
     await proxy.aclose()
     return 0
+
+
+def _on_reopen_logs() -> None:
+    """As Envoy, which log rotation sends it to, we do not end. A file that was moved is noticed by LogWriter itself."""
+    log.info("SIGUSR1: an access log that was moved is opened anew with its next line")
 
 
 async def announce_ready(proxy: Proxy, say: Callable[[str], None]) -> None:

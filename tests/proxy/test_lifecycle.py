@@ -37,7 +37,7 @@ class FakeProxy:
 @pytest.fixture
 async def proxy() -> AsyncIterator[FakeProxy]:
     yield FakeProxy()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         asyncio.get_running_loop().remove_signal_handler(number)
 
 
@@ -48,6 +48,14 @@ async def test_a_signal_drains_and_closes_and_the_exit_code_is_0(proxy: FakeProx
 
     assert await serve(proxy, on_line) == 0
     assert proxy.journal == ["start", "drain", "close"]
+
+
+async def test_log_rotation_may_send_sigusr1_as_to_envoy(proxy: FakeProxy) -> None:
+    served = asyncio.create_task(serve(proxy, lambda line: os.kill(os.getpid(), signal.SIGUSR1)))
+    done, _ = await asyncio.wait([served], timeout=0.1)
+    assert not done
+    proxy.quit.set()
+    assert await served == 0
 
 
 async def test_the_admin_port_can_ask_for_the_end(proxy: FakeProxy) -> None:

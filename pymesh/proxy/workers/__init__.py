@@ -19,6 +19,6 @@ refuse and what they have counted. What the workers have counted is added up bef
   a cluster's limit of connections to one endpoint.
 - Circuit breakers hold for the proxy as a whole: all workers count in shared memory. As in Envoy, two that take the
   last place at once both have it, and each worker's pool may open one connection to an endpoint although none is left.
-- Workers ignore SIGTERM and SIGINT, which reach all processes of a service or a terminal at once; they end when the
-  supervisor says so, or with it: its death closes the channel.
+- Workers ignore SIGTERM, SIGINT and SIGUSR1, which reach all processes of a service or a terminal at once; they end
+  when the supervisor says so, or with it: its death closes the channel.
 """

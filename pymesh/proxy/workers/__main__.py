@@ -7,7 +7,7 @@ import sys
 
 def main() -> int:
     # Before anything that takes time: they may come to all processes at once, and it is the supervisor who obeys them.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     from pymesh.proxy.lifecycle import run_event_loop
     from pymesh.proxy.workers.worker import Worker
