@@ -141,7 +141,7 @@ def test_a_stale_file_does_not_overwrite(pymesh: Pymesh, shop: str, tmp_path: Pa
     Path(shop).write_text(SHOP.replace("weight: 100", "weight: 80"))
     pymesh("apply", "-f", shop)
     result = pymesh("apply", "-f", str(tmp_path / "stale.yaml"))
-    assert "was changed meanwhile" in result.err
+    assert "the object has been modified" in result.err
     assert result.code == 1
 
 

@@ -49,7 +49,13 @@ class Writer(NamedTuple):
     now: str
 
     def is_of(self, entry: ManagedFieldsEntry) -> bool:
-        return (entry.manager, entry.operation, entry.api_version, entry.subresource) == self[:4]
+        """Who applies stays the same, whichever version he writes; for updates, Kubernetes has an entry a version."""
+        is_same = (entry.manager, entry.operation, entry.subresource) == (
+            self.manager,
+            self.operation,
+            self.subresource,
+        )
+        return is_same and (self.operation == "Apply" or entry.api_version == self.api_version)
 
 
 def owned_part(fields: _Json, subresource: str, has_status: bool) -> _Json:
@@ -102,7 +108,8 @@ def with_fields(entries: Entries, fields: FieldSet, writer: Writer) -> Entries:
     that changes nothing is none."""
     others = tuple(entry for entry in entries if not writer.is_of(entry))
     before = next((entry for entry in entries if writer.is_of(entry)), None)
-    if before is not None and decode_field_set(before.fields_v1) == fields:
+    is_same_version = before is not None and before.api_version == writer.api_version
+    if before is not None and is_same_version and decode_field_set(before.fields_v1) == fields:
         return entries
     if not fields:
         return others

@@ -7,9 +7,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pymesh.control.api.field_set import ObjectShape, decode_field_set, shape_of
+from pymesh.control.api.field_set import ObjectShape, decode_field_set, flatten, shape_of
 from pymesh.control.api.last_applied import MANAGER, conceded_fields, note_applied
-from pymesh.control.api.managed_fields import Entries, Writer, first_entries, owned_part, track_update
+from pymesh.control.api.managed_fields import (
+    Entries,
+    Writer,
+    fields_of,
+    first_entries,
+    owned_part,
+    track_update,
+    with_fields,
+)
 from pymesh.control.api.request_options import WriteOptions
 from pymesh.control.api.server_side_apply import Applied, ApplyConflictError, apply_fields
 from pymesh.control.api.status import RequestError, invalid
@@ -81,7 +89,9 @@ def apply_to(old: Resource[Any] | None, fields: Any, request: Request) -> Change
         change = Change(msgspec.structs.replace(old, status=_status_of(merged.fields)))
     else:
         change = _decode(old, _whole(merged.fields, fields, target), request)
-    return change._replace(resource=_with_entries(change.resource, merged.entries))
+    dropped = fields_of(merged.entries, writer) - flatten(_owned(change.resource, request), shape).keys()
+    left = with_fields(merged.entries, fields_of(merged.entries, writer) - dropped, writer)
+    return change._replace(resource=_with_entries(change.resource, left))
 
 
 def _merge(live: _Json, applied: _Json, entries: Entries, writer: Writer, request: Request) -> Applied:

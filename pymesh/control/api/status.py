@@ -44,8 +44,7 @@ def failure(error: PymeshError, resource: ApiResource | None = None, name: str =
     if isinstance(error, AlreadyExistsError):
         return _status(f"{_subject(error, resource)} already exists", "AlreadyExists", 409, details)
     if isinstance(error, ConflictError):
-        message = f"Operation cannot be fulfilled on {_subject(error, resource)}: {error}"
-        return _status(message, "Conflict", 409, details)
+        return _status(_conflict(error, resource), "Conflict", 409, details)
     if isinstance(error, RevisionGoneError):
         return _status(f"too old resource version: {error}", "Expired", 410, {})
     if isinstance(error, DocumentError):
@@ -58,6 +57,13 @@ def failure(error: PymeshError, resource: ApiResource | None = None, name: str =
 def success(resource: ApiResource, name: str, uid: str) -> _Json:
     details = {**_details(resource, name), **({"uid": uid} if uid else {})}
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def _conflict(error: ConflictError, resource: ApiResource | None) -> str:
+    """In Kubernetes' words, by which some clients know that they may try again."""
+    modified = "the object has been modified; please apply your changes to the latest version and try again"
+    reason = modified if error.what == "resourceVersion" else str(error)
+    return f"Operation cannot be fulfilled on {_subject(error, resource)}: {reason}"
 
 
 def _subject(error: NotFoundError | AlreadyExistsError | ConflictError, resource: ApiResource | None) -> str:

@@ -29,6 +29,7 @@ class ConflictError(StoreError):
             "read it again"
         )
         self.key = key
+        self.what = what
 
 
 class RevisionGoneError(StoreError):

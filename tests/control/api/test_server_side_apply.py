@@ -89,6 +89,14 @@ def test_the_same_again_leaves_even_the_time() -> None:
     assert update(state, "a", state.fields) == state
 
 
+def test_an_applier_is_the_same_in_every_version() -> None:
+    first = apply_fields({}, {"spec": {"host": "x", "exportTo": ["."]}}, (), writer("a"), False, PLAIN)
+    newer = writer("a")._replace(api_version="networking.istio.io/v1beta1")
+    second = apply_fields(first.fields, {"spec": {"host": "x"}}, first.entries, newer, False, PLAIN)
+    assert second.fields == {"spec": {"host": "x"}}
+    assert [entry.api_version for entry in second.entries] == ["networking.istio.io/v1beta1"]
+
+
 def test_fields_without_an_owner_are_those_of_before_the_first_apply() -> None:
     live = {"spec": {"host": "x"}}
     entries = first_entries((), live, writer("a"), PLAIN)

@@ -26,6 +26,13 @@ async def test_an_apply_creates_what_is_not_there(client: Client) -> None:
     assert await again.json() == await first.json()
 
 
+async def test_nobody_owns_what_was_dropped(client: Client) -> None:
+    query = {"fieldManager": "a", "fieldValidation": "Warn"}
+    applied = await client.patch(f"{RULES}/payment", params=query, json=UNKNOWN, headers=APPLY)
+    (entry,) = (await applied.json())["metadata"]["managedFields"]
+    assert entry["fieldsV1"] == {"f:spec": {"f:host": {}}}
+
+
 async def test_a_conflict_names_every_field(client: Client) -> None:
     await client.patch(f"{RULES}/payment", params={"fieldManager": "a"}, json=RULE, headers=APPLY)
     other = {**RULE, "spec": {"host": "other"}}
