@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 SECONDS = 20.0
 
 
@@ -44,6 +46,16 @@ class Kubectl:
         variables = self._environment | environment
         done = subprocess.run(command, env=variables, input=text, capture_output=True, text=True, timeout=SECONDS)
         return Result(done.stdout, done.stderr, done.returncode)
+
+
+def expect_program() -> str:
+    """The newest one. Without any, tests are skipped on a laptop and fail in CI."""
+    found = programs()
+    if not found and "CI" in os.environ:
+        pytest.fail("there is no kubectl although this is CI")
+    if not found:
+        pytest.skip("there is no kubectl")
+    return found[-1]
 
 
 def programs() -> list[str]:
