@@ -9,7 +9,7 @@ SAMPLE = """\
 apiVersion: v1
 kind: Service
 metadata: {name: payment}
-spec: {ports: [{name: http, port: 80}], selector: {app: payment}}
+spec: {ports: [{name: http, port: 9080, targetPort: http}], selector: {app: payment}}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -43,9 +43,11 @@ def test_a_rule_of_kubectl_is_obeyed(mesh: Any, tmp_path: Path) -> None:
     kubectl = Kubectl(expect_program(), mesh.addresses["listen"], tmp_path, "default")
 
     def answers_only(version: str) -> bool:
-        return {web.get("http://payment/").json["app"] for _ in range(4)} == {version}
+        return {web.get("http://payment:9080/").json["app"] for _ in range(4)} == {version}
 
+    # The registry has put a Service there, with port 80, which makes room for the one that is declared.
     kubectl("apply", "-f", "-", input=SAMPLE)
+    assert kubectl("get", "service", "payment", "-o", "jsonpath={.spec.ports[*].port}").out == "9080"
     mesh.wait_until(lambda: answers_only("v1"), "v1 alone")
     to_v2 = '[{"op": "replace", "path": "/spec/http/0/route/0/destination/subset", "value": "v2"}]'
     kubectl("patch", "vs", "payment", "--type=json", "-p", to_v2)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from pymesh.control.api.automatic_services import declare
 from pymesh.control.api.field_set import ObjectShape, decode_field_set, flatten, shape_of
 from pymesh.control.api.last_applied import MANAGER, conceded_fields, note_applied
 from pymesh.control.api.managed_fields import (
@@ -24,6 +25,7 @@ from pymesh.control.api.status import RequestError, invalid
 from pymesh.control.api.target import Target
 from pymesh.control.model.resource import ManagedFieldsEntry, Resource
 from pymesh.control.model.serializer import decode_with_warnings, encode
+from pymesh.control.registry.workload import is_automatic
 from pymesh.control.store.errors import ConflictError
 from pymesh.errors import Violation
 
@@ -65,6 +67,7 @@ def change_to(old: Resource[Any] | None, fields: Any, request: Request) -> Chang
         change = Change(msgspec.structs.replace(old, status=_status_of(fields)))
     else:
         change = _decode(old, fields, request)
+    change = change._replace(resource=declare(change.resource))
     entries = given if given is not None else old.metadata.managed_fields if old is not None else ()
     before = _owned(old, request)
     tracked = track_update(entries, before, _owned(change.resource, request), request.writer("Update"), _shape(request))
@@ -79,7 +82,7 @@ def apply_to(old: Resource[Any] | None, fields: Any, request: Request) -> Change
     _check_applied_identity(old, fields, request)
     target, shape = request.target, _shape(request)
     writer = request.writer("Apply")
-    live = _owned(old, request)
+    live = {} if old is not None and is_automatic(old) else _owned(old, request)
     entries = first_entries(old.metadata.managed_fields if old is not None else (), live, writer, shape)
     applied = owned_part(fields, target.path.subresource, _has_status(target))
     merged = _merge(live, applied, entries, writer, request)

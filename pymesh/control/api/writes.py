@@ -7,6 +7,7 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
+from pymesh.control.api.automatic_services import without_automatic_ports
 from pymesh.control.api.body import read_body, read_object, read_yaml, unsupported_type
 from pymesh.control.api.columns import utc_now
 from pymesh.control.api.json_patch import apply_json_patch
@@ -23,6 +24,7 @@ from pymesh.control.api.target import Target, accepted_of, form_of
 from pymesh.control.model.document import read_json
 from pymesh.control.model.kinds import CORE, NAMESPACE
 from pymesh.control.model.resource import Key, Resource
+from pymesh.control.registry.workload import is_automatic
 from pymesh.control.store.errors import AlreadyExistsError, ConflictError, NotFoundError
 from pymesh.control.store.stamp import stamp_created, stamp_replaced
 from pymesh.control.store.store import ConfigStore
@@ -46,9 +48,9 @@ class Writes:
         plan = _plan(request, target)
         change = change_to(None, await read_object(request), plan)
         existing = await self._store.get(*change.resource.key)
-        if existing is not None:
+        if existing is not None and not is_automatic(existing):
             raise AlreadyExistsError(existing.key)
-        return _answer(request, target, change, await self._commit(None, change, plan), 201)
+        return _answer(request, target, change, await self._commit(existing, change, plan), 201)
 
     async def replace(self, request: web.Request, target: Target) -> web.Response:
         plan = _plan(request, target)
@@ -156,7 +158,9 @@ async def _read_patch(request: web.Request, target: Target) -> _Patch:
     patched: Callable[[Any], Any] = {
         JSON_PATCH: lambda fields: apply_json_patch(fields, patch),
         MERGE_PATCH: lambda fields: apply_merge_patch(fields, patch),
-        STRATEGIC_MERGE_PATCH: lambda fields: apply_strategic_merge_patch(fields, patch, name),
+        STRATEGIC_MERGE_PATCH: lambda fields: without_automatic_ports(
+            fields, apply_strategic_merge_patch(fields, patch, name), patch
+        ),
     }[content_type]
     return _Patch(False, lambda old, plan: _patch_object(old, patched, plan))
 
