@@ -16,6 +16,7 @@ INBOUND_PASSTHROUGH_CLUSTER = "InboundPassthroughCluster"
 XDS_CLUSTER = "pymesh-control"
 
 VIRTUAL_INBOUND = "virtualInbound"
+VIRTUAL_OUTBOUND = "virtualOutbound"
 HTTP_PROXY = "http_proxy"
 
 # In a VirtualService: all sidecars.

@@ -48,6 +48,12 @@ LEASE_RENEW = 1.5
 SIDECAR = "sidecar"
 ROUTER = "router"
 
+# Istio's interception modes: the application's traffic is sent to the sidecar by the application itself, or redirected
+# by the kernel, which then knows where it was meant to go.
+INTERCEPTION_NONE = "NONE"
+INTERCEPTION_REDIRECT = "REDIRECT"
+INTERCEPTION_MODES = (INTERCEPTION_NONE, INTERCEPTION_REDIRECT)
+
 
 class Upstream(msgspec.Struct, frozen=True):
     """A local TCP port that stands for a service, whose name is as the user gave it: `--upstream 15432=db:5432`."""
@@ -69,7 +75,8 @@ class NodeMetadata(msgspec.Struct, frozen=True, rename="upper", omit_defaults=Tr
     """What a proxy tells of itself. A real Envoy may send none of it and is then a sidecar without certificate.
 
     `inbound` and `outbound` are where the sidecar listens, `app_port` where its application does; `port_map` is a
-    gateway's `--port-map`, and `unprivileged` says that it may not bind ports below 1024.
+    gateway's `--port-map`, and `unprivileged` says that it may not bind ports below 1024. `interception_mode`: see
+    INTERCEPTION_MODES; whatever is not REDIRECT is NONE here.
     """
 
     name: str = ""
@@ -86,6 +93,11 @@ class NodeMetadata(msgspec.Struct, frozen=True, rename="upper", omit_defaults=Tr
     upstreams: tuple[Upstream, ...] = ()
     port_map: dict[int, int] = {}
     unprivileged: bool = False
+    interception_mode: str = INTERCEPTION_NONE
+
+    @property
+    def is_redirected(self) -> bool:
+        return self.interception_mode == INTERCEPTION_REDIRECT
 
     @property
     def has_certificate(self) -> bool:

@@ -14,6 +14,7 @@ _PACKAGES = (
     "filters.http.dynamic_forward_proxy",
     "filters.http.fault",
     "filters.http.router",
+    "filters.listener.http_inspector",
     "filters.listener.tls_inspector",
     "filters.network.http_connection_manager",
     "filters.network.tcp_proxy",

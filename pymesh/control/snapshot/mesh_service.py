@@ -44,7 +44,9 @@ class Endpoint(NamedTuple):
 class MeshService:
     """`endpoints` has the healthy ones by port number; `service_accounts` are SPIFFE URIs of the workloads behind it.
 
-    `addresses` are virtual IPs by which clients may know it, besides `host`. `selector` finds its workloads; empty:
+    `addresses` are virtual IPs by which clients may know it, besides `host`; `subnets` are the same by range
+    (`10.0.0.0/8`). `is_headless`: clients know it by its endpoints' own addresses. `is_unresolved`: a
+    ServiceEntry of resolution NONE. `selector` finds its workloads; empty:
     they registered under its name. `is_automatic`: the registry declared it, and not a user.
     """
 
@@ -61,6 +63,9 @@ class MeshService:
     service_accounts: tuple[str, ...] = ()
     subject_alt_names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    is_headless: bool = False
+    is_unresolved: bool = False
     selector: dict[str, str] = field(default_factory=dict)
     is_automatic: bool = False
 
@@ -69,6 +74,11 @@ class MeshService:
 
     def port(self, number: int) -> MeshPort | None:
         return next((port for port in self.ports if port.number == number), None)
+
+    @property
+    def keeps_destination(self) -> bool:
+        """Whether redirected traffic goes on to where it was going: Istio's resolution Passthrough."""
+        return self.is_headless or self.is_unresolved
 
     @property
     def is_wildcard(self) -> bool:

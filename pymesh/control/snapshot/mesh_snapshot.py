@@ -12,6 +12,7 @@ from pymesh.control.model.kinds import (
     SECRET,
     SERVICE,
     SERVICE_ENTRY,
+    SIDECAR,
     VIRTUAL_SERVICE,
     WORKLOAD_ENTRY,
     Kind,
@@ -23,6 +24,7 @@ from pymesh.control.model.resource import Resource
 from pymesh.control.model.secret import Secret
 from pymesh.control.model.service import Service
 from pymesh.control.model.service_entry import ServiceEntry
+from pymesh.control.model.sidecar import Sidecar
 from pymesh.control.model.virtual_service import VirtualService
 from pymesh.control.model.workload_entry import WorkloadEntry
 from pymesh.control.snapshot.creation_order import SpecT, oldest_first
@@ -32,6 +34,7 @@ from pymesh.control.snapshot.instances import Instances
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.services import Mesh, build_service, build_service_entry
+from pymesh.control.snapshot.sidecars import Sidecars
 from pymesh.control.snapshot.virtual_services import VirtualServices, build_virtual_service, source_label_keys
 
 T = TypeVar("T")
@@ -55,6 +58,7 @@ class MeshSnapshot:
         "revision",
         "secrets",
         "services_by_host",
+        "sidecars",
         "virtual_services",
     )
 
@@ -70,6 +74,7 @@ class MeshSnapshot:
         rules = [build_virtual_service(item, mesh) for item in _of(objects, VIRTUAL_SERVICE, VirtualService)]
         self.virtual_services = VirtualServices(rules)
         self.destination_rules = DestinationRules(_of(objects, DESTINATION_RULE, DestinationRule), mesh)
+        self.sidecars = Sidecars(_of(objects, SIDECAR, Sidecar), mesh.root_namespace)
         self.gateways = tuple(_of(objects, GATEWAY, Gateway))
         self.secrets = {(item.namespace, item.name): item.spec for item in _of(objects, SECRET, Secret)}
         self.label_keys = frozenset((*source_label_keys(rules), *self._client_label_keys()))

@@ -26,6 +26,19 @@ class Protocol(StrEnum):
     def is_http(self) -> bool:
         return self in _HTTP
 
+    @property
+    def is_auto(self) -> bool:
+        return self is Protocol.AUTO
+
+    @property
+    def is_tls(self) -> bool:
+        return self in (Protocol.HTTPS, Protocol.TLS)
+
+    @property
+    def speaks_server_first(self) -> bool:
+        """Its server says the first word, so nobody can wait to hear what the client speaks."""
+        return self in (Protocol.MONGO, Protocol.MYSQL)
+
 
 _HTTP = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB, Protocol.AUTO})
 _BY_WORD = {protocol.value.lower(): protocol for protocol in Protocol} | {

@@ -1,28 +1,39 @@
 """ProxyView: what one proxy sees of a snapshot."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 from pymesh.control.model.gateway import Gateway
 from pymesh.control.model.peer_authentication import MutualTLSMode
-from pymesh.control.model.resource import Resource
+from pymesh.control.model.resource import Key, Resource
+from pymesh.control.model.sidecar import OutboundTrafficPolicy as SidecarPolicy
 from pymesh.control.snapshot.creation_order import CreationOrder
 from pymesh.control.snapshot.destination_rules import MergedDestinationRule
+from pymesh.control.snapshot.egress import EgressScope, build_egress_scope
 from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.instance import Locality
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
-from pymesh.control.snapshot.virtual_services import VirtualServiceRule
-from pymesh.names import DEFAULT_DOMAIN, service_fqdn
+from pymesh.control.snapshot.virtual_services import VirtualServiceRule, index_by_host
+from pymesh.names import DEFAULT_DOMAIN, MESH_GATEWAY, service_fqdn
 from pymesh.xds import ROUTER, Node
+
+T = TypeVar("T")
 
 
 class Scope(NamedTuple):
-    """All that decides what a proxy sees. Proxies with equal scopes share what was built for one of them."""
+    """All that decides what a proxy sees. Proxies with equal scopes share what was built for one of them.
+
+    `sidecar` is the Sidecar that holds; `is_redirected`: the proxy knows where traffic was going.
+    """
 
     namespace: str
     labels: frozenset[tuple[str, str]]
     has_certificate: bool
     locality: Locality
+    sidecar: Key | None = None
+    is_redirected: bool = False
 
 
 def _locality(node: Node) -> Locality:
@@ -43,7 +54,17 @@ class ProxyView:
         self.has_certificate = metadata.has_certificate
         # Where no rule depends on it, proxies of all localities share what they see.
         self.locality = _locality(node) if snapshot.destination_rules.use_locality else Locality()
-        self.scope = Scope(self.namespace, frozenset(self.labels.items()), self.has_certificate, self.locality)
+        found = None if self.is_gateway else snapshot.sidecars.find(metadata.namespace, metadata.labels)
+        self.sidecar = found
+        self.is_redirected = metadata.is_redirected and not self.is_gateway
+        self.scope = Scope(
+            self.namespace,
+            frozenset(self.labels.items()),
+            self.has_certificate,
+            self.locality,
+            found.key if found is not None else None,
+            self.is_redirected,
+        )
 
     def __repr__(self) -> str:
         return f"<ProxyView {self.node.id} at {self.snapshot.revision}>"
@@ -53,9 +74,41 @@ class ProxyView:
         return self.node.type == ROUTER
 
     @property
+    def own_address(self) -> str:
+        """The workload's, as the node's id tells it."""
+        parts = self.node.id.split("~")
+        return parts[1] if len(parts) > 1 else ""
+
+    @property
+    def reserved_ports(self) -> tuple[int, ...]:
+        """Where the sidecar itself listens."""
+        metadata = self.node.metadata
+        return tuple(address.port for address in (metadata.inbound, metadata.outbound) if address is not None)
+
+    @property
     def services(self) -> dict[str, MeshService]:
-        """Every visible service by host."""
-        return self.snapshot.cached(("services", self.namespace), self._visible_services)
+        """Every service by host that this proxy may send to."""
+        if self.sidecar is None:
+            return self._visible_services
+        return self._cached("services", self._scoped_services)
+
+    @property
+    def egress(self) -> tuple[EgressScope, ...]:
+        """What it sees on which port; the scope for all other ports, if any, is the last one."""
+        return self._cached("egress", lambda: tuple(self._egress()))
+
+    @property
+    def imported_services(self) -> dict[str, MeshService]:
+        """Those of `services` that it sees by name, whatever the port."""
+        if self.sidecar is None:
+            return self._visible_services
+        return self._cached("imported", lambda: _merged(scope.services for scope in self.egress))
+
+    @property
+    def outbound_traffic_policy(self) -> SidecarPolicy:
+        """Of unknown hosts: the Sidecar's, or else the mesh's."""
+        told = self.sidecar.spec.outbound_traffic_policy if self.sidecar is not None else None
+        return told or SidecarPolicy(mode=self.mesh.outbound_traffic_policy.mode)
 
     def service(self, host: str) -> MeshService | None:
         """The service of an FQDN."""
@@ -84,8 +137,14 @@ class ProxyView:
     def mesh_rules(self) -> HostIndex[VirtualServiceRule]:
         """For a sidecar: the VirtualService of each host."""
         return self.snapshot.cached(
-            ("mesh-rules", self.namespace), lambda: self.snapshot.virtual_services.of_mesh(self.namespace)
+            ("mesh-rules", self.namespace, self.scope.sidecar), lambda: index_by_host(self._imported_rules())
         )
+
+    def _imported_rules(self) -> list[VirtualServiceRule]:
+        if self.sidecar is None:
+            return self._visible_rules
+        imported = {rule.key for scope in self.egress for rule in scope.rules}
+        return [rule for rule in self._visible_rules if rule.key in imported]
 
     def gateway_rules(self, gateway: str) -> list[VirtualServiceRule]:
         """The VirtualServices bound to a Gateway, `namespace/name`, in their order of precedence."""
@@ -132,15 +191,67 @@ class ProxyView:
         told = self.node.metadata.service
         return self.service_named(told) if told else None
 
+    # what a Sidecar leaves of it
+
+    def _cached(self, what: str, make: Callable[[], T]) -> T:
+        return self.snapshot.cached((what, self.namespace, self.scope.sidecar), make)
+
+    def _egress(self) -> Iterator[EgressScope]:
+        listeners = self.sidecar.spec.egress if self.sidecar is not None else ()
+        if not listeners:
+            yield EgressScope(self._visible_services, tuple(self._visible_rules))
+        services = [item for found in self.snapshot.services_by_host.values() for item in found if self._sees(item)]
+        for listener in listeners:
+            yield build_egress_scope(listener, self.namespace, services, self._visible_rules)
+
+    def _scoped_services(self) -> dict[str, MeshService]:
+        """The imported ones, and those to which an imported VirtualService leads."""
+        services = dict(self.imported_services)
+        visible = self._visible_services
+        for rule in self._imported_rules():
+            for host in rule.destination_hosts():
+                if host in visible:
+                    services.setdefault(host, visible[host])
+        return services
+
+    @property
+    def _visible_rules(self) -> list[VirtualServiceRule]:
+        return self.snapshot.cached(
+            ("visible-rules", self.namespace),
+            lambda: self.snapshot.virtual_services.of_gateway(MESH_GATEWAY, self.namespace),
+        )
+
+    @property
     def _visible_services(self) -> dict[str, MeshService]:
+        return self.snapshot.cached(("services", self.namespace), self._find_visible_services)
+
+    def _find_visible_services(self) -> dict[str, MeshService]:
         visible = {}
         for host, candidates in self.snapshot.services_by_host.items():
-            best = self._best([item for item in candidates if item.visibility.includes(self.namespace)])
+            best = self._best([item for item in candidates if self._sees(item)])
             if best is not None:
                 visible[host] = best
         return visible
+
+    def _sees(self, service: MeshService) -> bool:
+        return service.visibility.includes(self.namespace)
 
     def _best(self, candidates: list[MeshService]) -> MeshService | None:
         """The one of the proxy's own namespace, else a Kubernetes Service, else the oldest."""
         own = (item for item in candidates if item.namespace == self.namespace)
         return next(own, candidates[0] if candidates else None)
+
+
+def _merged(services: Iterable[dict[str, MeshService]]) -> dict[str, MeshService]:
+    """A service that several listeners import has the ports of all of them."""
+    merged: dict[str, MeshService] = {}
+    for found in services:
+        for host, service in found.items():
+            before = merged.get(host)
+            if before is None:
+                merged[host] = service
+            elif before.namespace == service.namespace:
+                known = {port.number for port in before.ports}
+                added = tuple(port for port in service.ports if port.number not in known)
+                merged[host] = replace(before, ports=before.ports + added) if added else before
+    return merged

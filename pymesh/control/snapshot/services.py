@@ -54,6 +54,7 @@ def build_service(resource: Resource[Service], mesh: Mesh) -> MeshService:
         endpoints={port.number: _endpoints(port, reachable, mesh) for port in ports},
         service_accounts=_service_accounts(instances, mesh),
         addresses=tuple(item for item in dict.fromkeys((spec.cluster_ip, *spec.cluster_ips)) if is_ip_address(item)),
+        is_headless=spec.cluster_ip == "None" and not spec.external_name,
         selector=spec.selector,
         is_automatic=resource.metadata.labels.get(MANAGED_BY_LABEL) == MANAGED_BY_REGISTRY,
     )
@@ -79,7 +80,9 @@ def build_service_entry(resource: Resource[ServiceEntry], mesh: Mesh) -> Iterato
             endpoints={port.number: _endpoints(port, reachable, mesh) for port in ports},
             service_accounts=_service_accounts(instances, mesh),
             subject_alt_names=spec.subject_alt_names,
-            addresses=tuple(item for item in spec.addresses if is_ip_address(item)),
+            addresses=tuple(item for item in map(_single_address, spec.addresses) if is_ip_address(item)),
+            subnets=tuple(item for item in spec.addresses if not is_ip_address(_single_address(item))),
+            is_unresolved=spec.resolution == "NONE",
             selector=spec.workload_selector.labels if spec.workload_selector is not None else {},
         )
 
@@ -116,6 +119,11 @@ def _entry_ports(spec: ServiceEntry, instances: list[Instance]) -> Iterator[Mesh
     for port in spec.ports:
         protocol = port_protocol(port.number, port.name, port.protocol, said)
         yield MeshPort(port.name, port.number, protocol, port.target_port or None)
+
+
+def _single_address(text: str) -> str:
+    """A range of one address is that address."""
+    return text.removesuffix("/128" if ":" in text else "/32")
 
 
 def _address_resolution(instances: list[Instance]) -> Resolution:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.messages import Destination
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.virtual_service import VirtualService
 from pymesh.control.snapshot.host_index import HostIndex
@@ -25,6 +26,11 @@ class VirtualServiceRule:
     def namespace(self) -> str:
         return self.key.namespace
 
+    def destination_hosts(self) -> Iterator[str]:
+        """FQDNs of all that its routes and mirrors lead to."""
+        for destination in _destinations(self.spec):
+            yield resolve_host(destination.host, self.namespace).lower()
+
 
 def build_virtual_service(resource: Resource[VirtualService], mesh: MeshConfig) -> VirtualServiceRule:
     spec, namespace = resource.spec, resource.namespace
@@ -35,6 +41,16 @@ def build_virtual_service(resource: Resource[VirtualService], mesh: MeshConfig) 
         gateways=frozenset(resolve_gateway(name, namespace) for name in spec.gateways or (MESH_GATEWAY,)),
         visibility=visibility(spec.export_to, mesh.default_virtual_service_export_to, namespace),
     )
+
+
+def _destinations(spec: VirtualService) -> Iterator[Destination]:
+    for http in spec.http:
+        mirrored = (http.mirror, *(mirror.destination for mirror in http.mirrors))
+        routed = (item.destination for item in http.route)
+        yield from (item for item in (*routed, *mirrored) if item is not None)
+    l4_routes = (*(route.route for route in spec.tcp), *(route.route for route in spec.tls))
+    for targets in l4_routes:
+        yield from (item.destination for item in targets if item.destination is not None)
 
 
 class VirtualServices:
@@ -52,12 +68,17 @@ class VirtualServices:
         return sorted(visible, key=lambda rule: rule.visibility.rank(namespace))
 
     def of_mesh(self, namespace: str) -> HostIndex[VirtualServiceRule]:
-        """For sidecars: rules of one host are not merged; the first wins whole."""
-        index: HostIndex[VirtualServiceRule] = HostIndex()
-        for rule in self.of_gateway(MESH_GATEWAY, namespace):
-            for host in rule.hosts:
-                index.add(host, rule)
-        return index
+        """For sidecars."""
+        return index_by_host(self.of_gateway(MESH_GATEWAY, namespace))
+
+
+def index_by_host(rules: Iterable[VirtualServiceRule]) -> HostIndex[VirtualServiceRule]:
+    """For sidecars: rules of one host are not merged; the first wins whole."""
+    index: HostIndex[VirtualServiceRule] = HostIndex()
+    for rule in rules:
+        for host in rule.hosts:
+            index.add(host, rule)
+    return index
 
 
 def source_label_keys(rules: Iterable[VirtualServiceRule]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pymesh.control.snapshot.mesh_service import Resolution
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.clusters import (
     allows_mtls,
+    build_black_hole_cluster,
     build_inbound_cluster,
     build_outbound_cluster,
     build_passthrough_cluster,
@@ -16,7 +17,8 @@ from pymesh.control.translate.gateway_routes import build_gateway_routes
 from pymesh.control.translate.gateway_servers import merged_servers
 from pymesh.control.translate.listeners import build_sidecar_listeners
 from pymesh.control.translate.locality import locality_lb_of
-from pymesh.control.translate.outbound_cluster import OutboundCluster, outbound_clusters
+from pymesh.control.translate.outbound_cluster import EndpointSource, OutboundCluster, outbound_clusters
+from pymesh.control.translate.outbound_routes import build_outbound_routes
 from pymesh.control.translate.routes import build_http_proxy_routes
 from pymesh.control.translate.secrets import build_secrets
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, TYPES, Resource
@@ -37,10 +39,20 @@ def build(view: ProxyView) -> Resources:
 
 def _add_sidecar(view: ProxyView, resources: Resources) -> None:
     resources[LISTENER] = _by_name(build_sidecar_listeners(view))
-    routes = view.snapshot.cached(("http-proxy-routes", view.scope), lambda: build_http_proxy_routes(view))
-    resources[ROUTE] = _by_name([routes])
+    resources[ROUTE] |= _sidecar_routes(view, resources[LISTENER])
     if view.node.metadata.app_port:
         resources[CLUSTER] |= _by_name([build_inbound_cluster(view)])
+
+
+def _sidecar_routes(view: ProxyView, listeners: dict[str, Resource]) -> dict[str, Resource]:
+    routes = view.snapshot.cached(
+        ("outbound-routes", view.scope, view.own_address, view.reserved_ports),
+        lambda: _by_name(build_outbound_routes(view, listeners)),
+    )
+    if view.is_redirected:
+        return routes
+    proxy = view.snapshot.cached(("http-proxy-routes", view.scope), lambda: build_http_proxy_routes(view))
+    return routes | _by_name([proxy])
 
 
 def _add_gateway(view: ProxyView, resources: Resources) -> None:
@@ -53,11 +65,16 @@ def _add_gateway(view: ProxyView, resources: Resources) -> None:
 
 def _clusters(view: ProxyView) -> dict[str, Resource]:
     clusters = _by_name(build_outbound_cluster(cluster, view) for cluster in _outbound(view))
-    return clusters | _by_name([build_passthrough_cluster(view)])
+    clusters |= _by_name([build_passthrough_cluster(view)])
+    return clusters | _by_name([build_black_hole_cluster(view)]) if view.is_redirected else clusters
 
 
 def _endpoints(view: ProxyView) -> dict[str, Resource]:
-    static = (cluster for cluster in _outbound(view) if cluster.service.resolution is Resolution.STATIC)
+    static = (
+        cluster
+        for cluster in _outbound(view)
+        if cluster.service.resolution is Resolution.STATIC and cluster.source is EndpointSource.ENDPOINTS
+    )
     return {
         cluster.name: build_load_assignment(
             cluster.name, cluster.endpoints, allows_mtls(cluster), locality_lb_of(cluster, view)

@@ -11,7 +11,7 @@ from pymesh.control.translate.domains import portless_port
 from pymesh.control.translate.endpoints import build_load_assignment, inline_assignment
 from pymesh.control.translate.load_balancer import build_load_balancer
 from pymesh.control.translate.locality import locality_lb_of
-from pymesh.control.translate.outbound_cluster import OutboundCluster, UpstreamTls
+from pymesh.control.translate.outbound_cluster import EndpointSource, OutboundCluster, UpstreamTls
 from pymesh.control.translate.outlier_detection import build_outlier_detection
 from pymesh.control.translate.tls import build_client, build_mesh_client, raw_socket, tls_socket
 from pymesh.control.translate.traffic_policy import effective_policy
@@ -21,7 +21,7 @@ from pymesh.control.translate.type_urls import (
     HTTP_PROTOCOL_OPTIONS,
     HTTP_PROTOCOL_OPTIONS_KEY,
 )
-from pymesh.names import ISTIO_METADATA, PASSTHROUGH_CLUSTER, TLS_MODE, inbound_cluster
+from pymesh.names import BLACK_HOLE_CLUSTER, ISTIO_METADATA, PASSTHROUGH_CLUSTER, TLS_MODE, inbound_cluster
 from pymesh.xds import CLUSTER, Resource
 
 # One cache of DNS answers for every dynamic forward proxy of a process; filter and clusters must agree on all of it.
@@ -35,10 +35,10 @@ def build_outbound_cluster(cluster: OutboundCluster, view: ProxyView) -> Resourc
     resource: Resource = {"@type": CLUSTER, "name": cluster.name}
     resource |= _discovery(cluster, view)
     resource |= build_connection_pool(policy.connection_pool, view.mesh, policy.retry_budget)
-    if cluster.service.resolution is not Resolution.NONE:
+    if cluster.source is EndpointSource.ENDPOINTS:
         resource |= build_load_balancer(policy.load_balancer)
     resource |= build_outlier_detection(policy.outlier_detection)
-    if cluster.service.resolution is not Resolution.NONE and locality_lb_of(cluster, view).is_weighted:
+    if cluster.source is EndpointSource.ENDPOINTS and locality_lb_of(cluster, view).is_weighted:
         resource.setdefault("common_lb_config", {})["locality_weighted_lb_config"] = {}
     _add_tls(resource, cluster, view)
     resource["metadata"] = _metadata(cluster)
@@ -71,19 +71,27 @@ def _inbound_pool(view: ProxyView, service: MeshService | None) -> ConnectionPoo
 
 
 def build_passthrough_cluster(view: ProxyView) -> Resource:
-    """Where the request itself says: what ALLOW_ANY does with hosts that nobody declared."""
+    """Where the request itself says, or was going: what ALLOW_ANY does with hosts that nobody declared."""
     resource: Resource = {"@type": CLUSTER, "name": PASSTHROUGH_CLUSTER}
-    resource |= _forward_proxy()
+    resource |= _original_destination() if view.is_redirected else _forward_proxy()
     resource |= build_connection_pool(None, view.mesh)
     return resource
 
 
+def build_black_hole_cluster(view: ProxyView) -> Resource:
+    """No endpoint, so connections to it end at once."""
+    resource: Resource = {"@type": CLUSTER, "name": BLACK_HOLE_CLUSTER, "type": "STATIC"}
+    return resource | build_connection_pool(None, view.mesh)
+
+
 def _discovery(cluster: OutboundCluster, view: ProxyView) -> dict[str, Any]:
-    match cluster.service.resolution:
-        case Resolution.STATIC:
-            return {"type": "EDS", "eds_cluster_config": {"eds_config": CONFIG_SOURCE, "service_name": cluster.name}}
-        case Resolution.NONE:
+    match cluster.source:
+        case EndpointSource.ORIGINAL_DST:
+            return _original_destination()
+        case EndpointSource.REQUEST:
             return _forward_proxy()
+    if cluster.service.resolution is Resolution.STATIC:
+        return {"type": "EDS", "eds_cluster_config": {"eds_config": CONFIG_SOURCE, "service_name": cluster.name}}
     # Istio: of names it knows no labels, so failoverPriority does not apply.
     locality_lb = locality_lb_of(cluster, view).without_labels()
     assignment = build_load_assignment(cluster.name, cluster.endpoints, allows_mtls(cluster), locality_lb)
@@ -108,6 +116,10 @@ def _forward_proxy() -> dict[str, Any]:
             "typed_config": {"@type": DYNAMIC_FORWARD_PROXY_CLUSTER, "dns_cache_config": DNS_CACHE},
         },
     }
+
+
+def _original_destination() -> dict[str, Any]:
+    return {"type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"}
 
 
 def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView) -> None:
@@ -140,7 +152,7 @@ def _add_external_tls(resource: Resource, cluster: OutboundCluster, view: ProxyV
     resource["transport_socket"] = tls_socket(context)
     if not settings.sni:
         _add_auto_sni(resource, verifies=not (settings.subject_alt_names or sans or settings.insecure_skip_verify))
-    if cluster.service.resolution is Resolution.NONE:
+    if cluster.source is EndpointSource.REQUEST:
         # Envoy: without this, such a cluster must verify the name of every host that it is asked for.
         resource["cluster_type"]["typed_config"]["allow_insecure_cluster_options"] = True
 

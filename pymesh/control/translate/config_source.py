@@ -30,6 +30,13 @@ def socket_address(host: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
+def cidr_range(text: str) -> dict[str, Any]:
+    """envoy.config.core.v3.CidrRange of an address or a subnet."""
+    address, _, length = text.partition("/")
+    whole = 128 if ":" in address else 32
+    return {"address_prefix": address, "prefix_len": int(length) if length else whole}
+
+
 def duration(text: str) -> str:
     """A duration of Istio's YAML as proto3 JSON writes it."""
     return format_duration(parse_go_duration(text))

@@ -8,7 +8,8 @@ from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.gateway_routes import shared_hosts
 from pymesh.control.translate.gateway_servers import Family, GatewayServer, PortServers
 from pymesh.control.translate.http_connection_manager import build_edge
-from pymesh.control.translate.listeners import TLS_INSPECTION, build_listener
+from pymesh.control.translate.listener_filters import TLS_INSPECTION
+from pymesh.control.translate.listeners import build_listener
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
 from pymesh.control.translate.tcp_routes import build_l4_target, first_tcp_route

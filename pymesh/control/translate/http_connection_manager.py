@@ -31,6 +31,7 @@ _ROUTER = {"name": ROUTER_FILTER, "typed_config": {"@type": ROUTER}}
 
 # Faults are configured by routes; the forward proxy acts where the route leads to such a cluster.
 _OUTBOUND_FILTERS = [_FAULT, _FORWARD_PROXY, _ROUTER]
+_CAPTURED_FILTERS = [_FAULT, _ROUTER]
 
 
 def rds(name: str) -> dict[str, Any]:
@@ -45,6 +46,18 @@ def build_outbound(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -
         routes,
         http_filters=_OUTBOUND_FILTERS,
         upgrade_configs=[_WEBSOCKET, {"upgrade_type": "CONNECT"}],
+        server_header_transformation="PASS_THROUGH",
+    )
+
+
+def build_captured(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+    """From the application, which does not know that there is a proxy."""
+    return _filter(
+        mesh,
+        stat_prefix,
+        routes,
+        http_filters=_CAPTURED_FILTERS,
+        upgrade_configs=[_WEBSOCKET],
         server_header_transformation="PASS_THROUGH",
     )
 

@@ -1,28 +1,33 @@
-"""A sidecar's listeners: the outbound HTTP proxy, one port for each TCP upstream, and the inbound one."""
+"""A sidecar's listeners: the outbound HTTP proxy, or those of captured traffic; TCP upstreams; the inbound one."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from pymesh.control.snapshot.proxy_view import ProxyView
-from pymesh.control.translate.config_source import duration, socket_address
-from pymesh.control.translate.hash_policy import build_tcp_hash_policy
+from pymesh.control.translate.config_source import socket_address
 from pymesh.control.translate.http_connection_manager import build_inbound, build_outbound, rds
+from pymesh.control.translate.listener_filters import TLS_INSPECTION
+from pymesh.control.translate.outbound_listeners import build_outbound_listeners
+from pymesh.control.translate.passthrough import build_virtual_outbound
 from pymesh.control.translate.routes import build_inbound_routes
-from pymesh.control.translate.tcp_proxy import build_tcp_proxy
+from pymesh.control.translate.tcp_proxy import build_service_proxy, build_tcp_proxy
 from pymesh.control.translate.tcp_routes import build_tcp_target
 from pymesh.control.translate.tls import build_mesh_server, tls_socket
-from pymesh.control.translate.traffic_policy import consistent_hash, effective_policy
-from pymesh.control.translate.type_urls import TLS_INSPECTOR, TLS_INSPECTOR_FILTER
-from pymesh.names import HTTP_PROXY, MESH_ALPN, VIRTUAL_INBOUND, inbound_cluster, resolve_host
+from pymesh.names import HTTP_PROXY, MESH_ALPN, VIRTUAL_INBOUND, inbound_cluster, outbound_cluster, resolve_host
 from pymesh.xds import LISTENER, Address, Resource, Upstream
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_OUTBOUND = Address(LOOPBACK, 15001)
-TLS_INSPECTION = {"name": TLS_INSPECTOR_FILTER, "typed_config": {"@type": TLS_INSPECTOR}}
+DEFAULT_CAPTURE = Address("0.0.0.0", 15001)
 
 
 def build_sidecar_listeners(view: ProxyView) -> Iterator[Resource]:
-    yield _http_proxy(view, view.node.metadata.outbound or DEFAULT_OUTBOUND)
+    key = ("outbound-listeners", view.scope, view.own_address, view.reserved_ports)
+    yield from view.snapshot.cached(key, lambda: list(build_outbound_listeners(view)))
+    if view.is_redirected:
+        yield build_virtual_outbound(view, view.node.metadata.outbound or DEFAULT_CAPTURE)
+    else:
+        yield _http_proxy(view, view.node.metadata.outbound or DEFAULT_OUTBOUND)
     for upstream in view.node.metadata.upstreams:
         yield _upstream(view, upstream)
     inbound = _inbound(view)
@@ -49,13 +54,8 @@ def _upstream(view: ProxyView, upstream: Upstream) -> Resource:
     """The service's name is as the user gave it; if there is none, the cluster's name says which was meant."""
     service = view.service_named(upstream.service)
     host = service.host if service is not None else resolve_host(upstream.service, view.namespace).lower()
-    options: dict[str, Any] = {}
-    if service is not None:
-        rule = view.destination_rule(service)
-        pool = effective_policy(rule, upstream.port).connection_pool
-        options["idle_timeout"] = duration(pool.tcp.idle_timeout) if pool and pool.tcp and pool.tcp.idle_timeout else ""
-        options["hash_policy"] = build_tcp_hash_policy(consistent_hash(rule, upstream.port, ""))
-    proxy = build_tcp_proxy(f"outbound|{upstream.port}||{host}", build_tcp_target(view, host, upstream.port), **options)
+    target = build_tcp_target(view, host, upstream.port)
+    proxy = build_service_proxy(view, outbound_cluster(host, upstream.port), target, service)
     return build_listener(
         upstream_listener_name(upstream),
         Address(LOOPBACK, upstream.local_port),

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pymesh.control.model.destination_rule import TrafficPolicy
 from pymesh.control.snapshot.destination_rules import MergedDestinationRule
-from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService
+from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService, Resolution
 from pymesh.control.snapshot.protocol import Protocol
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.traffic_policy import effective_policy
@@ -22,6 +22,14 @@ class UpstreamTls(StrEnum):
     EXTERNAL = "EXTERNAL"  # SIMPLE or MUTUAL, as the policy says
 
 
+class EndpointSource(StrEnum):
+    """REQUEST: the name or address that the request names. ORIGINAL_DST: where the client's connection was going."""
+
+    ENDPOINTS = "ENDPOINTS"
+    REQUEST = "REQUEST"
+    ORIGINAL_DST = "ORIGINAL_DST"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OutboundCluster:
     service: MeshService
@@ -30,6 +38,7 @@ class OutboundCluster:
     labels: dict[str, str]
     policy: TrafficPolicy
     tls: UpstreamTls
+    source: EndpointSource
 
     @property
     def name(self) -> str:
@@ -71,7 +80,25 @@ def _cluster(
     labels: dict[str, str],
 ) -> OutboundCluster:
     policy = effective_policy(rule, port.number, subset)
-    return OutboundCluster(service, port, subset, labels, policy, _tls(view, service, policy))
+    source = _source(view, service, policy)
+    tls = _tls(view, service, policy)
+    if tls is UpstreamTls.AUTO and source is EndpointSource.ORIGINAL_DST:
+        # There is no endpoint whose metadata could tell, so all of them must agree.
+        # Istio: BestEffortInferServiceMTLSMode in pilot/pkg/model/push_context.go.
+        found = service.endpoints.get(port.number, ())
+        tls = UpstreamTls.ISTIO_MUTUAL if found and all(item.is_mtls for item in found) else UpstreamTls.NONE
+    return OutboundCluster(service, port, subset, labels, policy, tls, source)
+
+
+def _source(view: ProxyView, service: MeshService, policy: TrafficPolicy) -> EndpointSource:
+    """A gateway knows of no destination but its own address."""
+    balancer = policy.load_balancer
+    passes_through = balancer is not None and balancer.simple == "PASSTHROUGH"
+    if view.is_redirected:
+        keeps = service.keeps_destination or passes_through
+        return EndpointSource.ORIGINAL_DST if keeps else EndpointSource.ENDPOINTS
+    is_asked_for = service.resolution is Resolution.NONE or (passes_through and not view.is_gateway)
+    return EndpointSource.REQUEST if is_asked_for else EndpointSource.ENDPOINTS
 
 
 def _tls(view: ProxyView, service: MeshService, policy: TrafficPolicy) -> UpstreamTls:

@@ -38,6 +38,15 @@ class RouteContext:
             return False
         return match.source_labels.items() <= self.view.labels.items()
 
+    def applies_l4(self, match: L4MatchAttributes | TLSMatchAttributes) -> bool:
+        """Of connections labels and namespace are asked for even where the match names gateways.
+
+        Istio: matchTCP and matchTLS in pilot/pkg/networking/core/tls.go.
+        """
+        if match.source_namespace and match.source_namespace != self.view.namespace:
+            return False
+        return self.applies(match) and match.source_labels.items() <= self.view.labels.items()
+
     def service(self, destination: Destination) -> MeshService | None:
         return self.view.service(self._host(destination))
 

@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.mesh_service import MeshPort, MeshService
 from pymesh.control.snapshot.protocol import Protocol
 from pymesh.control.snapshot.proxy_view import ProxyView
+from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.domains import bare_domains, host_names, portless_port, service_names, with_port
 from pymesh.control.translate.http_routes import MAX_DIRECT_RESPONSE_BYTES, build_http_routes
+from pymesh.control.translate.passthrough import egress_cluster
 from pymesh.control.translate.retry import INBOUND_RETRY_POLICY
 from pymesh.control.translate.route_action import NO_TIMEOUT, build_default_action
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import ANY_PATH, CONNECT
 from pymesh.control.translate.tcp_routes import build_tcp_target
-from pymesh.names import HTTP_PROXY, PASSTHROUGH_CLUSTER, inbound_cluster, outbound_cluster
+from pymesh.names import BLACK_HOLE_CLUSTER, HTTP_PROXY, inbound_cluster, outbound_cluster
 from pymesh.xds import ROUTE, Resource
 
 VirtualHost = dict[str, Any]
@@ -21,18 +24,30 @@ Route = dict[str, Any]
 
 _CONNECT_UPGRADE = [{"upgrade_type": "CONNECT", "connect_config": {}}]
 _TUNNEL_IDLE = "3600s"  # as long as an idle TCP connection; a request's stream has less
-_UNKNOWN_HOST_PORT = 80  # where, and only where, a VirtualService may route a host that no service declares
+UNKNOWN_HOST_PORT = 80  # where, and only where, a VirtualService may route a host that no service declares
 
 
 def build_http_proxy_routes(view: ProxyView) -> Resource:
     """Depends on the view's scope only."""
-    hosts = _unique([*_service_hosts(view), *_unknown_hosts(view), _catch_all(view)])
+    hosts = build_proxy_hosts(view, view.imported_services, view.mesh_rules)
+    hosts = with_unique_domains([*hosts, build_catch_all(view)])
     return {
         "@type": ROUTE,
         "name": HTTP_PROXY,
         "virtual_hosts": hosts,
         "max_direct_response_body_size_bytes": MAX_DIRECT_RESPONSE_BYTES,
     }
+
+
+def build_proxy_hosts(
+    view: ProxyView,
+    services: dict[str, MeshService],
+    rules: HostIndex[VirtualServiceRule],
+    accepts_connect: bool = True,
+) -> list[VirtualHost]:
+    """Of a listener that takes requests to every port."""
+    known = _service_hosts(view, services, rules, accepts_connect)
+    return [*known, *_unknown_hosts(view, services, rules, accepts_connect)]
 
 
 def build_inbound_routes(view: ProxyView) -> dict[str, Any]:
@@ -56,27 +71,35 @@ def _inbound_decorator(view: ProxyView) -> Route:
     return _decorator(service, port) if service is not None and port is not None else {}
 
 
-def _service_hosts(view: ProxyView) -> Iterator[VirtualHost]:
-    for service in view.services.values():
+def _service_hosts(
+    view: ProxyView, services: dict[str, MeshService], rules: HostIndex[VirtualServiceRule], accepts_connect: bool
+) -> Iterator[VirtualHost]:
+    for service in services.values():
         names = service_names(service, view.namespace)
         portless = portless_port(service)
         for port in service.ports:
             if port.protocol is Protocol.UDP:
                 continue
             domains = with_port(names, port.number) + (bare_domains(names) if port is portless else [])
-            yield _virtual_host(service.host, port.number, domains, _service_routes(view, service, port))
+            routes = _service_routes(view, service, port, rules.most_specific(service.host))
+            if not accepts_connect:
+                routes = routes[1:]
+            if routes:
+                yield build_virtual_host(service.host, port.number, domains, routes)
 
 
-def _service_routes(view: ProxyView, service: MeshService, port: MeshPort) -> list[Route]:
-    rule = view.mesh_rules.most_specific(service.host)
+def _service_routes(
+    view: ProxyView, service: MeshService, port: MeshPort, rule: VirtualServiceRule | None
+) -> list[Route]:
+    """The first one is the tunnel."""
     if not port.protocol.is_http:
         return [_tunnel(build_tcp_target(view, service.host, port.number))]
     routes = build_http_routes(RouteContext(view, rule, port.number)) if rule is not None else []
     tunnel = _tunnel({"cluster": outbound_cluster(service.host, port.number)})
-    return [tunnel, *(routes or [_default_route(view, service, port)])]
+    return [tunnel, *(routes or [build_default_route(view, service, port)])]
 
 
-def _default_route(view: ProxyView, service: MeshService, port: MeshPort) -> Route:
+def build_default_route(view: ProxyView, service: MeshService, port: MeshPort) -> Route:
     return {
         "name": "default",
         "match": ANY_PATH,
@@ -89,35 +112,36 @@ def _decorator(service: MeshService, port: MeshPort) -> Route:
     return {"decorator": {"operation": f"{service.host}:{port.number}/*"}}
 
 
-def _unknown_hosts(view: ProxyView) -> Iterator[VirtualHost]:
+def _unknown_hosts(
+    view: ProxyView, services: dict[str, MeshService], rules: HostIndex[VirtualServiceRule], accepts_connect: bool
+) -> Iterator[VirtualHost]:
     """Hosts of VirtualServices that are no service's. A wildcard is one only if it covers no service."""
-    attached = {found[0] for found in map(view.mesh_rules.most_specific_item, view.services) if found is not None}
-    for host, rule in view.mesh_rules.items():
-        if view.service(host) is not None or host in attached:
+    attached = {found[0] for found in map(rules.most_specific_item, services) if found is not None}
+    for host, rule in rules.items():
+        if host in services or host in attached:
             continue
-        routes = build_http_routes(RouteContext(view, rule, _UNKNOWN_HOST_PORT))
+        routes = build_http_routes(RouteContext(view, rule, UNKNOWN_HOST_PORT))
         if routes:
             names = host_names(host, view.namespace)
-            domains = with_port(names, _UNKNOWN_HOST_PORT) + bare_domains(names)
-            tunnel = _connect_route(_outside(view))
-            yield _virtual_host(host, _UNKNOWN_HOST_PORT, domains, [tunnel, *routes])
+            domains = with_port(names, UNKNOWN_HOST_PORT) + bare_domains(names)
+            tunnel = [_connect_route(_outside(view))] if accepts_connect else []
+            yield build_virtual_host(host, UNKNOWN_HOST_PORT, domains, [*tunnel, *routes])
 
 
-def _catch_all(view: ProxyView) -> VirtualHost:
+def build_catch_all(view: ProxyView, accepts_connect: bool = True) -> VirtualHost:
     """What nobody declared goes where it says itself, or nowhere."""
-    name = "allow_any" if _allows_any(view) else "block_all"
-    routes = [_connect_route(_outside(view)), {"match": ANY_PATH, "name": name, **_outside(view)}]
+    name = "block_all" if egress_cluster(view) == BLACK_HOLE_CLUSTER else "allow_any"
+    routes = [{"match": ANY_PATH, "name": name, **_outside(view)}]
+    if accepts_connect:
+        routes.insert(0, _connect_route(_outside(view)))
     return {"name": name, "domains": ["*"], "routes": routes, "include_request_attempt_count": True}
 
 
 def _outside(view: ProxyView) -> Route:
-    if _allows_any(view):
-        return {"route": {"cluster": PASSTHROUGH_CLUSTER, "timeout": NO_TIMEOUT}}
-    return {"direct_response": {"status": 502}}
-
-
-def _allows_any(view: ProxyView) -> bool:
-    return view.mesh.outbound_traffic_policy.mode == "ALLOW_ANY"
+    cluster = egress_cluster(view)
+    if cluster == BLACK_HOLE_CLUSTER:
+        return {"direct_response": {"status": 502}}
+    return {"route": {"cluster": cluster, "timeout": NO_TIMEOUT}}
 
 
 def _tunnel(target: dict[str, Any]) -> Route:
@@ -131,7 +155,7 @@ def _connect_route(action: Route) -> Route:
     return {"name": "connect", "match": CONNECT, **action}
 
 
-def _virtual_host(host: str, port: int, domains: list[str], routes: list[Route]) -> VirtualHost:
+def build_virtual_host(host: str, port: int, domains: list[str], routes: list[Route]) -> VirtualHost:
     return {
         "name": f"{host}:{port}",
         "domains": domains,
@@ -140,7 +164,7 @@ def _virtual_host(host: str, port: int, domains: list[str], routes: list[Route])
     }
 
 
-def _unique(hosts: list[VirtualHost]) -> list[VirtualHost]:
+def with_unique_domains(hosts: list[VirtualHost]) -> list[VirtualHost]:
     """A domain may stand once in a route configuration; the first virtual host that has it keeps it."""
     taken: set[str] = set()
     kept = []

@@ -7,12 +7,14 @@ from pymesh.proxy.tls.peer_identity import PeerIdentity
 
 class ConnectionInfo:
     """One per accepted connection; addresses are `host:port` text, ready for logs. `peer` is None without mTLS.
+    `is_redirected`: the local address is where the client was going, not where the proxy listens.
 
     The listener fills it before `connection_made` of the protocol that it is for; that protocol calls `on_close` once,
     at its `connection_lost`, or the listener would count the connection as open for ever.
     """
 
     __slots__ = (
+        "is_redirected",
         "is_tls",
         "listener",
         "local_address",
@@ -35,6 +37,7 @@ class ConnectionInfo:
         self.local_address = local_address
         self.remote_address = remote_address
         self.start = start
+        self.is_redirected = False
         self.is_tls = False
         self.sni = ""
         self.peer: PeerIdentity | None = None

@@ -2,18 +2,20 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pymesh.proxy.downstream.connection_limit import ConnectionLimit
+from pymesh.proxy.downstream.original_dst import original_destination
 from pymesh.proxy.routing.even_values import even_values
 from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.upstream.transport import Connector, connect
 from pymesh.tasks import TaskGroup
-from pymesh.xds import SIDECAR
+from pymesh.xds import SIDECAR, Address
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class ProxyContext:
     random: Callable[[], float] = random.random
     split: Callable[[], float] = field(default_factory=lambda: even_values(random.random()).__next__)
     connect: Connector = connect
+    original_destination: Callable[[socket.socket], Address | None] = original_destination
     build_tracer: Callable[[float], Any] = Tracer
     peer_metadata: bytes = field(init=False)
 

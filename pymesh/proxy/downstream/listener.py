@@ -4,6 +4,8 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pymesh.proxy import net
@@ -13,30 +15,45 @@ from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.filter_chain import FilterChain, FilterChains, TlsAcceptor
 from pymesh.proxy.downstream.filter_chain_match import TLS, ConnectionTraits
+from pymesh.proxy.downstream.http_inspector import HttpPreface
 from pymesh.proxy.downstream.listener_config import ListenerConfig
 from pymesh.proxy.downstream.listener_stats import ListenerStats
 from pymesh.proxy.downstream.tcp_proxy import format_address
-from pymesh.proxy.downstream.tls_inspector import TlsInspector
+from pymesh.proxy.downstream.tls_inspector import Found, TlsInspector
 from pymesh.proxy.sockets import bound_address
 from pymesh.tasks import TaskGroup
+from pymesh.xds import Address
+
+FindListener = Callable[[Address], "Listener | None"]
 
 log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Owns `sock`, which is bound. Filter chains change under it; connections keep the chain that they came in by."""
+    """Owns `sock`, which is bound, or has none and takes what others hand to it.
 
-    def __init__(self, config: ListenerConfig, context: ProxyContext, sock: socket.socket) -> None:
+    Filter chains change under it; connections keep the chain that they came in by.
+    """
+
+    def __init__(
+        self,
+        config: ListenerConfig,
+        context: ProxyContext,
+        sock: socket.socket | None,
+        find_listener: FindListener = lambda _: None,
+    ) -> None:
+        """`sock` is None for a listener that is not bound; `find_listener` finds the one that stands for an address."""
         self.config = config
         self.stats = ListenerStats()
-        self.address = bound_address(sock)
+        self.address = bound_address(sock) if sock is not None else config.address
+        self._find_listener = find_listener
         self.chains = FilterChains(context)
         self.chains.update(config)
         self._context = context
         self._tasks = TaskGroup()
         self._inspector = TlsInspector(context.loop, context.timers)
         self._is_empty = asyncio.Event()
-        self._acceptor = Acceptor(context.loop, sock, self._on_socket, self._on_pause)
+        self._acceptor = Acceptor(context.loop, sock, self._on_socket, self._on_pause) if sock is not None else None
 
     def update(self, config: ListenerConfig) -> None:
         """For the same address. Connections that are open, or on their way, are not touched."""
@@ -45,11 +62,12 @@ class Listener:
 
     def refuse_new(self) -> bool:
         """See Acceptor."""
-        return self._acceptor.refuse_new()
+        return self._acceptor is None or self._acceptor.refuse_new()
 
     def stop_accepting(self) -> None:
         """Connections that have no filter chain yet still get one."""
-        self._acceptor.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
 
     async def wait_drained(self) -> None:
         """Returns when the last connection is gone, those of former filter chains among them."""
@@ -80,6 +98,16 @@ class Listener:
     # from socket to filter chain
 
     def _on_socket(self, sock: socket.socket) -> None:
+        if not self.config.uses_original_dst:
+            self.take(sock, None)
+            return
+        destination = self._context.original_destination(sock)
+        # A connection to an address that has no listener of its own is for this one.
+        other = self._find_listener(destination) if destination is not None else None
+        (other or self).take(sock, destination)
+
+    def take(self, sock: socket.socket, destination: Address | None) -> None:
+        """An accepted connection; `destination` is where it was going before it was redirected, None if it was not."""
         stats, config = self.stats, self.config
         stats.downstream_cx_total += 1
         if stats.downstream_cx_active >= config.max_connections:
@@ -92,18 +120,26 @@ class Listener:
             return
         stats.downstream_cx_active += 1
         if config.needs_inspection:
-            self._inspector.inspect(sock, config.inspection_timeout, self._on_inspected, self._on_abandoned)
+            self._inspector.inspect(
+                sock,
+                config.inspection_timeout,
+                partial(self._on_inspected, destination),
+                partial(self._on_abandoned, destination),
+                config.inspects_http,
+            )
         else:
-            self._on_inspected(sock, None)
+            self._on_inspected(destination, sock, None)
 
-    def _on_inspected(self, sock: socket.socket, hello: ClientHello | None) -> None:
+    def _on_inspected(self, destination: Address | None, sock: socket.socket, hello: Found) -> None:
         """`hello` None: plaintext, or nobody has looked."""
         try:
             local, remote = sock.getsockname(), sock.getpeername()
         except OSError:  # reset meanwhile
             self._discard(sock)
             return
-        chain = self.chains.find(_traits(local[1], hello))
+        if destination is not None:
+            local = (destination.host, destination.port)
+        chain = self.chains.find(_traits(local[0], local[1], hello))
         if chain is None:
             log.debug("%s: no filter chain for %s, %s", self.config.name, remote, hello or "plaintext")
             self.stats.no_filter_chain_match += 1
@@ -112,16 +148,17 @@ class Listener:
         info = ConnectionInfo(
             self.config.name, format_address(local), format_address(remote), time.monotonic(), self._on_closed
         )
-        info.sni = hello.server_name if hello else ""
+        info.sni = hello.server_name if isinstance(hello, ClientHello) else ""
+        info.is_redirected = destination is not None
         if chain.tls is None:
             self._connect_plaintext(chain, sock, info)
         else:
             self._tasks.spawn(f"accept {self.config.name}", self._connect_tls(chain, sock, info))
 
-    def _on_abandoned(self, sock: socket.socket, is_timeout: bool) -> None:
+    def _on_abandoned(self, destination: Address | None, sock: socket.socket, is_timeout: bool) -> None:
         self.stats.downstream_pre_cx_timeout += is_timeout
         if is_timeout and self.config.continues_on_timeout:
-            self._on_inspected(sock, None)
+            self._on_inspected(destination, sock, None)
         else:
             self._discard(sock)
 
@@ -175,5 +212,9 @@ class Listener:
         self.stats.accept_paused += 1
 
 
-def _traits(port: int, hello: ClientHello | None) -> ConnectionTraits:
-    return ConnectionTraits(port) if hello is None else ConnectionTraits(port, hello[0], TLS, hello[1])
+def _traits(address: str, port: int, found: Found) -> ConnectionTraits:
+    if found is None:
+        return ConnectionTraits(port, destination_address=address)
+    if isinstance(found, HttpPreface):
+        return ConnectionTraits(port, application_protocols=(found.protocol,), destination_address=address)
+    return ConnectionTraits(port, found[0], TLS, found[1], address)

@@ -24,10 +24,12 @@ class FilterChainConfig:
 
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
-    """Port 0: the kernel chooses, once.
+    """Port 0: the kernel chooses, once. One that is not bound (`bind_to_port`) gets its connections from those that
+    have `uses_original_dst`.
 
-    `inspects_tls`: the tls_inspector is there. After `inspection_timeout` (seconds, 0 for none) without a result the
-    connection is closed, or goes on as plaintext where `continues_on_timeout`.
+    `inspects_tls`, `inspects_http`: the tls_inspector, the http_inspector is there. After `inspection_timeout`
+    (seconds, 0 for none) without a result the connection is closed, or goes on as plaintext where
+    `continues_on_timeout`.
     """
 
     name: str
@@ -35,7 +37,10 @@ class ListenerConfig:
     filter_chains: tuple[FilterChainConfig, ...] = ()
     default_filter_chain: FilterChainConfig | None = None
     is_inbound: bool = False
+    is_bound: bool = True
+    uses_original_dst: bool = False
     inspects_tls: bool = False
+    inspects_http: bool = False
     inspection_timeout: float = 15.0
     continues_on_timeout: bool = False
     max_connections: int = 1 << 20
@@ -43,4 +48,5 @@ class ListenerConfig:
     @property
     def needs_inspection(self) -> bool:
         """Without a criterion that takes it, the inspector would cost every connection a wait for nothing."""
-        return self.inspects_tls and any(chain.match.needs_inspection for chain in self.filter_chains)
+        inspects = self.inspects_tls or self.inspects_http
+        return inspects and any(chain.match.needs_inspection for chain in self.filter_chains)

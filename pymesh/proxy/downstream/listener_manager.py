@@ -10,6 +10,7 @@ from pymesh.proxy.downstream.filter_chain import DRAIN_SECONDS
 from pymesh.proxy.downstream.listener import Listener
 from pymesh.proxy.downstream.listener_config import ListenerConfig
 from pymesh.proxy.downstream.listener_stats import METRICS, ListenerStats
+from pymesh.proxy.downstream.original_dst import candidates
 from pymesh.proxy.listen_sockets import ListenSockets, OwnSockets
 from pymesh.proxy.telemetry.metric_names import DOWNSTREAM_RQ_ACTIVE
 from pymesh.tasks import TaskGroup
@@ -31,6 +32,7 @@ class ListenerManager:
         self._sockets = sockets or OwnSockets()
         self._drain_seconds = drain_seconds
         self._listeners: dict[str, Listener] = {}
+        self._by_address: dict[Address, Listener] = {}  # those that are not bound
         self._draining: set[Listener] = set()
         self._is_announced = self._is_inbound_announced = False
         self._past = ListenerStats()  # of listeners that are gone: a counter never goes down
@@ -46,11 +48,11 @@ class ListenerManager:
         """
         present = self._listeners.get(config.name)
         if present is None:
-            self._listeners[config.name] = await self._open(config)
-        elif present.config.address != config.address:
+            self._add(await self._open(config))
+        elif _place(present.config) != _place(config):
             opened = await self._open(config)
-            await self._sockets.release(present.config.name, present.config.address)
-            self._listeners[config.name] = opened
+            await self._release(present)
+            self._add(opened)
             self._retire(present)
         elif present.config != config:
             present.update(config)
@@ -61,7 +63,7 @@ class ListenerManager:
         """Stop accepting at once; open connections drain."""
         listener = self._listeners.get(name)
         if listener is not None:
-            await self._sockets.release(name, listener.config.address)
+            await self._release(listener)
             del self._listeners[name]
             self._retire(listener)
 
@@ -70,7 +72,8 @@ class ListenerManager:
 
     def addresses(self) -> dict[str, Address]:
         """Where each listener is, with the port that the kernel has chosen."""
-        return {name: listener.address for name, listener in self._listeners.items()}
+        bound = (item for item in self._listeners.items() if item[1].config.is_bound)
+        return {name: listener.address for name, listener in bound}
 
     def describe(self) -> list[dict[str, Any]]:
         """For the admin: name, address and port (the one that was chosen), filter chains, counters."""
@@ -116,9 +119,26 @@ class ListenerManager:
         self._draining.clear()
 
     async def _open(self, config: ListenerConfig) -> Listener:
-        listener = Listener(config, self._context, await self._sockets.take(config.name, config.address))
-        log.info("listener %s is on %s", config.name, listener.address)
+        sock = await self._sockets.take(config.name, config.address) if config.is_bound else None
+        listener = Listener(config, self._context, sock, self._find_unbound)
+        log.info("listener %s is %s %s", config.name, "on" if config.is_bound else "for", listener.address)
         return listener
+
+    def _add(self, listener: Listener) -> None:
+        self._listeners[listener.config.name] = listener
+        if not listener.config.is_bound:
+            self._by_address[listener.config.address] = listener
+
+    async def _release(self, listener: Listener) -> None:
+        config = listener.config
+        if config.is_bound:
+            await self._sockets.release(config.name, config.address)
+        elif self._by_address.get(config.address) is listener:
+            del self._by_address[config.address]
+
+    def _find_unbound(self, destination: Address) -> Listener | None:
+        found = (self._by_address.get(address) for address in candidates(destination))
+        return next((listener for listener in found if listener is not None), None)
 
     def _retire(self, listener: Listener) -> None:
         listener.stop_accepting()
@@ -141,3 +161,7 @@ class ListenerManager:
 
     def _active_requests(self) -> int:
         return sum(listener.chains.active_requests for listener in self.find())
+
+
+def _place(config: ListenerConfig) -> tuple[Address, bool]:
+    return config.address, config.is_bound

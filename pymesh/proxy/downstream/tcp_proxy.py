@@ -95,7 +95,8 @@ class TcpConnection(asyncio.Protocol):
 
     async def _connect_upstream(self, cluster: Cluster) -> None:
         tried: list[Endpoint] = []
-        context = LoadBalancerContext(self._proxy.config.hash(self._info.remote_address), tried)
+        context = _Context(self._proxy.config.hash(self._info.remote_address), tried)
+        context.destination = self._info.local_address if self._info.is_redirected else ""
         for _ in range(self._proxy.config.max_connect_attempts):
             endpoint = cluster.choose_endpoint(context)
             if endpoint is None:
@@ -162,6 +163,17 @@ class TcpConnection(asyncio.Protocol):
             self._breaker.circuit_breakers.connections.release()
         if self._endpoint is not None:
             self._endpoint.active_requests -= 1
+
+
+class _Context(LoadBalancerContext):
+    __slots__ = ("destination",)
+
+    def __init__(self, hash: int | None, tried: list[Endpoint]) -> None:
+        super().__init__(hash, tried)
+        self.destination = ""
+
+    def original_destination(self) -> str:
+        return self.destination
 
 
 def _stream_info(info: ConnectionInfo, is_inbound: bool) -> StreamInfo:

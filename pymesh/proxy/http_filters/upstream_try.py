@@ -90,6 +90,10 @@ class UpstreamTry(LoadBalancerContext):
         weighted: WeightedCluster = self._stream.weighted_cluster
         return weighted.metadata_match
 
+    def original_destination(self) -> str:
+        client = self._stream.connection.info
+        return client.local_address if client.is_redirected else ""
+
     def on_upstream_failure(self, failure: UpstreamFailure) -> None:
         raise NotImplementedError
 

@@ -84,13 +84,14 @@ class Cluster:
     def choose_endpoint(self, context: LoadBalancerContext) -> Endpoint | None:
         """None where no endpoint may serve it: UH. Never one of `context.tried` while there is another."""
         if self._dynamic is not None:
-            return self._dynamic.choose(context.authority)
+            is_dynamic = self.is_dynamic_forward_proxy
+            return self._dynamic.choose(context.authority if is_dynamic else context.original_destination().encode())
         return self._chooser.choose(context)
 
     def resolve(self, authority: bytes, callback: Callable[[str | None], None]) -> bool:
         """Dynamic forward proxy only. True: the answer is there, go on, `callback` is not called. False: `callback`
         comes later, once, with None or the failure's text; `choose_endpoint` then knows."""
-        return self._dynamic is None or self._dynamic.resolve(authority, callback)
+        return self._dynamic is None or not self.is_dynamic_forward_proxy or self._dynamic.resolve(authority, callback)
 
     def tls_for(self, endpoint: Endpoint) -> ClientTls | None:
         """None: plaintext."""
@@ -220,7 +221,7 @@ class Cluster:
                 self.apply_endpoints(assignment)
             case "STRICT_DNS" | "LOGICAL_DNS":
                 self._dns = self._resolve_endpoints(assignment)
-            case "DYNAMIC_FORWARD_PROXY":
+            case "DYNAMIC_FORWARD_PROXY" | "ORIGINAL_DST":
                 self._dynamic = DynamicEndpoints(
                     config.name,
                     config.dns_cache,

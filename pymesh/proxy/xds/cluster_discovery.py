@@ -8,6 +8,7 @@ from pymesh.proxy.upstream.cluster_config import (
     DYNAMIC_FORWARD_PROXY,
     EDS,
     LOGICAL_DNS,
+    ORIGINAL_DST,
     STATIC,
     STRICT_DNS,
     ClusterConfig,
@@ -19,12 +20,16 @@ from pymesh.proxy.xds.eds import decode_cluster_load_assignment
 
 _FORWARD_PROXY_CLUSTER = "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"
 
+_MOST_DESTINATIONS = 65536  # of an ORIGINAL_DST cluster at one time; Envoy has no limit
+
 
 def with_discovery(config: ClusterConfig, reader: Reader) -> ClusterConfig:
-    """`type` or `cluster_type`; ORIGINAL_DST is refused, as nothing here knows the original destination."""
+    """`type` or `cluster_type`. Of an ORIGINAL_DST cluster the destination itself is the endpoint."""
     if reader.oneof("type", "cluster_type") == "cluster_type":
         return _with_cluster_type(config, reader)
-    kind = reader.enum("type", (STATIC, STRICT_DNS, LOGICAL_DNS, EDS))
+    kind = reader.enum("type", (STATIC, STRICT_DNS, LOGICAL_DNS, EDS, ORIGINAL_DST))
+    if kind == ORIGINAL_DST:
+        return _with_original_dst(config, reader)
     config = replace(config, type=kind, load_assignment=_decode_load_assignment(reader, kind))
     if kind == EDS:
         eds = reader.object("eds_cluster_config")
@@ -40,6 +45,15 @@ def with_discovery(config: ClusterConfig, reader: Reader) -> ClusterConfig:
         )
         config = replace(config, dns=dns)
     return config
+
+
+def _with_original_dst(config: ClusterConfig, reader: Reader) -> ClusterConfig:
+    if config.load_balancer.policy != "CLUSTER_PROVIDED":
+        # Envoy: "ORIGINAL_DST cluster requires CLUSTER_PROVIDED LB policy"
+        reader.fail("lb_policy", "an ORIGINAL_DST cluster needs CLUSTER_PROVIDED")
+    if "load_assignment" in reader:
+        reader.fail("load_assignment", "cannot stand in an ORIGINAL_DST cluster")
+    return replace(config, type=ORIGINAL_DST, dns_cache=DnsCacheConfig(max_hosts=_MOST_DESTINATIONS))
 
 
 def _decode_load_assignment(reader: Reader, kind: str) -> ClusterLoadAssignment | None:

@@ -4,13 +4,16 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener.p
 https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener_components.proto
 """
 
+from ipaddress import ip_network
+
 from pymesh.protojson import Reader
-from pymesh.proxy.downstream import tls_inspector
+from pymesh.proxy.downstream import http_inspector, original_dst, tls_inspector
 from pymesh.proxy.downstream.filter_chain_match import (
     ANY_CONNECTION,
     DuplicateMatchError,
     FilterChainMatch,
     FilterChainTable,
+    Network,
 )
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.network_filters import DecodeRouteConfig, NetworkFilterConfig, decode_network_filter
@@ -20,6 +23,7 @@ from pymesh.proxy.xds.rds import PerFilterDecoders, decode_route_configuration
 from pymesh.xds import Address
 
 _RAW_BUFFER = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+_LISTENER_FILTERS = (tls_inspector.TYPE_URL, http_inspector.TYPE_URL, original_dst.TYPE_URL)
 _DEFAULT_TIMEOUT = 15.0  # of Envoy's listener filters, and of its transport sockets for want of another
 
 
@@ -37,8 +41,8 @@ def decode_listener(reader: Reader, per_filter_decoders: PerFilterDecoders) -> L
         "enable_reuse_port",  # one process, one socket
         "tcp_backlog_size",
         "metadata",
-        "bind_to_port",
     )
+    inspectors = _decode_listener_filters(reader)
     default = reader.object("default_filter_chain")
     timeout = reader.duration("listener_filters_timeout")
     config = ListenerConfig(
@@ -47,7 +51,10 @@ def decode_listener(reader: Reader, per_filter_decoders: PerFilterDecoders) -> L
         filter_chains=tuple(_decode_chain(chain, decode_route_config) for chain in reader.objects("filter_chains")),
         default_filter_chain=_decode_chain(default, decode_route_config) if default else None,
         is_inbound=reader.enum("traffic_direction", ("UNSPECIFIED", "INBOUND", "OUTBOUND")) == "INBOUND",
-        inspects_tls=_decode_listener_filters(reader),
+        is_bound=reader.boolean("bind_to_port", True),
+        uses_original_dst=reader.boolean("use_original_dst") or original_dst.TYPE_URL in inspectors,
+        inspects_tls=tls_inspector.TYPE_URL in inspectors,
+        inspects_http=http_inspector.TYPE_URL in inspectors,
         inspection_timeout=_DEFAULT_TIMEOUT if timeout is None else timeout,
         continues_on_timeout=reader.boolean("continue_on_listener_filters_timeout"),
     )
@@ -64,19 +71,20 @@ def _decode_address(reader: Reader) -> Address:
     return Address(socket_address.required_string("address"), port)
 
 
-def _decode_listener_filters(reader: Reader) -> bool:
-    """Whether the tls_inspector is there, the only listener filter so far."""
-    filters = reader.objects("listener_filters")
-    for listener_filter in filters:
+def _decode_listener_filters(reader: Reader) -> frozenset[str]:
+    """Type URLs of those that are there. Their order, which never differs from what it must be, is of no matter."""
+    found = set()
+    for listener_filter in reader.objects("listener_filters"):
         listener_filter.ignore("name")
         typed_config = listener_filter.any("typed_config")
         if typed_config is None:
             listener_filter.fail("typed_config", "is required")
         type_url, config = typed_config
         config.ignore("@type")
-        if type_url != tls_inspector.TYPE_URL:
+        if type_url not in _LISTENER_FILTERS:
             config.fail("@type", f"{type_url} is not a listener filter of this proxy")
-    return bool(filters)
+        found.add(type_url)
+    return frozenset(found)
 
 
 def _decode_chain(reader: Reader, decode_route_config: DecodeRouteConfig) -> FilterChainConfig:
@@ -98,10 +106,20 @@ def _decode_match(reader: Reader) -> FilterChainMatch:
             reader.fail("server_names", f"{name!r}: only a whole first label can be a wildcard")
     return FilterChainMatch(
         destination_port=reader.integer("destination_port"),
+        prefix_ranges=tuple(_decode_range(item) for item in reader.objects("prefix_ranges")),
         server_names=reader.strings("server_names"),
         transport_protocol=reader.enum("transport_protocol", ("", "raw_buffer", "tls")),
         application_protocols=reader.strings("application_protocols"),
     )
+
+
+def _decode_range(reader: Reader) -> Network:
+    """envoy.config.core.v3.CidrRange; prefix_len absent is 0."""
+    address, length = reader.required_string("address_prefix"), reader.integer("prefix_len")
+    try:
+        return ip_network(f"{address}/{length}", strict=False)
+    except ValueError:
+        reader.fail("address_prefix", f"{address}/{length} is not a range of IP addresses")
 
 
 def _decode_filters(reader: Reader, decode_route_config: DecodeRouteConfig) -> NetworkFilterConfig:

@@ -359,7 +359,7 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
     ("fields", "path"),
     [
         ({"name": ""}, "name"),
-        ({"type": "ORIGINAL_DST"}, "type"),
+        ({"type": "ORIGINAL_DST"}, "lb_policy"),
         ({"type": "EDS", "load_assignment": assignment("10.0.0.1")}, "load_assignment"),
         ({"type": "STATIC", "load_assignment": assignment("db.example.com")}, "load_assignment.endpoints"),
         ({"type": "LOGICAL_DNS", "load_assignment": {"cluster_name": NAME}}, "load_assignment.endpoints"),
