@@ -21,10 +21,15 @@ _MOST_INSTANCES = 1000
 class _Saved(msgspec.Struct):
     name: str = ""
     ports: dict[str, int] = {}
+    is_registered: bool = False
 
 
 class Instance:
-    """A claimed directory. `name` is the WorkloadEntry's name, `ports` the chosen port of each socket by its role."""
+    """A claimed directory. `name` is the WorkloadEntry's name, `ports` the chosen port of each socket by its role.
+
+    `is_registered`: the registry was told of it and not told that it leaves; of a proxy that starts, that the one
+    before it was killed.
+    """
 
     def __init__(self, directory: Path, workload_name: str, lock: FileLock) -> None:
         self.directory = directory
@@ -34,12 +39,18 @@ class Instance:
         saved = _load(self._file)
         self.name = saved.name or f"{workload_name}-{_random_suffix()}"
         self.ports: dict[str, int] = saved.ports
+        self.is_registered = saved.is_registered
 
     def __repr__(self) -> str:
         return f"<Instance {self.name} {self.directory}>"
 
     def save(self) -> None:
-        write_private(self._file, msgspec.json.encode(_Saved(self.name, self.ports)))
+        write_private(self._file, msgspec.json.encode(_Saved(self.name, self.ports, self.is_registered)))
+
+    def note_registered(self, is_registered: bool) -> None:
+        if is_registered != self.is_registered:
+            self.is_registered = is_registered
+            self.save()
 
     def release(self) -> None:
         self._lock.release()

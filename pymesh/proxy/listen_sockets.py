@@ -4,7 +4,7 @@ import socket
 from collections.abc import Mapping
 from typing import Protocol
 
-from pymesh.proxy.sockets import bind_address
+from pymesh.proxy.sockets import bind_address, start_listening
 from pymesh.xds import Address
 
 
@@ -31,7 +31,8 @@ class OwnSockets:
         self._bound = dict(bound or {})
 
     async def take(self, listener: str, address: Address) -> socket.socket:
-        return self._bound.pop(address, None) or bind_address(address)
+        bound = self._bound.pop(address, None)
+        return bind_address(address) if bound is None else start_listening(bound)
 
     async def release(self, listener: str, address: Address) -> None:
         """Nobody else holds it."""

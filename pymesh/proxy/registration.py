@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -30,8 +31,17 @@ class Lease:
     A control plane that was restarted needs nothing special: the next renewal registers the workload anew.
     """
 
-    def __init__(self, registry: Registry, namespace: str, name: str, registration: Registration) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        namespace: str,
+        name: str,
+        registration: Registration,
+        note_registered: Callable[[bool], None] = lambda is_registered: None,
+    ) -> None:
+        """`note_registered` is for who remembers it over a restart."""
         self.is_registered = False
+        self._note_registered = note_registered
         self.announced = asyncio.Event()
         self._registry = registry
         self._namespace = namespace
@@ -64,6 +74,8 @@ class Lease:
             await self._registry.deregister(self._namespace, self._name, LEAVE_SECONDS)
         except PymeshError as error:
             log.warning("left without the registry's word (%s); the lease will end by itself", error)
+        else:
+            self._note_registered(False)
 
     async def _renew(self) -> None:
         registration = self._registration
@@ -83,6 +95,7 @@ class Lease:
         self._refusal = ""
         if not self.is_registered:
             self.is_registered = True
+            self._note_registered(True)
             log.info("registered %s in namespace %s", self._name, self._namespace)
 
     def _on_refusal(self, reason: str) -> None:

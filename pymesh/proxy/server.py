@@ -12,7 +12,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 
 from pymesh.errors import PymeshError, UsageError
@@ -65,7 +65,9 @@ class ProxyServer:
         own_ports: Callable[[], dict[str, object]] = dict,
         on_configured: Callable[[], None] = lambda: None,
         on_health_failed: Callable[[], None] = lambda: None,
+        before_listening: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`before_listening` is awaited between the first certificate and the first configuration."""
         self.node = node
         self.app_answers = True
         self.is_draining = False
@@ -80,6 +82,7 @@ class ProxyServer:
         self._own_ports = own_ports
         self._on_configured = on_configured
         self._on_health_failed = on_health_failed
+        self._before_listening = before_listening
         self._build_identity()
         self._build_data_plane(sockets)
         self._build_xds()
@@ -199,6 +202,8 @@ class ProxyServer:
             if await self.runtime.load():
                 self._set_configured()
             await self.identity.ready.wait()
+        if self._before_listening is not None:
+            await self._before_listening()
         await self.xds.run()
 
     def _set_configured(self) -> None:

@@ -40,9 +40,16 @@ class Sidecar:
             self.ports.sockets,
             own_ports=self.ports.describe,
             on_health_failed=self._on_health,
+            before_listening=self._end_predecessor,
         )
         self.probe = AppProbe(self.ports.app_port, self._on_health, APP_HOST)
-        self.lease = Lease(self.server.control, options.namespace, self._instance.name, self._build_registration())
+        self.lease = Lease(
+            self.server.control,
+            options.namespace,
+            self._instance.name,
+            self._build_registration(),
+            self._instance.note_registered,
+        )
         self._on_health()
         self._lease_task: asyncio.Task[None] | None = None
 
@@ -97,6 +104,12 @@ class Sidecar:
 
     async def aclose(self) -> None:
         await self.server.aclose()
+
+    async def _end_predecessor(self) -> None:
+        """One that was killed, on the same port, is healthy for its peers until its lease ends: what they send now
+        would find a proxy whose application has not started."""
+        if self._instance.is_registered:
+            await self.lease.leave()
 
     async def _register(self) -> None:
         await self.server.wait_serving()

@@ -1,11 +1,15 @@
-"""The ports of a sidecar: bound before there is a configuration, the same after a restart. Nothing is accepted here."""
+"""The ports of a sidecar: bound before there is a configuration, the same after a restart. Nothing is accepted here.
+
+The inbound one does not listen until its listener does: peers that know it from a sidecar that was killed are refused and
+go elsewhere, where they would wait in its backlog for an application that has not started.
+"""
 
 import socket
 from functools import partial
 
 from pymesh.proxy.instance import Instance
 from pymesh.proxy.options import SidecarOptions
-from pymesh.proxy.sockets import bind_address, bind_flag, bound_address
+from pymesh.proxy.sockets import bind_address, bind_flag, bound_address, reserve
 from pymesh.xds import Address, Upstream
 
 APP_HOST = "127.0.0.1"
@@ -42,6 +46,8 @@ class SidecarPorts:
 
     def _open(self, role: str, address: Address) -> Address:
         sock = self._bind(role, address, self._is_shared)
+        if role == "inbound":
+            sock = reserve(sock)
         bound = bound_address(sock)
         self.sockets[bound] = sock
         return bound

@@ -55,12 +55,27 @@ def reserve_port(host: str, preferred_port: int = 0) -> socket.socket:
 
     It does not listen, so that connections are refused and whoever sets SO_REUSEADDR may listen on the port.
     """
-    with bind_address(Address(host, 0), preferred_port) as listening:  # which shows whether it is free
+    return reserve(bind_address(Address(host, 0), preferred_port))  # listening shows whether it is free
+
+
+def reserve(listening: socket.socket) -> socket.socket:
+    """Hold the port without listening: until `start_listening`, connections are refused and nobody waits in a backlog."""
+    options = (socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+    with listening:
         address = listening.getsockname()
+        set_options = [option for option in options if listening.getsockopt(socket.SOL_SOCKET, option)]
         reserved = socket.socket(listening.family, socket.SOCK_STREAM)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for option in set_options:
+        reserved.setsockopt(socket.SOL_SOCKET, option, 1)
     reserved.bind(address)
+    reserved.setblocking(False)
     return reserved
+
+
+def start_listening(sock: socket.socket) -> socket.socket:
+    """Listen, if it does not yet."""
+    sock.listen(_BACKLOG)
+    return sock
 
 
 def bound_address(sock: socket.socket) -> Address:

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import re
+import signal
 import socket
 import ssl
 import time
@@ -57,6 +58,16 @@ OVERSIZED = {
     "80 KB of headers": b"".join(b"x-%d: %s\r\n" % (number, b"v" * 1000) for number in range(80)),
     "5000 headers": b"".join(b"x-%d: v\r\n" % number for number in range(5000)),
 }
+RETRIED = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec:
+  hosts: [web]
+  http:
+  - retries: {attempts: 3, retryOn: "connect-failure,reset"}
+    route: [{destination: {host: web}}]
+"""
 ENOUGH = 200  # connections that say nothing
 
 
@@ -118,6 +129,28 @@ def client_hello() -> bytes:
 
 def retry_delays(process) -> list[str]:
     return re.findall(r"(?:retrying|next try) in ([\d.]+) s", process.output)
+
+
+# an instance is killed
+
+
+def test_an_instance_that_was_killed_gets_nothing_before_its_application_is_back(mesh) -> None:
+    """Started again it has the port of before, and for its peers the lease of before is still good."""
+    mesh.control()
+    survivor, killed = mesh.http_app("survivor"), mesh.http_app("killed")
+    mesh.apply(RETRIED)
+    mesh.proxy("web", survivor.port, "--version", "v1")
+    second = mesh.proxy("web", killed.port, "--version", "v2")
+    caller = mesh.proxy("caller", 0)
+    with mesh.load("http://web/", via=caller.ports["outbound"], callers=8) as load:
+        second.stop(signal.SIGKILL)
+        killed.close()
+        for _ in range(3):
+            second = mesh.proxy("web", killed.port, "--version", "v2", ready=False)
+            second.wait_line("registered web-v2")
+            load.wait_answers(50)
+            second.stop(signal.SIGKILL)
+    load.assert_nothing_lost()
 
 
 # control is away

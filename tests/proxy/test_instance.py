@@ -21,6 +21,18 @@ def test_a_proxy_that_restarts_finds_its_name_and_ports_again(state_dir: StateDi
     assert (second.name, second.ports) == (first.name, {"inbound": 40123})
 
 
+def test_a_proxy_that_starts_knows_whether_the_one_before_it_was_killed(state_dir: StateDir) -> None:
+    for left_properly in (True, False):
+        before = claim_instance(state_dir, "default", "payment-v1-8080", "payment-v1")
+        before.note_registered(True)
+        if left_properly:
+            before.note_registered(False)
+        before.release()
+        after = claim_instance(state_dir, "default", "payment-v1-8080", "payment-v1")
+        assert after.is_registered is not left_properly
+        after.release()
+
+
 def test_two_living_proxies_of_one_service_have_two_directories_and_names(state_dir: StateDir) -> None:
     first = claim_instance(state_dir, "default", "payment-v1-8080", "payment-v1")
     second = claim_instance(state_dir, "default", "payment-v1-8080", "payment-v1")

@@ -100,3 +100,21 @@ async def test_leaving_waits_for_the_registry_but_not_for_ever() -> None:
 async def test_leaving_a_registry_that_is_away_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     await Lease(FakeRegistry(ControlUnreachableError("refused")), "default", "p", REGISTRATION).leave()
     assert "the lease will end by itself" in caplog.text
+
+
+async def test_who_remembers_the_lease_is_told_when_it_is_taken_and_when_it_is_given_back() -> None:
+    noted: list[bool] = []
+    registry = FakeRegistry()
+    lease = Lease(registry, "default", "payment-v1-x", REGISTRATION, noted.append)
+    task = asyncio.create_task(lease.keep())
+    for _ in range(2):
+        await registry.calls.get()
+    task.cancel()
+    await lease.leave()
+    assert noted == [True, False]
+
+
+async def test_a_lease_that_could_not_be_given_back_is_remembered() -> None:
+    noted: list[bool] = []
+    await Lease(FakeRegistry(ControlUnreachableError("refused")), "default", "p", REGISTRATION, noted.append).leave()
+    assert noted == []

@@ -3,7 +3,16 @@ import socket
 import pytest
 
 from pymesh.errors import UsageError
-from pymesh.proxy.sockets import advertised_host, bind_address, bind_flag, bind_shared, bound_address, reserve_port
+from pymesh.proxy.sockets import (
+    advertised_host,
+    bind_address,
+    bind_flag,
+    bind_shared,
+    bound_address,
+    reserve,
+    reserve_port,
+    start_listening,
+)
 from pymesh.xds import Address
 
 ANY_PORT = Address("127.0.0.1", 0)
@@ -93,3 +102,12 @@ def test_the_port_of_last_time_is_reserved_again() -> None:
         port = bound_address(reserved).port
     with reserve_port("0.0.0.0", port) as again:
         assert bound_address(again).port == port
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_port_that_is_held_refuses_connections_until_it_listens(is_shared: bool) -> None:
+    with reserve(bind_address(Address("127.0.0.1", 0), is_shared=is_shared)) as held:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(held.getsockname())
+        with socket.create_connection(start_listening(held).getsockname()):
+            pass

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pymesh.proxy.sockets import bind_address, bind_shared, bound_address
+from pymesh.proxy.sockets import bind_address, bind_shared, bound_address, start_listening
 from pymesh.xds import Address
 
 
@@ -35,7 +35,8 @@ class SharedSockets:
         key = _Key(listener, address)
         port = self._ports.get(key)
         if port is None:
-            sock = self._bound.pop(address, None) or bind_address(address, is_shared=True)
+            bound = self._bound.pop(address, None)
+            sock = bind_address(address, is_shared=True) if bound is None else start_listening(bound)
             port = self._ports[key] = _Port(bound_address(sock), {place: sock})
         elif place not in port.sockets:
             port.sockets[place] = bind_shared(port.address)
