@@ -1,7 +1,7 @@
 """The ports of a sidecar: bound before there is a configuration, the same after a restart. Nothing is accepted here.
 
-The inbound one does not listen until its listener does: peers that know it from a sidecar that was killed are refused and
-go elsewhere, where they would wait in its backlog for an application that has not started.
+The inbound one does not listen until its listener does: peers that know it from a sidecar that was killed are refused
+and go elsewhere, where they would wait in its backlog for an application that has not started.
 """
 
 import socket

@@ -59,7 +59,7 @@ def reserve_port(host: str, preferred_port: int = 0) -> socket.socket:
 
 
 def reserve(listening: socket.socket) -> socket.socket:
-    """Hold the port without listening: until `start_listening`, connections are refused and nobody waits in a backlog."""
+    """Hold the port without listening: until `start_listening`, connections are refused and wait in no backlog."""
     options = (socket.SO_REUSEADDR, socket.SO_REUSEPORT)
     with listening:
         address = listening.getsockname()
