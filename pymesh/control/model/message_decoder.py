@@ -19,6 +19,7 @@ from pymesh.control.model.scope import Scope
 
 MessageT = TypeVar("MessageT", bound=Message)
 
+_LARGEST_INT = 2**64  # proto3's uint64
 _INVALID: Any = object()  # the violation is noted; the field keeps its default
 
 _Decode = Callable[[Any, Scope], Any]
@@ -153,9 +154,9 @@ def _decode_bool(value: Any, at: Scope) -> Any:
 def _decode_int(value: Any, at: Scope) -> Any:
     if not _is_number(value):
         return _wrong(at, "an integer", value)
-    if not math.isfinite(value) or value != int(value):
-        return _wrong(at, "an integer", value, f"{value}")
-    return int(value)
+    if not abs(value) < _LARGEST_INT:  # no comparison holds for NaN
+        return _wrong(at, "an integer", value, "one of more than 64 bits")
+    return int(value) if value == int(value) else _wrong(at, "an integer", value, f"{value}")
 
 
 def _decode_float(value: Any, at: Scope) -> Any:

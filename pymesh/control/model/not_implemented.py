@@ -20,9 +20,9 @@ class Unsupported(NamedTuple):
 _WHOLE_KIND = Unsupported("")
 
 
-def _policies(*fields: Unsupported) -> tuple[Unsupported, ...]:
-    """The same fields wherever a traffic policy can stand."""
-    of_rule = ("trafficPolicy", "trafficPolicy.portLevelSettings[]")
+def _policies(*fields: Unsupported, has_ports: bool = True) -> tuple[Unsupported, ...]:
+    """The same fields wherever a traffic policy can stand; `has_ports`: in that of a port, too."""
+    of_rule = ("trafficPolicy", "trafficPolicy.portLevelSettings[]") if has_ports else ("trafficPolicy",)
     places = (*of_rule, *(f"subsets[].{place}" for place in of_rule))
     return tuple(Unsupported(f"{place}.{field.path}", field.values) for place in places for field in fields)
 
@@ -53,9 +53,8 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
             Unsupported("outlierDetection.outlierDetectionHttpErrorCodes"),
             Unsupported("tls.credentialName"),
             Unsupported("tls.caCrl"),
-            Unsupported("tunnel"),
-            Unsupported("proxyProtocol"),
         ),
+        *_policies(Unsupported("tunnel"), Unsupported("proxyProtocol"), has_ports=False),
     ),
     "Gateway": (
         Unsupported("servers[].defaultEndpoint"),

@@ -275,6 +275,8 @@ class HTTPRoute(Message):
     """Which pages of other origins may call."""
     headers: Headers | None = None
     """What to change in the headers of requests and responses."""
+    websocket_upgrade: bool = False
+    """Of older files; WebSockets pass always."""
 
 
 class L4MatchAttributes(Message):

@@ -59,9 +59,10 @@ def check() -> Check:
     def run(word: str, text: str) -> tuple[list[str], list[str]]:
         kind = kind_named(word)
         assert kind is not None
+        namespace = "ns" if kind.is_namespaced else ""
         at = Scope("" if kind.is_inline else "spec")
         spec = decode_message(kind.spec_type, yaml.safe_load(text), at)
-        found = validate(Resource(kind=kind, metadata=Metadata(name="x", namespace="ns"), spec=spec))
+        found = validate(Resource(kind=kind, metadata=Metadata(name="x", namespace=namespace), spec=spec))
         violations = [one for one in (*at.violations, *found.violations) if "does not implement" not in one.message]
         return [_short(one) for one in violations], [_short(one) for one in found.warnings]
 

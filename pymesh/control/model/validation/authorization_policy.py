@@ -7,7 +7,6 @@ from pymesh.control.model.validation.authorization_attribute import check_condit
 from pymesh.control.model.validation.authorization_rule import check_from, check_to, has_port, is_for_tcp
 from pymesh.control.model.validation.selector import check_one_of_targets
 
-DRY_RUN = "istio.io/dry-run"
 _LARGEST_RULES = 512
 _CUSTOM_CANNOT = (
     "principals",

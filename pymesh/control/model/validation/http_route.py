@@ -32,6 +32,8 @@ def check_http_route(route: HTTPRoute, is_delegate: bool, is_for_gateways: bool,
     check_fault(route.fault, at["fault"])
     check_cors_policy(route.cors_policy, at["corsPolicy"])
     syntax.check_duration(route.timeout, at["timeout"], allow_zero=True)
+    if route.websocket_upgrade:
+        at["websocketUpgrade"].warn("has no effect: WebSockets pass without it")
 
 
 def _check_root(route: HTTPRoute, is_delegate: bool, at: Scope) -> None:

@@ -1,10 +1,11 @@
 """Rules of metadata, whatever the kind."""
 
-from pymesh.control.model.kinds import GATEWAY, NAMESPACE, SERVICE, Kind
+from pymesh.control.model.kinds import AUTHORIZATION_POLICY, GATEWAY, NAMESPACE, SERVICE, Kind
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 
+DRY_RUN = "istio.io/dry-run"
 _LARGEST_ANNOTATIONS = 256 * 1024  # Kubernetes
 
 
@@ -23,5 +24,9 @@ def check_metadata(kind: Kind, metadata: Metadata, at: Scope) -> None:
     syntax.check_labels(metadata.labels, at["labels"])
     for key in metadata.annotations:
         syntax.check_qualified_name(key.lower(), at["annotations"][key])
+    if DRY_RUN in metadata.annotations:
+        is_policy = kind == AUTHORIZATION_POLICY
+        reason = "pymesh does not implement" if is_policy else "is only for an AuthorizationPolicy:"
+        at["annotations"][DRY_RUN].fail(f"{reason} {DRY_RUN}")
     size = sum(len(key) + len(value) for key, value in metadata.annotations.items())
     at["annotations"].require(size <= _LARGEST_ANNOTATIONS, f"must not be larger than {_LARGEST_ANNOTATIONS} bytes")

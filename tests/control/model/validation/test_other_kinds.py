@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+Check = Callable[[str, str], tuple[list[str], list[str]]]
 Refuse = Callable[[str, str], list[str]]
 
 
@@ -317,3 +318,101 @@ def test_a_gateway_that_passes_tls_through_is_refused(refuse: Refuse) -> None:
     refused = ["servers[0].tls.mode: pymesh does not implement spec.servers[0].tls.mode PASSTHROUGH"]
     assert refuse("gw", server(_HTTPS + "{mode: PASSTHROUGH}")) == refused
     assert refuse("gw", server(_HTTPS + "{}")) == refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "violations"),
+    [
+        (
+            "dr",
+            "{host: a, workloadSelector: {matchLabels: {app: 'a*'}}, exportTo: ['*']}",
+            [
+                "workloadSelector.matchLabels.app: wildcards are not supported in a selector",
+                "exportTo: can only be '.' beside workloadSelector",
+            ],
+        ),
+        (
+            "dr",
+            policy("tunnel: {protocol: GET, targetHost: a b}, proxyProtocol: {version: V2}"),
+            [
+                "trafficPolicy.tunnel: cannot stand beside proxyProtocol",
+                "trafficPolicy.tunnel.protocol: must be CONNECT or POST, not 'GET'",
+                "trafficPolicy.tunnel.targetHost: must be a DNS name, not 'a b'",
+                "trafficPolicy.tunnel.targetPort: must be a port, 1..65535, not 0",
+            ],
+        ),
+        (
+            "dr",
+            policy("connectionPool: {http: {h2UpgradePolicy: UPGRADE, useClientProtocol: true}}"),
+            ["trafficPolicy.connectionPool.http.useClientProtocol: cannot stand beside UPGRADE"],
+        ),
+        (
+            "dr",
+            policy("tls: {mode: SIMPLE, insecureSkipVerify: true, credentialName: a, subjectAltNames: [b]}"),
+            [
+                "trafficPolicy.tls.subjectAltNames: cannot stand beside insecureSkipVerify",
+                "trafficPolicy.tls.credentialName: cannot stand beside insecureSkipVerify with SIMPLE",
+            ],
+        ),
+        (
+            "dr",
+            policy("loadBalancer: {consistentHash: {useSourceIp: true, maglev: {}}}"),
+            ["trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: must be a prime number below 5000011"],
+        ),
+        (
+            "gw",
+            server("port: {number: 80, name: a, protocol: HTTP}", "[a, '*a.com', x/y/z.com]"),
+            [
+                "servers[0].hosts[0]: must be a fully qualified name, not 'a'",
+                "servers[0].hosts[1]: '*a.com': a wildcard must be a whole label",
+                "servers[0].hosts[2]: must be a DNS name, not 'y/z.com'",
+            ],
+        ),
+        (
+            "gw",
+            server(_HTTPS + "{mode: ISTIO_MUTUAL, credentialName: a}"),
+            ["servers[0].tls.credentialName: must not be set with ISTIO_MUTUAL"],
+        ),
+        (
+            "gw",
+            server(_HTTPS + "{mode: SIMPLE, credentialNames: [a, b, c], credentialName: d, caCrl: /x}"),
+            [
+                "servers[0].tls: must have only one of credentialName and credentialNames",
+                "servers[0].tls.credentialNames: must be 2 at most",
+                "servers[0].tls.caCrl: is not supported with SIMPLE, as there is no client certificate",
+                "servers[0].tls.caCrl: cannot stand beside credentialName; put it into the Secret",
+            ],
+        ),
+        (
+            "gw",
+            server(_HTTPS + "{mode: MUTUAL, tlsCertificates: [{privateKey: /k}]}"),
+            ["servers[0].tls.tlsCertificates[0].serverCertificate: is required"],
+        ),
+        (
+            "gw",
+            server("bind: unix:///a, port: {number: 80, name: a, protocol: HTTP}"),
+            ["servers[0].port.number: must be 0 for a Unix socket"],
+        ),
+        (
+            "se",
+            "{hosts: [a.com, b.com], ports: [{number: 1, name: tcp, protocol: TCP}], resolution: DNS}",
+            ["hosts: must be one where a port is neither HTTP nor TLS"],
+        ),
+        (
+            "we",
+            "{address: unix://a, ports: {http: 80}}",
+            [
+                "address: must be unix:///PATH or unix://@NAME, not 'unix://a'",
+                "ports: cannot stand beside a Unix socket",
+            ],
+        ),
+    ],
+)
+def test_what_istio_refuses_is_invalid_whether_or_not_pymesh_obeys_the_field(
+    kind: str, spec: str, violations: list[str], check: Check
+) -> None:
+    assert check(kind, spec)[0] == violations
+
+
+def test_an_endpoint_on_a_unix_socket_is_refused(refuse: Refuse) -> None:
+    assert refuse("we", "{address: unix:///a}") == ["address: pymesh does not implement spec.address of a Unix socket"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+Check = Callable[[str, str], tuple[list[str], list[str]]]
 Refuse = Callable[[str, str], list[str]]
 
 _ROUTE = "route: [{destination: {host: a}}]"
@@ -232,3 +233,102 @@ def test_the_spec_is_typed(accept: Callable[[str, str], Any]) -> None:
     assert (route.retries.attempts, route.retries.per_try_timeout) == (3, "2s")
     assert route.match[0].ignore_uri_case is True
     assert route.route[0].destination.host == "a"
+
+
+def tls(match: str, hosts: str = "[a.example.com, '*.b.com']") -> str:
+    return "{hosts: " + hosts + ", tls: [{match: [{" + match + "}], route: [{destination: {host: a}}]}]}"
+
+
+def cors(text: str) -> str:
+    return http("corsPolicy: {" + text + "}, " + _ROUTE)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "{http: [{name: of-a-delegate, " + _ROUTE + "}]}",
+        http("delegate: {name: b, namespace: ns}, match: [{uri: {prefix: /b}}]"),
+        tls("sniHosts: [a.example.com, x.b.com, '*.c.b.com'], port: 443, destinationSubnets: [10.0.0.0/8]"),
+        cors("allowOrigins: [{exact: 'https://a'}, {regex: '.*'}], allowMethods: [GET], allowHeaders: ['*', x-a]"),
+        cors("maxAge: 24h, allowCredentials: true, exposeHeaders: [x-b], unmatchedPreflights: IGNORE"),
+        http("match: [{uri: {prefix: ''}}], " + _ROUTE),
+        "{hosts: [a], gateways: [gw], http: [{match: [{headers: {'@request.auth.claims.sub': {exact: b}}}], "
+        + _ROUTE
+        + "}]}",
+        "{hosts: [a], tcp: [{match: [{destinationSubnets: [10.0.0.1], sourceSubnet: 10.0.0.0/8}], " + _ROUTE + "}]}",
+    ],
+)
+def test_what_istio_takes_is_valid_whether_or_not_pymesh_obeys_it(spec: str, check: Check) -> None:
+    assert check("vs", spec) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("spec", "violations"),
+    [
+        (
+            "{gateways: [gw], tcp: [{" + _ROUTE + "}]}",
+            [
+                "gateways: cannot stand in a VirtualService without hosts, which is a delegate",
+                "tcp: cannot stand in a VirtualService without hosts, which is a delegate",
+            ],
+        ),
+        (
+            "{http: [{delegate: {name: b}}]}",
+            ["http[0].delegate: cannot stand in a VirtualService without hosts, which is a delegate itself"],
+        ),
+        (
+            http("delegate: {}, redirect: {uri: /}, " + _ROUTE),
+            [
+                "http[0].route: cannot stand beside delegate",
+                "http[0].redirect: cannot stand beside delegate",
+                "http[0].delegate.name: is required",
+            ],
+        ),
+        (routed("hosts: ['*.com', a.com]"), ["hosts[1]: 'a.com' is part of '*.com'"]),
+        (routed("hosts: ['*', a.com], gateways: [gw]"), ["hosts[1]: 'a.com' is part of '*'"]),
+        (tls(""), ["tls[0].match[0].sniHosts: must have at least one host"]),
+        ("{hosts: [a], tls: [{}]}", ["tls[0].match: must have at least one match", "tls[0].route: is required"]),
+        (
+            tls("sniHosts: [c.com, a_b]"),
+            [
+                "tls[0].match[0].sniHosts[0]: 'c.com' is not part of any of the hosts a.example.com, *.b.com",
+                "tls[0].match[0].sniHosts[1]: must be a DNS name, not 'a_b'",
+                "tls[0].match[0].sniHosts[1]: 'a_b' is not part of any of the hosts a.example.com, *.b.com",
+            ],
+        ),
+        (
+            cors("allowOrigins: [{}, {exact: ''}, {regex: '['}], allowMethods: [get], allowHeaders: ['a b']"),
+            [
+                "http[0].corsPolicy.allowOrigins[0]: must have one of exact, prefix and regex",
+                "http[0].corsPolicy.allowOrigins[1]: must not be empty",
+                "http[0].corsPolicy.allowOrigins[2].regex: must be an RE2 regex: missing ]: [",
+                "http[0].corsPolicy.allowMethods[0]: must be one of GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, "
+                "OPTIONS, TRACE, not 'get'",
+                "http[0].corsPolicy.allowHeaders[0]: 'a b' is not a header name",
+            ],
+        ),
+        (cors("maxAge: 1500ms"), ["http[0].corsPolicy.maxAge: must be whole seconds"]),
+        (
+            http("match: [{headers: {'@request.auth.claims[sub]': {exact: b}}}], " + _ROUTE),
+            [
+                'http[0].match[0].headers["@request.auth.claims[sub]"]: '
+                "claims of a JWT can only be matched by gateways, not by sidecars"
+            ],
+        ),
+        (
+            http(f"match: [{{uri: {{regex: '{'a' * 1025}'}}}}], {_ROUTE}"),
+            ["http[0].match[0].uri.regex: must not be longer than 1024 characters"],
+        ),
+        (
+            "{hosts: [a], tcp: [{match: [{sourceSubnet: here, destinationSubnets: [10.0.0.0/40]}], " + _ROUTE + "}]}",
+            [
+                "tcp[0].match[0].destinationSubnets[0]: must be an IP address or a CIDR block, not '10.0.0.0/40'",
+                "tcp[0].match[0].sourceSubnet: must be an IP address or a CIDR block, not 'here'",
+            ],
+        ),
+    ],
+)
+def test_what_istio_refuses_is_invalid_whether_or_not_pymesh_obeys_the_field(
+    spec: str, violations: list[str], check: Check
+) -> None:
+    assert check("vs", spec)[0] == violations
