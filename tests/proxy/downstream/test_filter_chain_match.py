@@ -1,3 +1,5 @@
+from ipaddress import ip_network
+
 import pytest
 
 from pymesh.proxy.downstream.filter_chain_match import (
@@ -81,3 +83,36 @@ def test_two_chains_for_the_same_connections_are_refused():
         FilterChainTable(
             [(FilterChainMatch(server_names=("a", "b")), 1), (FilterChainMatch(server_names=("c", "A")), 2)]
         )
+
+
+CAPTURED = FilterChainTable(
+    [
+        (FilterChainMatch(prefix_ranges=(ip_network("10.0.0.0/8"),)), "wide"),
+        (FilterChainMatch(prefix_ranges=(ip_network("10.1.0.0/16"), ip_network("fd00::/8"))), "narrow"),
+        (FilterChainMatch(server_names=("www.a.com",)), "name"),
+        (FilterChainMatch(destination_port=15001), "port"),
+    ],
+    "default",
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("10.1.2.3", "narrow"), ("10.2.2.3", "wide"), ("fd00::1", "narrow"), ("192.0.2.1", "name")],
+)
+def test_the_longest_range_that_has_the_destination_decides_before_the_server_name(address, expected):
+    assert CAPTURED.find(ConnectionTraits(443, "www.a.com", TLS, (), address)) == expected
+
+
+def test_a_port_of_its_own_decides_before_the_destination():
+    assert CAPTURED.find(ConnectionTraits(15001, destination_address="10.1.2.3")) == "port"
+
+
+def test_what_no_chain_takes_is_the_default_chains():
+    assert CAPTURED.find(ConnectionTraits(80, destination_address="192.0.2.1")) == "default"
+
+
+def test_two_chains_of_one_range_are_refused():
+    match = FilterChainMatch(prefix_ranges=(ip_network("10.0.0.0/8"),))
+    with pytest.raises(DuplicateMatchError):
+        FilterChainTable([(match, "a"), (match, "b")])

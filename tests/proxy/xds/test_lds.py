@@ -1,3 +1,5 @@
+from ipaddress import ip_network
+
 import pytest
 
 from pymesh.errors import DecodeError
@@ -13,6 +15,8 @@ EXTENSIONS = "type.googleapis.com/envoy.extensions."
 TCP_PROXY = EXTENSIONS + "filters.network.tcp_proxy.v3.TcpProxy"
 TLS_INSPECTOR = EXTENSIONS + "filters.listener.tls_inspector.v3.TlsInspector"
 DOWNSTREAM_TLS = EXTENSIONS + "transport_sockets.tls.v3.DownstreamTlsContext"
+HTTP_INSPECTOR = EXTENSIONS + "filters.listener.http_inspector.v3.HttpInspector"
+HTTP_INSPECTION = {"name": "envoy.filters.listener.http_inspector", "typed_config": {"@type": HTTP_INSPECTOR}}
 INSPECTION = {"name": "envoy.filters.listener.tls_inspector", "typed_config": {"@type": TLS_INSPECTOR}}
 MESH = ["istio-peer-exchange", "istio"]
 SDS = {"name": "default", "sds_config": {"ads": {}}}
@@ -102,6 +106,21 @@ def unknown(kind):
     return {"name": "x", "typed_config": {"@type": f"type.googleapis.com/{kind}"}}
 
 
+def test_a_listener_of_captured_traffic_is_decoded():
+    ranges = [{"address_prefix": "10.1.2.3", "prefix_len": 8}]
+    config = decode(
+        listener(
+            chain(filter_chain_match={"prefix_ranges": ranges}),
+            bind_to_port=False,
+            listener_filters=[INSPECTION, HTTP_INSPECTION],
+        )
+    )
+    assert (config.is_bound, config.inspects_tls, config.inspects_http) == (False, True, True)
+    assert config.filter_chains[0].match.prefix_ranges == (ip_network("10.0.0.0/8"),)
+    assert decode(listener(chain(), use_original_dst=True)).uses_original_dst
+    assert not decode(listener(chain())).uses_original_dst
+
+
 @pytest.mark.parametrize(
     ("resource", "reason"),
     [
@@ -118,7 +137,11 @@ def unknown(kind):
             "address.socket_address.protocol: must be one of TCP",
         ),
         (listener(chain(), chain()), "filter_chains: two filter chains match the same connections"),
-        (listener(chain(), use_original_dst=True), "use_original_dst: this proxy does not know the field"),
+        (listener(chain(), freebind=True), "freebind: this proxy does not know the field"),
+        (
+            listener(chain(filter_chain_match={"prefix_ranges": [{"address_prefix": "shop", "prefix_len": 8}]})),
+            "filter_chains[0].filter_chain_match.prefix_ranges[0].address_prefix: shop/8 is not a range of IP addresses",
+        ),
         (listener({"filters": []}), "filter_chains[0].filters: must be one terminal filter"),
         (listener({"filters": [tcp(), tcp()]}), "filter_chains[0].filters: must be one terminal filter"),
         (listener({"filters": [unknown("nope")]}), "filter_chains[0].filters[0].typed_config.@type: type.googleapis"),
