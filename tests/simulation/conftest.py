@@ -15,6 +15,7 @@ from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
 from pymesh.protojson import Reader
 from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.downstream.access_verdict import Authorization, authorize
 from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits, FilterChainTable
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.listener_config import ListenerConfig
@@ -22,6 +23,7 @@ from pymesh.proxy.http_filters.factories import per_filter_decoders
 from pymesh.proxy.routing.redirect import RedirectAction
 from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, RouteConfiguration, RouteMatch
 from pymesh.proxy.routing.route_table import RouteTable
+from pymesh.proxy.tls.peer_identity import PeerIdentity
 from pymesh.proxy.xds.lds import decode_listener
 from pymesh.proxy.xds.rds import decode_route_configuration
 
@@ -46,6 +48,25 @@ class Request:
     is_tls: bool = False
     remote_address: str = "192.0.2.1:40000"
     local_address: str = "127.0.0.1:15001"
+
+
+class Call:
+    """A request with what is known of its connection."""
+
+    def __init__(self, request: Request, peer: PeerIdentity | None, **fields: Any) -> None:
+        self.__dict__.update(fields)
+        self.request = request
+        self.peer = peer
+
+    direct_remote_address = "192.0.2.1:40000"
+    requested_server_name = ""
+    dynamic_metadata: Mapping[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.request, name)
+
+
+_CALL_FIELDS = ("direct_remote_address", "remote_address", "local_address", "requested_server_name", "dynamic_metadata")
 
 
 class Decision(NamedTuple):
@@ -100,6 +121,19 @@ class Simulation:
         chain = _chain(listener, "", transport, alpn)
         return chain.name if chain is not None else ""
 
+    def receive(self, url: str, method: str = "GET", peer: str = "", **call: Any) -> Authorization:
+        """At the inbound listener: may it pass? `peer` is a principal, `cluster.local/ns/x/sa/y`; the connection is
+        then mTLS. `tcp=True` is a connection without a request; other arguments are fields of the call or headers."""
+        is_tcp = call.pop("tcp", False)
+        transport = ("tls", "istio") if peer else ("raw_buffer",)
+        chain = _chain(self.listeners["virtualInbound"], "", transport[0], transport[1:])
+        known = {name: call.pop(name) for name in _CALL_FIELDS if name in call}
+        request = _request(url, method, call)
+        if is_tcp:
+            request.path = request.authority = request.method = b""
+        identity = PeerIdentity((f"spiffe://{peer}",), (), "", "") if peer else None
+        return authorize(chain, Call(request, identity, **known))
+
     def _decide(self, table: RouteTable, request: Request, random: float) -> Decision:
         match = table.route(request, random)
         if match is None:
@@ -135,6 +169,7 @@ def sidecar() -> Callable[..., Simulation]:
         namespace: str = "default",
         labels: dict[str, str] | None = None,
         locality: str = "",
+        protocol: str = "http",
         **mesh: object,
     ) -> Simulation:
         metadata = xds.NodeMetadata(
@@ -142,6 +177,7 @@ def sidecar() -> Callable[..., Simulation]:
             labels={**_MTLS, **(labels or {})},
             service="web",
             app_port=8080,
+            app_protocol=protocol,
             inbound=xds.Address("0.0.0.0", 15006),
         )
         node = xds.Node(f"sidecar~1.2.3.4~web.{namespace}~d", "", metadata, xds.parse_node_locality(locality))

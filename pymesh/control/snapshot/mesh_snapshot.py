@@ -3,9 +3,11 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
+from pymesh.control.model.authorization_policy import AuthorizationPolicy
 from pymesh.control.model.destination_rule import DestinationRule
 from pymesh.control.model.gateway import Gateway
 from pymesh.control.model.kinds import (
+    AUTHORIZATION_POLICY,
     DESTINATION_RULE,
     GATEWAY,
     PEER_AUTHENTICATION,
@@ -36,6 +38,7 @@ from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.services import Mesh, build_service, build_service_entry
 from pymesh.control.snapshot.sidecars import Sidecars
 from pymesh.control.snapshot.virtual_services import VirtualServices, build_virtual_service, source_label_keys
+from pymesh.control.snapshot.workload_policies import WorkloadPolicies
 
 T = TypeVar("T")
 
@@ -49,6 +52,7 @@ class MeshSnapshot:
 
     __slots__ = (
         "_cache",
+        "authorization_policies",
         "destination_rules",
         "gateways",
         "instances",
@@ -69,6 +73,9 @@ class MeshSnapshot:
         self.instances = Instances(map(build_instance, _of(objects, WORKLOAD_ENTRY, WorkloadEntry)))
         self.peer_authentications = PeerAuthentications(
             _of(objects, PEER_AUTHENTICATION, PeerAuthentication), mesh.root_namespace
+        )
+        self.authorization_policies = WorkloadPolicies(
+            _of(objects, AUTHORIZATION_POLICY, AuthorizationPolicy), mesh.root_namespace
         )
         self.services_by_host = self._services(objects)
         rules = [build_virtual_service(item, mesh) for item in _of(objects, VIRTUAL_SERVICE, VirtualService)]

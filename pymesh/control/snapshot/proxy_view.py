@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+from pymesh.control.model.authorization_policy import AuthorizationPolicy
 from pymesh.control.model.gateway import Gateway
 from pymesh.control.model.peer_authentication import MutualTLSMode
 from pymesh.control.model.resource import Key, Resource
@@ -167,6 +168,12 @@ class ProxyView:
         """Which connections this workload takes at its application's port."""
         metadata = self.node.metadata
         return self.snapshot.peer_authentications.mode(metadata.namespace, metadata.labels, metadata.app_port)
+
+    @property
+    def authorization_policies(self) -> list[Resource[AuthorizationPolicy]]:
+        """Those that hold for this workload."""
+        told = self.node.metadata
+        return self.snapshot.authorization_policies.of_workload(told.namespace, told.labels)
 
     def _declared_services(self) -> list[MeshService]:
         """Of the proxy's namespace, seen or not: its workload is behind them all the same."""

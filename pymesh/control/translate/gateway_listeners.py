@@ -8,8 +8,9 @@ from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.gateway_routes import shared_hosts
 from pymesh.control.translate.gateway_servers import Family, GatewayServer, PortServers
 from pymesh.control.translate.http_connection_manager import build_edge
+from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.listener_filters import TLS_INSPECTION
-from pymesh.control.translate.listeners import build_listener
+from pymesh.control.translate.rbac import build_http_rbac, build_network_rbac
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
 from pymesh.control.translate.tcp_routes import build_l4_target, first_tcp_route
@@ -22,7 +23,9 @@ Chain = dict[str, Any]
 def build_gateway_listener(view: ProxyView, port: PortServers) -> Resource | None:
     """None where a port has nothing to do: TCP or TLS servers to which no route leads."""
     if port.family is Family.HTTP:
-        terminal = build_edge(view.mesh, port.listener_name, port.servers[0].route_name, verifies_clients=False)
+        terminal = build_edge(
+            view.mesh, port.listener_name, port.servers[0].route_name, False, build_http_rbac(view, None)
+        )
         chains: list[Chain] = [{"filters": [terminal]}]
     else:
         chains = [chain for server in port.servers for chain in _chains(view, server)]
@@ -47,7 +50,9 @@ def _chains(view: ProxyView, server: GatewayServer) -> Iterator[Chain]:
 def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
     tls = server.server.tls
     assert tls is not None  # validation: HTTPS needs it
-    terminal = build_edge(view.mesh, server.route_name, server.route_name, verifies_clients=tls.mode != "SIMPLE")
+    verifies_clients = tls.mode != "SIMPLE"
+    security = build_http_rbac(view, None)
+    terminal = build_edge(view.mesh, server.route_name, server.route_name, verifies_clients, security)
     return {
         "name": server.route_name,
         **_server_names(server),
@@ -67,7 +72,12 @@ def _tcp_chain(view: ProxyView, server: GatewayServer) -> Iterator[Chain]:
     for context in _contexts(view, server):
         target = first_tcp_route(context)
         if target is not None:
-            yield {"filters": [build_tcp_proxy(f"tcp.{server.port}.{server.gateway}", target)]}
+            yield {
+                "filters": [
+                    *build_network_rbac(view, None),
+                    build_tcp_proxy(f"tcp.{server.port}.{server.gateway}", target),
+                ]
+            }
             return
 
 
@@ -81,13 +91,16 @@ def _passthrough_chains(view: ProxyView, server: GatewayServer) -> Iterator[Chai
             names = [name for match in matches for name in match.sni_hosts if name not in taken]
             if target is not None and names:
                 taken.update(names)
-                yield _sni_chain(server, names, target)
+                yield _sni_chain(view, server, names, target)
 
 
-def _sni_chain(server: GatewayServer, names: list[str], target: dict[str, Any]) -> Chain:
+def _sni_chain(view: ProxyView, server: GatewayServer, names: list[str], target: dict[str, Any]) -> Chain:
     terminal = build_tcp_proxy(f"tls.{server.port}.{server.gateway}", target)
     match = {} if "*" in names else {"server_names": list(dict.fromkeys(names))}
-    return {"filter_chain_match": {**match, "transport_protocol": "tls"}, "filters": [terminal]}
+    return {
+        "filter_chain_match": {**match, "transport_protocol": "tls"},
+        "filters": [*build_network_rbac(view, None), terminal],
+    }
 
 
 def _contexts(view: ProxyView, server: GatewayServer) -> Iterator[RouteContext]:

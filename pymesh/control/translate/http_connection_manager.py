@@ -62,13 +62,16 @@ def build_captured(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -
     )
 
 
-def build_inbound(mesh: MeshConfig, stat_prefix: str, route_config: dict[str, Any]) -> dict[str, Any]:
-    """To the application, which learns in x-forwarded-client-cert who asks."""
+def build_inbound(
+    mesh: MeshConfig, stat_prefix: str, route_config: dict[str, Any], security: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """To the application, which learns in x-forwarded-client-cert who asks. `security` are the filters that decide
+    who may."""
     return _filter(
         mesh,
         stat_prefix,
         {"route_config": route_config},
-        http_filters=[_ROUTER],
+        http_filters=[*security, _ROUTER],
         upgrade_configs=[_WEBSOCKET],
         server_name=SERVER_NAME,
         forward_client_cert_details="APPEND_FORWARD",
@@ -76,14 +79,20 @@ def build_inbound(mesh: MeshConfig, stat_prefix: str, route_config: dict[str, An
     )
 
 
-def build_edge(mesh: MeshConfig, stat_prefix: str, route_config_name: str, verifies_clients: bool) -> dict[str, Any]:
+def build_edge(
+    mesh: MeshConfig,
+    stat_prefix: str,
+    route_config_name: str,
+    verifies_clients: bool,
+    security: list[dict[str, Any]],
+) -> dict[str, Any]:
     """From outside: nothing that a client says of itself is believed."""
     details = {"subject": True, "cert": True, "dns": True, "uri": True} if verifies_clients else {}
     return _filter(
         mesh,
         stat_prefix,
         rds(route_config_name),
-        http_filters=_OUTBOUND_FILTERS,
+        http_filters=[*security, *_OUTBOUND_FILTERS],
         upgrade_configs=[_WEBSOCKET],
         server_name=SERVER_NAME,
         use_remote_address=True,

@@ -7,6 +7,7 @@ from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits, FilterChainTable
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.network_filters import build_network_filter
+from pymesh.proxy.downstream.network_rbac import NetworkGate
 from pymesh.proxy.tls.contexts import ServerTls
 from pymesh.tasks import TaskGroup
 
@@ -17,15 +18,17 @@ DRAIN_SECONDS = 45.0
 class FilterChain:
     """It lives as long as its configuration stays the same, whatever else of its listener changes."""
 
-    __slots__ = ("config", "network_filter", "tls")
+    __slots__ = ("_gate", "config", "network_filter", "tls")
 
     def __init__(self, config: FilterChainConfig, context: ProxyContext, is_inbound: bool) -> None:
         self.config = config
         self.tls = ServerTls(config.tls, context.secrets) if config.tls is not None else None
+        self._gate = NetworkGate(config.gates, context, is_inbound) if config.gates else None
         self.network_filter = build_network_filter(config.network_filter, context, is_inbound)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
-        return self.network_filter.new_connection(info)
+        denied = self._gate.judge(info) if self._gate is not None else None
+        return denied or self.network_filter.new_connection(info)
 
 
 class FilterChains:

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 from pymesh.proxy.downstream.filter_chain_match import ANY_CONNECTION, FilterChainMatch
 from pymesh.proxy.downstream.network_filters import NetworkFilterConfig
+from pymesh.proxy.downstream.network_rbac import NetworkRbacConfig
 from pymesh.proxy.tls.config import DownstreamTlsConfig
 from pymesh.xds import Address
 
 
 @dataclass(frozen=True, slots=True)
 class FilterChainConfig:
-    """`handshake_timeout` in seconds (transport_socket_connect_timeout)."""
+    """`handshake_timeout` in seconds (transport_socket_connect_timeout); `gates` are asked before the filter."""
 
     name: str
     network_filter: NetworkFilterConfig
     match: FilterChainMatch = ANY_CONNECTION
     tls: DownstreamTlsConfig | None = None
     handshake_timeout: float = 15.0
+    gates: tuple[NetworkRbacConfig, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The network filters there are, and what each must be: the thing that all connections of a filter chain share.
 
-Only terminal filters are here; a chain has exactly one.
+A chain has exactly one terminal filter, the last; before it there may be those that refuse connections.
 """
 
 import asyncio
@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from pymesh.protojson import Reader
-from pymesh.proxy.downstream import hcm_config, tcp_proxy_config
+from pymesh.proxy.downstream import hcm_config, network_rbac, tcp_proxy_config
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig, decode_http_connection_manager
 from pymesh.proxy.downstream.http_connection_manager import HttpConnectionManager
+from pymesh.proxy.downstream.network_rbac import NetworkRbacConfig, decode_network_rbac
 from pymesh.proxy.downstream.tcp_proxy import TcpProxy
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig, decode_tcp_proxy
 
@@ -66,15 +67,23 @@ _BY_TYPE_URL = {factory.type_url: factory for factory in FACTORIES}
 _BY_CONFIG = {factory.config_type: factory for factory in FACTORIES}
 
 
-def decode_network_filter(reader: Reader, decode_route_config: DecodeRouteConfig) -> NetworkFilterConfig:
-    """Of an envoy.config.listener.v3.Filter."""
-    reader.ignore("name")
-    typed_config = reader.any("typed_config")
-    if typed_config is None:
-        reader.fail("typed_config", "is required")
-    type_url, config = typed_config
-    factory = _BY_TYPE_URL.get(type_url) or config.fail("@type", f"{type_url} is not a network filter of this proxy")
-    return factory.decode(config, decode_route_config)
+def decode_network_filters(
+    readers: list[Reader], decode_route_config: DecodeRouteConfig
+) -> tuple[tuple[NetworkRbacConfig, ...], list[NetworkFilterConfig]]:
+    """Of envoy.config.listener.v3.Filters: those that only decide whether a connection may go on, and the others."""
+    gates: list[NetworkRbacConfig] = []
+    terminal: list[NetworkFilterConfig] = []
+    for reader in readers:
+        reader.ignore("name")
+        type_url, config = reader.any("typed_config") or reader.fail("typed_config", "is required")
+        if type_url == network_rbac.TYPE_URL and not terminal:
+            gates.append(decode_network_rbac(config))
+            continue
+        factory = _BY_TYPE_URL.get(type_url)
+        if factory is None:
+            config.fail("@type", f"{type_url} is not a network filter of this proxy")
+        terminal.append(factory.decode(config, decode_route_config))
+    return tuple(gates), terminal
 
 
 def build_network_filter(config: NetworkFilterConfig, context: ProxyContext, is_inbound: bool) -> NetworkFilter:

@@ -1,5 +1,6 @@
 """One request and its response, seen from the client: what the filters and the router act on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pymesh.names import PEER_METADATA
@@ -24,6 +25,7 @@ from pymesh.proxy.http_filters.local_replies import (
 from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.routing.route_table import RouteTable
 from pymesh.proxy.telemetry.workload import parse_workload
+from pymesh.proxy.tls.peer_identity import PeerIdentity
 
 # A filter that waits holds this much of a request's body before the client is stopped.
 _EARLY_BODY_LIMIT = 64 * 1024
@@ -77,6 +79,26 @@ class Stream(ResponseHalf):
     @property
     def local_address(self) -> str:
         return self.info.downstream_local_address
+
+    @property
+    def direct_remote_address(self) -> str:
+        """Of the connection's other end, whoever it speaks for."""
+        address: str = self.connection.info.remote_address
+        return address
+
+    @property
+    def peer(self) -> PeerIdentity | None:
+        """None without mTLS."""
+        peer: PeerIdentity | None = self.connection.info.peer
+        return peer
+
+    @property
+    def requested_server_name(self) -> str:
+        return self.info.requested_server_name
+
+    @property
+    def dynamic_metadata(self) -> Mapping[str, Any]:
+        return self.info.dynamic_metadata
 
     # the request
 

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from pymesh.protojson import Reader
-from pymesh.proxy.http_filters import dynamic_forward_proxy, fault, router
+from pymesh.proxy.http_filters import dynamic_forward_proxy, fault, rbac, router
 from pymesh.proxy.http_filters.filter import HttpFilterFactory
 
-FACTORIES: tuple[HttpFilterFactory, ...] = (fault.FACTORY, dynamic_forward_proxy.FACTORY, router.FACTORY)
+FACTORIES: tuple[HttpFilterFactory, ...] = (
+    rbac.FACTORY,
+    fault.FACTORY,
+    dynamic_forward_proxy.FACTORY,
+    router.FACTORY,
+)
 
 FACTORY_BY_TYPE_URL = {factory.type_url: factory for factory in FACTORIES}
 

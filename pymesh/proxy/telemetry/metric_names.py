@@ -59,6 +59,12 @@ NO_FILTER_CHAIN_MATCH = Metric(
     "envoy_listener_no_filter_chain_match", COUNTER, "Connections closed because no filter chain takes them."
 )
 LISTENER_SSL_ERROR = Metric("envoy_listener_ssl_connection_error", COUNTER, "TLS handshakes with clients that failed.")
+RBAC_ALLOWED = Metric("envoy_http_rbac_allowed", COUNTER, "Requests that authorization policies allowed.")
+RBAC_DENIED = Metric("envoy_http_rbac_denied", COUNTER, "Requests that authorization policies denied.")
+RBAC_SHADOW_ALLOWED = Metric("envoy_http_rbac_shadow_allowed", COUNTER, "Requests that shadow rules would allow.")
+RBAC_SHADOW_DENIED = Metric("envoy_http_rbac_shadow_denied", COUNTER, "Requests that shadow rules would deny.")
+TCP_RBAC_ALLOWED = Metric("envoy_tcp_rbac_allowed", COUNTER, "TCP connections that authorization policies allowed.")
+TCP_RBAC_DENIED = Metric("envoy_tcp_rbac_denied", COUNTER, "TCP connections that authorization policies denied.")
 DOWNSTREAM_RQ_ACTIVE = Metric("envoy_http_downstream_rq_active", GAUGE, "Requests in flight.")
 UPSTREAM_CX_TOTAL = Metric("envoy_cluster_upstream_cx_total", COUNTER, "Connections to endpoints, failed attempts too.")
 UPSTREAM_CX_ACTIVE = Metric("envoy_cluster_upstream_cx_active", GAUGE, "Open connections to endpoints.")

@@ -1,8 +1,13 @@
 """The one record of a stream: filled while it lives, read once when it completes. Nothing is computed here."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from pymesh.proxy.telemetry.workload import Workload
+
+# Envoy's dynamic metadata where no filter has said anything.
+NO_METADATA: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class Headers(Protocol):
@@ -39,7 +44,7 @@ class StreamInfo:
 
     `response_flags` are Envoy's short names (`URX`, `UF`), printed in the order in which they were set; `response_code`
     is 0 while there is none, and stays 0 when the downstream left first (Envoy prints 0 with flag DC). Sizes count body
-    bytes.
+    bytes. `dynamic_metadata` is what filters have found out, by their names.
     """
 
     __slots__ = (
@@ -51,6 +56,7 @@ class StreamInfo:
         "downstream_peer",
         "downstream_principal",
         "downstream_remote_address",
+        "dynamic_metadata",
         "end",
         "is_mtls",
         "method",
@@ -88,6 +94,7 @@ class StreamInfo:
         self.downstream_peer: Workload | None = None  # the client, where mTLS vouches for it
         self.downstream_principal = ""  # its SPIFFE URI
         self.requested_server_name = ""
+        self.dynamic_metadata: Mapping[str, Mapping[str, Any]] = NO_METADATA
         self.is_mtls = False  # of the connection that the reporter stands on: downstream if inbound, else upstream
         # request
         self.method = b""
@@ -123,3 +130,8 @@ class StreamInfo:
         flags = self.response_flags
         if flag and flag not in flags:
             self.response_flags = (*flags, flag)
+
+    def add_metadata(self, name: str, values: Mapping[str, Any]) -> None:
+        """What the filter `name` has found out; it joins what it has said before."""
+        present = self.dynamic_metadata
+        self.dynamic_metadata = {**present, name: {**present.get(name, {}), **values}}

@@ -16,7 +16,8 @@ from pymesh.proxy.downstream.filter_chain_match import (
     Network,
 )
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
-from pymesh.proxy.downstream.network_filters import DecodeRouteConfig, NetworkFilterConfig, decode_network_filter
+from pymesh.proxy.downstream.network_filters import DecodeRouteConfig, NetworkFilterConfig, decode_network_filters
+from pymesh.proxy.downstream.network_rbac import NetworkRbacConfig
 from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.tls.config import DOWNSTREAM_TLS_CONTEXT, DownstreamTlsConfig, decode_downstream_tls
 from pymesh.proxy.xds.rds import PerFilterDecoders, decode_route_configuration
@@ -91,9 +92,11 @@ def _decode_chain(reader: Reader, decode_route_config: DecodeRouteConfig) -> Fil
     reader.ignore("metadata")
     match = reader.object("filter_chain_match")
     timeout = reader.duration("transport_socket_connect_timeout")
+    gates, network_filter = _decode_filters(reader, decode_route_config)
     return FilterChainConfig(
         name=reader.string("name"),
-        network_filter=_decode_filters(reader, decode_route_config),
+        network_filter=network_filter,
+        gates=gates,
         match=_decode_match(match) if match else ANY_CONNECTION,
         tls=_decode_transport_socket(reader),
         handshake_timeout=timeout or _DEFAULT_TIMEOUT,
@@ -122,11 +125,13 @@ def _decode_range(reader: Reader) -> Network:
         reader.fail("address_prefix", f"{address}/{length} is not a range of IP addresses")
 
 
-def _decode_filters(reader: Reader, decode_route_config: DecodeRouteConfig) -> NetworkFilterConfig:
-    filters = [decode_network_filter(item, decode_route_config) for item in reader.objects("filters")]
-    if len(filters) != 1:
-        reader.fail("filters", "must be one terminal filter")
-    return filters[0]
+def _decode_filters(
+    reader: Reader, decode_route_config: DecodeRouteConfig
+) -> tuple[tuple[NetworkRbacConfig, ...], NetworkFilterConfig]:
+    gates, terminal = decode_network_filters(reader.objects("filters"), decode_route_config)
+    if len(terminal) != 1:
+        reader.fail("filters", "must be one terminal filter, and what goes before it")
+    return gates, terminal[0]
 
 
 def _decode_transport_socket(reader: Reader) -> DownstreamTlsConfig | None:

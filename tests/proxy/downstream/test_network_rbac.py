@@ -1,0 +1,54 @@
+import asyncio
+from typing import Any
+
+from pymesh.protojson import Reader
+from pymesh.proxy.downstream.connection_info import ConnectionInfo
+from pymesh.proxy.downstream.network_rbac import NetworkGate, decode_network_rbac
+from pymesh.proxy.telemetry.metric_names import TCP_RBAC_ALLOWED, TCP_RBAC_DENIED
+from pymesh.proxy.tls.peer_identity import PeerIdentity
+
+WEB = PeerIdentity(("spiffe://cluster.local/ns/default/sa/web",), (), "", "")
+RULES = {
+    "action": "ALLOW",
+    "policies": {
+        "policy[web]": {
+            "permissions": [{"any": True}],
+            "principals": [{"authenticated": {"principal_name": {"suffix": "/sa/web"}}}],
+        }
+    },
+}
+
+
+def make_gate(proxy: Any) -> NetworkGate:
+    config = decode_network_rbac(Reader({"rules": RULES, "stat_prefix": "tcp."}))
+    return NetworkGate((config,), proxy.context, is_inbound=True)
+
+
+async def test_a_denied_connection_is_closed_logged_and_counted(proxy: Any) -> None:
+    closed: list[bool] = []
+    records: list[Any] = []
+    proxy.context.telemetry.on_tcp_close = lambda info, direction: records.append(info)
+    info = ConnectionInfo("listener", "10.0.0.1:80", "10.0.0.9:5000", 0.0, lambda: closed.append(True))
+    denied = make_gate(proxy).judge(info)
+    assert isinstance(denied, asyncio.Protocol)
+    from_client = FakeTransport()
+    denied.connection_made(from_client)  # type: ignore[arg-type]
+    assert from_client.is_closed
+    denied.connection_lost(None)
+    assert closed == [True]
+    assert records[0].connection_termination_details == "rbac_access_denied_matched_policy[none]"
+    assert proxy.context.telemetry.metrics.counter(TCP_RBAC_DENIED).value == 1
+
+
+async def test_an_allowed_connection_goes_on(proxy: Any) -> None:
+    info = ConnectionInfo("listener", "10.0.0.1:80", "10.0.0.9:5000", 0.0)
+    info.peer = WEB
+    assert make_gate(proxy).judge(info) is None
+    assert proxy.context.telemetry.metrics.counter(TCP_RBAC_ALLOWED).value == 1
+
+
+class FakeTransport:
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
