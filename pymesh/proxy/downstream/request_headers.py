@@ -64,6 +64,8 @@ class RequestHeaderPolicy:
     def apply(self, head: RequestHead, remote_ip: bytes, scheme: bytes) -> bool:
         """`scheme` is https on a TLS connection, else http. False: refuse the request."""
         headers = head.headers
+        if CONNECTION in headers and headers[CONNECTION] in PLAIN_OPTIONS and not headers.repeated:
+            del headers[CONNECTION]  # what most clients say
         if not _NOTHING_SPECIAL(headers) and not self._remove(head, headers, self._removed):
             return False
         if self.is_edge:

@@ -3,9 +3,13 @@
 https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts
 """
 
+from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
+from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.local_replies import RESPONSE_TIMEOUT
 from pymesh.proxy.http_filters.upstream_try import UpstreamTry
+from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.timers import TimerQueue
+from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.failure import (
     MAX_STREAM_DURATION,
     PER_TRY_IDLE_TIMEOUT,
@@ -15,49 +19,70 @@ from pymesh.proxy.upstream.failure import (
 
 
 class RequestTimeouts(UpstreamTry):
-    """The timers of an UpstreamRequest. All of them are the action's; a request without any pays for none."""
+    """The timers of an UpstreamRequest. All of them are the action's; a request without any pays for none.
 
-    __slots__ = ()
+    A queue is looked up where a timer starts, and is at hand where it stops: None where it does not run.
+    """
+
+    __slots__ = ("_duration_queue", "_idle_queue", "_per_try_queue", "_timeout_queue")
+
+    def __init__(self, stream: DownstreamHalf, cluster: Cluster, action: ClusterAction, context: FilterContext) -> None:
+        UpstreamTry.__init__(self, stream, cluster, action, context)  # super() costs as much as a third of it
+        self._timeout_queue: TimerQueue | None = None
+        self._per_try_queue: TimerQueue | None = None
+        self._idle_queue: TimerQueue | None = None
+        self._duration_queue: TimerQueue | None = None
 
     def _on_complete(self) -> None:
         """The whole request is there. Envoy: the route's timeout begins, but an upgrade is never complete."""
-        self._completed_at = self._context.timers.time()
-        if self._action.timeout and not self._stream.upgrade:
-            self._queue_timeout(self._action.timeout).start(self)
+        timers, timeout = self._context.timers, self._action.timeout
+        self._completed_at = timers.time()
+        if timeout and not self._stream.upgrade:
+            queue = self._timeout_queue = timers.queue(timeout, RequestTimeouts.on_timeout)
+            queue.start(self)
 
     def _start_try_timeouts(self) -> None:
         """Envoy: they begin when the whole request is there and has a connection; the duration with the connection."""
-        action = self._action
+        action, stream, timers = self._action, self._stream, self._context.timers
         if action.upstream_stream_duration:
-            self._queue_duration(action.upstream_stream_duration).start(self)
-        if not self._stream.is_request_complete or self._stream.upgrade:
+            duration = action.upstream_stream_duration
+            queue = self._duration_queue = timers.queue(duration, RequestTimeouts.on_max_stream_duration)
+            queue.start(self)
+        if not stream.is_request_complete or stream.upgrade:
             return
         if action.per_try_timeout:
-            self._queue_per_try(action.per_try_timeout).start(self)
-        self._on_try_activity()
+            queue = self._per_try_queue = timers.queue(action.per_try_timeout, RequestTimeouts.on_per_try_timeout)
+            queue.start(self)
+        if action.per_try_idle_timeout:
+            self._on_try_activity()
 
     def _on_try_activity(self) -> None:
-        if self._action.per_try_idle_timeout:
-            self._queue_idle(self._action.per_try_idle_timeout).start(self)
+        """Of a try that may be idle for so long only."""
+        queue = self._idle_queue
+        if queue is None:
+            duration = self._action.per_try_idle_timeout
+            queue = self._idle_queue = self._context.timers.queue(duration, RequestTimeouts.on_per_try_idle_timeout)
+        queue.start(self)
 
     def _on_try_answered(self) -> None:
         """The response has begun: it may take as long as the whole request may."""
-        if self._action.per_try_timeout:
-            self._queue_per_try(self._action.per_try_timeout).stop(self)
-        self._on_try_activity()
+        if self._per_try_queue is not None:
+            self._per_try_queue.stop(self)
+            self._per_try_queue = None  # once is enough
+        if self._action.per_try_idle_timeout:
+            self._on_try_activity()
 
     def _stop_try_timeouts(self) -> None:
-        action = self._action
-        if action.per_try_timeout:
-            self._queue_per_try(action.per_try_timeout).stop(self)
-        if action.per_try_idle_timeout:
-            self._queue_idle(action.per_try_idle_timeout).stop(self)
-        if action.upstream_stream_duration:
-            self._queue_duration(action.upstream_stream_duration).stop(self)
+        if self._per_try_queue is not None:
+            self._per_try_queue.stop(self)
+        if self._idle_queue is not None:
+            self._idle_queue.stop(self)
+        if self._duration_queue is not None:
+            self._duration_queue.stop(self)
 
     def _stop_timeouts(self) -> None:
-        if self._action.timeout:
-            self._queue_timeout(self._action.timeout).stop(self)
+        if self._timeout_queue is not None:
+            self._timeout_queue.stop(self)
         self._stop_try_timeouts()
 
     # what happens then
@@ -84,17 +109,3 @@ class RequestTimeouts(UpstreamTry):
         self.on_upstream_failure(failure)
         if connection is not None and connection.exchange is self:
             connection.abandon()
-
-    # one queue for each duration and purpose
-
-    def _queue_timeout(self, duration: float) -> TimerQueue:
-        return self._context.timers.queue(duration, RequestTimeouts.on_timeout)
-
-    def _queue_per_try(self, duration: float) -> TimerQueue:
-        return self._context.timers.queue(duration, RequestTimeouts.on_per_try_timeout)
-
-    def _queue_idle(self, duration: float) -> TimerQueue:
-        return self._context.timers.queue(duration, RequestTimeouts.on_per_try_idle_timeout)
-
-    def _queue_duration(self, duration: float) -> TimerQueue:
-        return self._context.timers.queue(duration, RequestTimeouts.on_max_stream_duration)

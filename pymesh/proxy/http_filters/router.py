@@ -69,8 +69,8 @@ class Router:
     def _finalize_head(self, stream: Any, match: RouteMatch, action: ClusterAction, weighted: WeightedCluster) -> None:
         """Envoy: RouteEntryImplBase::finalizeRequestHeaders, in its order."""
         headers = stream.headers
-        if action.expected_timeout and self._adds_envoy_headers:
-            headers.set(EXPECTED_TIMEOUT, b"%d" % (action.expected_timeout * 1000))
+        if action.expected_timeout_ms and self._adds_envoy_headers:
+            headers.set(EXPECTED_TIMEOUT, action.expected_timeout_ms)
         if weighted.request_headers.changes:
             weighted.request_headers.apply(headers, stream.info)
         if match.route.request_headers.changes:

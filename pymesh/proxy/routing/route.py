@@ -82,6 +82,7 @@ class ClusterAction:
     per_try_timeout: float = field(init=False, repr=False, compare=False)
     per_try_idle_timeout: float = field(init=False, repr=False, compare=False)
     expected_timeout: float = field(init=False, repr=False, compare=False)  # of a first try
+    expected_timeout_ms: bytes = field(init=False, repr=False, compare=False)  # empty: none
     has_timeouts: bool = field(init=False, repr=False, compare=False)  # for the whole or for a try
     has_stream_timeouts: bool = field(init=False, repr=False, compare=False)
     is_retried: bool = field(init=False, repr=False, compare=False)
@@ -95,6 +96,7 @@ class ClusterAction:
         self._derive("per_try_timeout", per_try)
         self._derive("per_try_idle_timeout", idle)
         self._derive("expected_timeout", per_try or timeout)
+        self._derive("expected_timeout_ms", b"%d" % (self.expected_timeout * 1000) if self.expected_timeout else b"")
         self._derive("has_timeouts", bool(timeout or per_try or idle or self.upstream_stream_duration))
         self._derive("has_stream_timeouts", self.idle_timeout is not None or self.max_stream_duration is not None)
         self._derive("is_retried", bool(policy.retry_on))

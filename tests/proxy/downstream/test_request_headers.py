@@ -84,6 +84,10 @@ def test_hop_by_hop_fields_and_those_that_connection_names_go() -> None:
     assert [name for name, _ in headers.items()] == [b"host", b"x-kept", b"x-forwarded-proto", b"x-request-id"]
 
 
+def test_fields_that_a_further_connection_line_names_go_too() -> None:
+    assert b"x-hop" not in apply(INSIDE, ("connection", "close"), ("connection", "X-Hop"), ("x-hop", "1"))
+
+
 def test_connection_cannot_take_the_host_away() -> None:
     assert b"host" in apply(INSIDE, ("connection", "host"))
 
