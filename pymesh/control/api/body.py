@@ -10,23 +10,27 @@ from pymesh.control.model.document import read_documents, read_json
 
 MAX_BODY = 3 * 1024 * 1024  # Kubernetes
 _JSON = ("application/json",)
+_BROWSERS_SAY = ("Origin", "Referer", "Sec-Fetch-Site")
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 
 
 async def read_object(request: web.Request) -> Any:
     """The one object of the body. Raises RequestError and DocumentError.
 
-    The content type must be said: it is what keeps a page in somebody's browser from posting here, because a request
-    with these types is never sent to another origin without asking first.
+    A browser must say one of these content types: that is what keeps a page from posting here, because a request with
+    them is never sent to another origin without asking first. Some clients of Kubernetes say none and mean JSON.
     """
-    # aiohttp says application/octet-stream where the header is absent
-    if request.content_type in _JSON:
+    if request.content_type in _JSON or _is_silent_program(request):
         return read_json(await read_body(request))
     if request.content_type == PROTOBUF:
         return decode_protobuf(await read_body(request))
     if request.content_type not in _YAML:
         raise unsupported_type(*_JSON, *_YAML, PROTOBUF)
     return await read_yaml(request)
+
+
+def _is_silent_program(request: web.Request) -> bool:
+    return "Content-Type" not in request.headers and not any(name in request.headers for name in _BROWSERS_SAY)
 
 
 async def read_yaml(request: web.Request) -> Any:

@@ -39,12 +39,13 @@ def api_routes(store: ConfigStore) -> list[web.RouteDef]:
     resources = _Resources(store)
     return [
         *openapi_routes(),
-        web.get("/version", _handler(_serve_version)),
-        web.get("/api", _handler(_serve_core)),
-        web.get("/apis", _handler(_serve_groups)),
-        web.get("/apis/{group}", _handler(_serve_group)),
-        web.get("/api/{version}", _handler(_serve_resources)),
-        web.get("/apis/{group}/{version}", _handler(_serve_resources)),
+        # Some clients end these paths with a slash.
+        web.get("/version{_:/?}", _handler(_serve_version)),
+        web.get("/api{_:/?}", _handler(_serve_core)),
+        web.get("/apis{_:/?}", _handler(_serve_groups)),
+        web.get("/apis/{group}{_:/?}", _handler(_serve_group)),
+        web.get("/api/{version}{_:/?}", _handler(_serve_resources)),
+        web.get("/apis/{group}/{version}{_:/?}", _handler(_serve_resources)),
         web.route("*", "/{root:apis?}/{path:.+}", _handler(resources.serve)),
     ]
 

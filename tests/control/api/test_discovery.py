@@ -63,3 +63,8 @@ async def test_a_group_has_its_preferred_version_first(client: Client) -> None:
     assert (await client.get("/apis/nobody.io")).status == 404
     assert (await client.get("/apis/networking.istio.io/v9")).status == 404
     assert (await get(client, "/version"))["major"] == "1"
+
+
+@pytest.mark.parametrize("path", ["/version", "/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1"])
+async def test_a_path_may_end_with_a_slash(client: Client, path: str) -> None:
+    assert await get(client, f"{path}/") == await get(client, path)

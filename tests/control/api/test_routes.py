@@ -1,5 +1,6 @@
 """The API as a Kubernetes client sees it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -205,6 +206,15 @@ async def test_an_existing_name_is_not_created_again(client: Client) -> None:
 async def test_what_a_browser_sends_unasked_is_refused(client: Client, content_type: str) -> None:
     response = await client.post(RULES, data=b"{}", headers={"Content-Type": content_type})
     assert (response.status, (await response.json())["reason"]) == (415, "UnsupportedMediaType")
+
+
+async def test_a_program_that_says_no_content_type_sends_json(client: Client) -> None:
+    """Kubernetes' client for Python does not say it."""
+    body = json.dumps(rule()).encode()
+    asked = {"data": body, "skip_auto_headers": ["Content-Type"]}
+    for header in ("Origin", "Referer", "Sec-Fetch-Site"):
+        assert (await client.post(RULES, headers={header: "x"}, **asked)).status == 415
+    assert (await client.post(RULES, **asked)).status == 201
 
 
 async def test_bodies_are_bounded(client: Client) -> None:
