@@ -67,7 +67,7 @@ def _operation(operation: _Json) -> _Json:
 
 
 def _downgrade(schema: Any) -> Any:
-    """From OpenAPI 3.0 to 2.0: no oneOf, other references."""
+    """From OpenAPI 3.0 to 2.0: no oneOf, texts beside references, and other references."""
     if isinstance(schema, list):
         return [_downgrade(item) for item in schema]
     if not isinstance(schema, dict):
@@ -75,6 +75,8 @@ def _downgrade(schema: Any) -> Any:
     lower = {key: _downgrade(value) for key, value in schema.items() if key != "oneOf"}
     if "x-kubernetes-int-or-string" in lower:
         lower |= {"type": "string", "format": "int-or-string"}
+    if "allOf" in lower:  # a reference with a text of its own, which kubectl reads from beside $ref
+        lower |= lower.pop("allOf")[0]
     reference = lower.get("$ref")
     if isinstance(reference, str):
         lower["$ref"] = reference.replace(REFERENCE, "#/definitions/")
@@ -107,7 +109,6 @@ def _encode_schema(schema: _Json) -> bytes:
         parts.append(message(22, text(1, schema["type"])))
     if "items" in schema:
         parts.append(message(23, message(1, _encode_schema(schema["items"]))))
-    parts += [message(24, _encode_schema(one)) for one in schema.get("allOf", ())]
     if "properties" in schema:
         parts.append(message(25, _named_schemas(schema["properties"])))
     return b"".join((*parts, _extensions(31, schema)))

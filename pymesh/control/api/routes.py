@@ -39,8 +39,9 @@ def api_routes(store: ConfigStore) -> list[web.RouteDef]:
     resources = _Resources(store)
     return [
         *openapi_routes(),
+        web.get("/version", _handler(_serve_version)),
         # Some clients end these paths with a slash.
-        web.get("/version{_:/?}", _handler(_serve_version)),
+        web.get("/version/", _handler(_serve_version)),
         web.get("/api{_:/?}", _handler(_serve_core)),
         web.get("/apis{_:/?}", _handler(_serve_groups)),
         web.get("/apis/{group}{_:/?}", _handler(_serve_group)),
