@@ -28,8 +28,8 @@ class ResponseHeaderPolicy:
 
     def apply(self, headers: HeaderMap, request_headers: HeaderMap, is_upgrade: bool) -> None:
         """Framing and Connection are added later."""
-        if CONNECTION in headers and headers[CONNECTION] in PLAIN_OPTIONS and not headers.repeated:
-            del headers[CONNECTION]  # what most servers say
+        if CONNECTION in headers and headers[CONNECTION] in PLAIN_OPTIONS:
+            headers.remove(CONNECTION)  # what most servers say
         if not _NOTHING_HOP_BY_HOP(headers):
             _remove_hop_by_hop(headers, is_upgrade)
         if self._sets_request_id and REQUEST_ID in request_headers:
