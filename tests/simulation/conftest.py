@@ -1,76 +1,31 @@
-"""Istio's YAML and a call -> what the mesh would do with it: the real translation, the real matching, no socket."""
+"""Istio's YAML and a call -> what the mesh would do with it, by `pymesh.simulation`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 
 from pymesh import xds
-from pymesh.control.model.manifest import read_manifest
 from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
-from pymesh.protojson import Reader
-from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.downstream.access_verdict import Authorization, authorize
-from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits, FilterChainTable
-from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
-from pymesh.proxy.downstream.listener_config import ListenerConfig
-from pymesh.proxy.http_filters.factories import per_filter_decoders
-from pymesh.proxy.routing.redirect import RedirectAction
-from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, RouteConfiguration, RouteMatch
-from pymesh.proxy.routing.route_table import RouteTable
+from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits
 from pymesh.proxy.tls.peer_identity import PeerIdentity
-from pymesh.proxy.xds.lds import decode_listener
-from pymesh.proxy.xds.rds import decode_route_configuration
+from pymesh.simulation.call import Call, parse_call
+from pymesh.simulation.files import build_configuration
+from pymesh.simulation.mesh import SimulatedMesh
+from pymesh.simulation.proxy import SimulatedProxy
+from pymesh.simulation.request import SimulatedRequest, build_request
+from pymesh.simulation.traffic import Trail, send
 
-NO_ROUTE = "no_route"
-CLUSTER_NOT_FOUND = "cluster_not_found"
-NO_LISTENER = "no_listener"
-NO_FILTER_CHAIN = "no_filter_chain"
-
-_DECODERS = per_filter_decoders()
 _MTLS = {"security.istio.io/tlsMode": "istio"}
 
 
-@dataclass(slots=True)
-class Request:
-    """What routing sees of a request."""
-
-    authority: bytes
-    path: bytes
-    method: bytes = b"GET"
-    scheme: bytes = b"http"
-    headers: HeaderMap = field(default_factory=HeaderMap)
-    is_tls: bool = False
-    remote_address: str = "192.0.2.1:40000"
-    local_address: str = "127.0.0.1:15001"
-
-
-class Call:
-    """A request with what is known of its connection."""
-
-    def __init__(self, request: Request, peer: PeerIdentity | None, **fields: Any) -> None:
-        self.__dict__.update(fields)
-        self.request = request
-        self.peer = peer
-
-    direct_remote_address = "192.0.2.1:40000"
-    requested_server_name = ""
-    dynamic_metadata: Mapping[str, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.request, name)
-
-
-_CALL_FIELDS = ("direct_remote_address", "remote_address", "local_address", "requested_server_name", "dynamic_metadata")
-
-
-class Decision(NamedTuple):
-    """`error` is empty where a route was found and its cluster exists."""
+class Answer(NamedTuple):
+    """A decision in short. `error` is empty where there is none; `action` is the proxy's own."""
 
     error: str = ""
     virtual_host: str = ""
@@ -84,80 +39,69 @@ class Decision(NamedTuple):
     action: Any = None
 
 
+class Connected:
+    """A request with what is known of its connection."""
+
+    direct_remote_address = "192.0.2.1:40000"
+    requested_server_name = ""
+    dynamic_metadata: Mapping[str, Any] = {}
+
+    def __init__(self, request: SimulatedRequest, peer: PeerIdentity | None, **fields: Any) -> None:
+        self.__dict__.update(fields)
+        self.request = request
+        self.peer = peer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.request, name)
+
+
+_CALL_FIELDS = ("direct_remote_address", "remote_address", "local_address", "requested_server_name", "dynamic_metadata")
+
+
 class Simulation:
-    """One proxy of a mesh, with its resources decoded by the proxy's own decoders."""
+    """One proxy of a mesh."""
 
-    def __init__(self, resources: Mapping[str, Mapping[str, xds.Resource]]) -> None:
+    def __init__(self, resources: Mapping[str, Mapping[str, xds.Resource]], is_gateway: bool) -> None:
         self.resources = resources
-        self.tables = {name: RouteTable(_routes(Reader(item))) for name, item in resources[xds.ROUTE].items()}
-        self.listeners = {
-            name: decode_listener(Reader(item), _DECODERS) for name, item in resources[xds.LISTENER].items()
-        }
+        self.proxy = SimulatedProxy(resources, is_gateway)
 
-    def send(self, url: str, method: str = "GET", random: float = 0.0, **headers: str) -> Decision:
+    def send(self, url: str, method: str = "GET", random: float = 0.0, **headers: str) -> Answer:
         """Through the sidecar's HTTP proxy. Underscores in names of headers are dashes."""
-        request = _request(url, method, headers)
-        return self._decide(self.tables["http_proxy"], request, random)
+        return _answer(send(self.proxy, _call(url, method, random, headers), "outbound", "1.3.3.7"))
 
-    def arrive(self, url: str, method: str = "GET", random: float = 0.0, **headers: str) -> Decision:
+    def arrive(self, url: str, method: str = "GET", random: float = 0.0, **headers: str) -> Answer:
         """At a gateway; the URL's port is the listener's."""
-        parts = urlsplit(url)
-        is_tls = parts.scheme == "https"
-        listener = self.listeners.get(f"0.0.0.0_{parts.port}")
-        if listener is None:
-            return Decision(error=NO_LISTENER)
-        chain = _chain(listener, parts.hostname or "" if is_tls else "", "tls" if is_tls else "raw_buffer")
-        if chain is None:
-            return Decision(error=NO_FILTER_CHAIN)
-        manager = chain.network_filter
-        assert isinstance(manager, HttpConnectionManagerConfig)
-        request = _request(url, method, headers)
-        request.is_tls = is_tls
-        return self._decide(self.tables[manager.route_config_name], request, random)
+        call = _call(url, method, random, headers)
+        listener = self.proxy.listener_of(xds.Address("0.0.0.0", call.port))
+        if listener and call.is_tls:
+            chain = self.proxy.chains(self.proxy.listener(listener)).find(
+                ConnectionTraits(call.port, call.sni, "tls", call.alpn)
+            )
+            if chain is not None and chain.tls is not None and chain.tls.require_client_certificate:
+                call = replace(call, principal="spiffe://cluster.local/ns/default/sa/client")
+        return _answer(send(self.proxy, call, "gateway", "0.0.0.0"))
 
     def inbound(self, transport: str, *alpn: str) -> str:
         """The name of the filter chain that a connection to the inbound listener gets; empty for none."""
-        listener = self.listeners["virtualInbound"]
-        chain = _chain(listener, "", transport, alpn)
+        listener = self.proxy.listener("virtualInbound")
+        chain = self.proxy.chains(listener).find(ConnectionTraits(listener.address.port, "", transport, alpn))
         return chain.name if chain is not None else ""
 
     def receive(self, url: str, method: str = "GET", peer: str = "", **call: Any) -> Authorization:
         """At the inbound listener: may it pass? `peer` is a principal, `cluster.local/ns/x/sa/y`; the connection is
         then mTLS. `tcp=True` is a connection without a request; other arguments are fields of the call or headers."""
         is_tcp = call.pop("tcp", False)
-        transport = ("tls", "istio") if peer else ("raw_buffer",)
-        chain = _chain(self.listeners["virtualInbound"], "", transport[0], transport[1:])
+        listener = self.proxy.listener("virtualInbound")
+        traits = ConnectionTraits(listener.address.port, "", *(("tls", ("istio",)) if peer else ("raw_buffer",)))
+        chain = self.proxy.chains(listener).find(traits)
+        assert chain is not None
         known = {name: call.pop(name) for name in _CALL_FIELDS if name in call}
-        request = _request(url, method, call)
+        request = build_request(_call(url.replace("tcp:", "http:"), method, 0.0, call), "127.0.0.1")
+        request.local_address = "127.0.0.1:15001"
         if is_tcp:
             request.path = request.authority = request.method = b""
         identity = PeerIdentity((f"spiffe://{peer}",), (), "", "") if peer else None
-        return authorize(chain, Call(request, identity, **known))
-
-    def _decide(self, table: RouteTable, request: Request, random: float) -> Decision:
-        match = table.route(request, random)
-        if match is None:
-            return Decision(error=NO_ROUTE)
-        named = Decision(virtual_host=match.virtual_host.name, route=match.route.name, action=match.route.action)
-        action = match.route.action
-        if isinstance(action, RedirectAction):
-            return named._replace(redirect=action.location(request).decode(), status=action.code)
-        if isinstance(action, DirectResponseAction):
-            return named._replace(status=action.status)
-        return self._forward(named, match, action, request, random)
-
-    def _forward(
-        self, named: Decision, match: RouteMatch, action: ClusterAction, request: Request, random: float
-    ) -> Decision:
-        chosen = action.choose_cluster(random)
-        rewritten = action.host_rewrite or chosen.host_rewrite or request.authority
-        return named._replace(
-            error="" if chosen.name in self.resources[xds.CLUSTER] else CLUSTER_NOT_FOUND,
-            cluster=chosen.name,
-            authority=rewritten.decode(),
-            path=action.rewrite_path(request.path).decode(),
-            endpoints=tuple(_endpoints(self.resources[xds.ENDPOINT].get(chosen.name))),
-        )
+        return authorize(chain, Connected(request, identity, **known))
 
 
 @pytest.fixture
@@ -196,39 +140,35 @@ def gateway() -> Callable[..., Simulation]:
     return make
 
 
+@pytest.fixture
+def mesh_of() -> Callable[[str], SimulatedMesh]:
+    """The mesh of a YAML text, whose file is called mesh.yaml."""
+    return lambda yaml: SimulatedMesh(build_configuration([("mesh.yaml", yaml)]))
+
+
 def _simulation(yaml: str, node: xds.Node, mesh: dict[str, object]) -> Simulation:
-    snapshot = MeshSnapshot.build(read_manifest(yaml, "simulation").resources, decode_mesh_config(mesh), 1)
-    return Simulation(build(ProxyView(snapshot, node)))
+    resources = build_configuration([("simulation", yaml)]).resources
+    view = ProxyView(MeshSnapshot.build(resources, decode_mesh_config(mesh), 1), node)
+    return Simulation(build(view), view.is_gateway)
 
 
-def _routes(reader: Reader) -> RouteConfiguration:
-    return decode_route_configuration(reader, _DECODERS)
+def _call(url: str, method: str, random: float, headers: dict[str, str]) -> Call:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return parse_call({"request": f"{method} {url}", "random": random, "header": named})
 
 
-def _request(url: str, method: str, headers: dict[str, str]) -> Request:
-    parts = urlsplit(url)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    is_connect = method == "CONNECT"
-    return Request(
-        authority=parts.netloc.encode(),
-        path=b"" if is_connect else path.encode(),
-        method=method.encode(),
-        scheme=parts.scheme.encode(),
-        headers=HeaderMap(pairs),
+def _answer(trail: Trail) -> Answer:
+    decision = trail.decision
+    rewritten, redirect, direct = decision.rewritten, decision.redirect, decision.direct_response
+    return Answer(
+        error=decision.error or "",
+        virtual_host=decision.virtual_host or "",
+        route=decision.route or "",
+        cluster=decision.cluster or "",
+        authority=rewritten.authority if rewritten is not None else "",
+        path=rewritten.path if rewritten is not None else "",
+        redirect=redirect.location if redirect is not None else "",
+        status=redirect.code if redirect is not None else direct.status if direct is not None else 0,
+        endpoints=decision.endpoints or (),
+        action=trail.match.route.action if trail.match is not None else None,
     )
-
-
-def _chain(listener: ListenerConfig, sni: str, transport: str, alpn: tuple[str, ...] = ()) -> Any:
-    table = FilterChainTable([(chain.match, chain) for chain in listener.filter_chains])
-    return table.find(ConnectionTraits(listener.address.port, sni, transport, alpn))
-
-
-def _endpoints(assignment: xds.Resource | None) -> list[str]:
-    localities = assignment["endpoints"] if assignment is not None else ()
-    addresses = [
-        endpoint["endpoint"]["address"]["socket_address"]
-        for locality in localities
-        for endpoint in locality["lb_endpoints"]
-    ]
-    return [f"{address['address']}:{address['port_value']}" for address in addresses]

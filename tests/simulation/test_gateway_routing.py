@@ -49,9 +49,9 @@ def test_request_reaches_the_service_behind_the_gateway(gateway):
     assert mesh.arrive("http://anything.example.com:80/").cluster == WEB
 
 
-def test_host_that_no_server_or_rule_names_is_no_route(gateway):
+def test_host_that_no_server_or_rule_names_has_no_virtual_host(gateway):
     mesh = gateway(SERVICE + edge(HTTP % "a.example.com") + rule("a.example.com"))
-    assert mesh.arrive("http://b.example.com:80/").error == "no_route"
+    assert mesh.arrive("http://b.example.com:80/").error == "no_virtual_host"
 
 
 def test_gateway_without_virtual_services_answers_no_route(gateway):
@@ -66,14 +66,14 @@ def test_port_in_host_is_ignored(gateway):
 def test_virtual_service_binds_to_the_intersection_of_hosts(gateway):
     mesh = gateway(SERVICE + edge(HTTP % '"*.example.com"') + rule("a.example.com, b.example.org"))
     assert mesh.arrive("http://a.example.com:80/").cluster == WEB
-    assert mesh.arrive("http://b.example.org:80/").error == "no_route"
-    assert mesh.arrive("http://c.example.com:80/").error == "no_route"
+    assert mesh.arrive("http://b.example.org:80/").error == "no_virtual_host"
+    assert mesh.arrive("http://c.example.com:80/").error == "no_virtual_host"
 
 
 def test_wider_virtual_service_is_narrowed_to_the_servers_host(gateway):
     mesh = gateway(SERVICE + edge(HTTP % "a.example.com") + rule('"*.example.com"'))
     assert mesh.arrive("http://a.example.com:80/").virtual_host == "a.example.com:80"
-    assert mesh.arrive("http://b.example.com:80/").error == "no_route"
+    assert mesh.arrive("http://b.example.com:80/").error == "no_virtual_host"
 
 
 def test_server_host_may_allow_one_namespace_only(gateway):
@@ -116,7 +116,7 @@ def test_https_servers_are_told_apart_by_server_name(gateway):
 def test_duplicate_tls_host_on_a_port_goes_to_the_older_gateway(gateway):
     second = edge(HTTPS % ("two", "a.example.com"), name="second", created=NEW)
     mesh = gateway(SERVICE + edge(HTTPS % ("one", "a.example.com")) + second + rule("a.example.com"))
-    (chain,) = mesh.listeners["0.0.0.0_443"].filter_chains
+    (chain,) = mesh.proxy.listener("0.0.0.0_443").filter_chains
     assert chain.name == "https.443.one.edge.istio-system"
 
 

@@ -427,7 +427,7 @@ def test_numbers_in_retry_on_are_status_codes(sidecar):
 def test_fault_without_percentage_injects_nothing(sidecar):
     spec = "  hosts: [payment]\n  http: [{fault: {abort: {httpStatus: 500}}, route: [{destination: {host: payment}}]}]"
     mesh = sidecar(MESH + rule(spec))
-    (host,) = (host for host in mesh.tables["http_proxy"].config.virtual_hosts if host.name.startswith("payment"))
+    (host,) = (host for host in mesh.proxy.table("http_proxy").config.virtual_hosts if host.name.startswith("payment"))
     (fault,) = host.routes[-1].filter_configs.values()
     assert fault.abort_percentage == 0
 

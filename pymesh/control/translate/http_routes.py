@@ -28,17 +28,18 @@ def build_http_routes(context: RouteContext) -> list[Route]:
 
 
 def _until_catch_all(context: RouteContext) -> Iterator[Route]:
-    for http in context.rule.spec.http:
-        for match in http.match or (None,):
+    for i, http in enumerate(context.rule.spec.http):
+        for j, match in enumerate(http.match or (None,)):
             if match is not None and not context.applies(match):
                 continue
-            route = _build_route(http, match, context)
+            where = f"http[{i}]" if match is None else f"http[{i}].match[{j}]"
+            route = _build_route(http, match, where, context)
             yield route
             if is_catch_all(route["match"]):
                 return
 
 
-def _build_route(http: HTTPRoute, match: HTTPMatchRequest | None, context: RouteContext) -> Route:
+def _build_route(http: HTTPRoute, match: HTTPMatchRequest | None, where: str, context: RouteContext) -> Route:
     names = (http.name, match.name if match is not None else "")
     route: Route = {"name": ".".join(name for name in names if name), "match": build_route_match(match)}
     route |= _action(http, context)
@@ -46,7 +47,7 @@ def _build_route(http: HTTPRoute, match: HTTPMatchRequest | None, context: Route
     fault = build_fault(http.fault)
     if fault is not None:
         route["typed_per_filter_config"] = {FAULT_FILTER: fault}
-    route["metadata"] = _metadata(context)
+    route["metadata"] = _metadata(context, where)
     route["decorator"] = {"operation": _operation(route, context)}
     return route
 
@@ -79,11 +80,11 @@ def _only_destination_headers(http: HTTPRoute) -> tuple[Any, ...]:
     return (used[0].headers,) if len(used) == 1 else ()
 
 
-def _metadata(context: RouteContext) -> dict[str, Any]:
-    """Which object made this route, as Istio says it."""
+def _metadata(context: RouteContext, where: str) -> dict[str, Any]:
+    """Which object made this route, as Istio says it, and where in its spec."""
     kind = VIRTUAL_SERVICE
     owner = f"/apis/{kind.api_version}/namespaces/{context.rule.namespace}/virtual-service/{context.rule.key.name}"
-    return {"filter_metadata": {ISTIO_METADATA: {"config": owner}}}
+    return {"filter_metadata": {ISTIO_METADATA: {"config": owner, "rule": where}}}
 
 
 def _operation(route: Route, context: RouteContext) -> str:

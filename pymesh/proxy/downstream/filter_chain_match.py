@@ -49,6 +49,30 @@ class ConnectionTraits(NamedTuple):
     destination_address: str = ""
 
 
+def describe_mismatch(match: FilterChainMatch, traits: ConnectionTraits) -> str:
+    """The first criterion that the connection does not meet; empty: it meets all of them."""
+    for said, alone in _criteria(match):
+        if FilterChainTable([(alone, True)]).find(traits) is None:
+            return said
+    return ""
+
+
+def _criteria(match: FilterChainMatch) -> Iterator[tuple[str, FilterChainMatch]]:
+    """Each criterion of a match in words, and as a match of its own."""
+    yield f"is for port {match.destination_port}", FilterChainMatch(match.destination_port)
+    networks = ", ".join(map(str, match.prefix_ranges))
+    yield f"is for the destination {networks}", FilterChainMatch(prefix_ranges=match.prefix_ranges)
+    names = ", ".join(match.server_names)
+    yield f"is for the server name {names}", FilterChainMatch(server_names=match.server_names)
+    transport = match.transport_protocol
+    yield f"is for {_TRANSPORTS.get(transport)}", FilterChainMatch(transport_protocol=transport)
+    protocols = match.application_protocols
+    yield f"is for the protocol {', '.join(protocols)}", FilterChainMatch(application_protocols=protocols)
+
+
+_TRANSPORTS = {TLS: "TLS", RAW_BUFFER: "plaintext"}
+
+
 class DuplicateMatchError(Exception):
     """Two filter chains for the same connections."""
 

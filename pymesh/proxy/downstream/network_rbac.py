@@ -6,29 +6,17 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/network_filt
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from pymesh.protojson import Reader
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
-from pymesh.proxy.rbac_engine.decoder import decode_rbac
+from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
 from pymesh.proxy.rbac_engine.engine import RbacEngine, response_details
-from pymesh.proxy.rbac_engine.rule import Rbac
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import TCP_RBAC_ALLOWED, TCP_RBAC_DENIED
 from pymesh.proxy.telemetry.stream_info import NO_METADATA, StreamInfo
 from pymesh.proxy.tls.peer_identity import PeerIdentity
-
-TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC"
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkRbacConfig:
-    """Without rules every connection goes on."""
-
-    rules: Rbac | None = None
 
 
 class TcpCall:
@@ -98,9 +86,3 @@ class _DeniedConnection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         self._on_refused()
         self._info.on_close()
-
-
-def decode_network_rbac(reader: Reader) -> NetworkRbacConfig:
-    reader.ignore("@type", "stat_prefix", "enforcement_type")
-    rules = reader.object("rules")
-    return NetworkRbacConfig(decode_rbac(rules) if rules is not None else None)

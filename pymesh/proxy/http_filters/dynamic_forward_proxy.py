@@ -3,7 +3,8 @@
 https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/dynamic_forward_proxy_filter
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from pymesh.protojson import Reader
 from pymesh.proxy.http_filters.filter import (
@@ -15,9 +16,17 @@ from pymesh.proxy.http_filters.filter import (
     LocalReply,
 )
 from pymesh.proxy.routing.route import WeightedCluster
-from pymesh.proxy.upstream.cluster import Cluster
 
 NAME = "envoy.filters.http.dynamic_forward_proxy"
+
+
+class _Cluster(Protocol):
+    """What the filter asks of a upstream.Cluster."""
+
+    @property
+    def is_dynamic_forward_proxy(self) -> bool: ...
+
+    def resolve(self, authority: bytes, on_resolved: Callable[[str | None], None]) -> bool: ...
 
 
 class DynamicForwardProxy:
@@ -26,7 +35,7 @@ class DynamicForwardProxy:
 
     def on_request(self, stream: Any) -> FilterStatus | LocalReply:
         weighted: WeightedCluster | None = stream.weighted_cluster
-        cluster: Cluster | None = None if weighted is None else self._get_cluster(weighted.name)
+        cluster: _Cluster | None = None if weighted is None else self._get_cluster(weighted.name)
         if cluster is None or not cluster.is_dynamic_forward_proxy:
             return CONTINUE
 

@@ -32,6 +32,13 @@ class FaultConfig:
     abort_grpc_status: int | None = None
     abort_percentage: float = 0.0
 
+    def delays(self, random_value: float) -> bool:
+        """`random_value` is in [0, 1)."""
+        return self.delay > 0 and random_value * 100.0 < self.delay_percentage
+
+    def aborts(self, random_value: float) -> bool:
+        return random_value * 100.0 < self.abort_percentage
+
 
 class Fault:
     def __init__(self, config: FaultConfig, context: FilterContext) -> None:
@@ -47,7 +54,7 @@ class Fault:
             return CONTINUE
         if stream.weighted_cluster is not None:
             stream.info.upstream_cluster = stream.weighted_cluster.name
-        if config.delay and self._is_chosen(config.delay_percentage):
+        if config.delay and config.delays(self._context.random()):
             stream.info.add_flag("DI")
             self._context.timers.call_later(config.delay, partial(self._on_delayed, stream, config))
             return STOP
@@ -61,14 +68,11 @@ class Fault:
             stream.send_local_reply(reply)
 
     def _abort(self, stream: Any, config: FaultConfig) -> LocalReply | None:
-        if not self._is_chosen(config.abort_percentage):
+        if not config.abort_percentage or not config.aborts(self._context.random()):
             return None
         if config.abort_grpc_status is not None:
             return _grpc_abort(stream, config.abort_grpc_status)
         return LocalReply(config.abort_status, _TEXT, "fault_filter_abort", "FI")
-
-    def _is_chosen(self, percentage: float) -> bool:
-        return percentage > 0 and self._context.random() * 100.0 < percentage
 
 
 def _grpc_abort(stream: Any, status: int) -> LocalReply:

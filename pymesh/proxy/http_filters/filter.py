@@ -6,7 +6,7 @@ last one, the router, is terminal.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +15,6 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.timers import Timers
-from pymesh.proxy.upstream.transport import Connector
 from pymesh.tasks import TaskGroup
 
 
@@ -52,8 +51,8 @@ class FilterContext(Protocol):
     tasks: TaskGroup
 
     @property
-    def connect(self) -> Connector:
-        """How an endpoint is reached."""
+    def connect(self) -> Callable[..., Coroutine[Any, Any, asyncio.Transport]]:
+        """How an endpoint is reached: upstream.transport's Connector."""
 
     def random(self) -> float:
         """Uniform in [0, 1)."""

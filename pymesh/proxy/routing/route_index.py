@@ -61,6 +61,10 @@ class RouteIndex:
         self._connect = _Bucket()
         self._tls_redirect: RouteMatch | None = None
 
+    @property
+    def virtual_host(self) -> VirtualHost:
+        return self._virtual_host
+
     def route(self, request: Request, random_value: float) -> RouteMatch | None:
         if not self._is_built:
             self._build()

@@ -2,7 +2,7 @@
 
 from pymesh.proxy.matchers.compiled import Request
 from pymesh.proxy.routing.domain_table import DomainTable
-from pymesh.proxy.routing.route import RouteConfiguration, RouteMatch
+from pymesh.proxy.routing.route import RouteConfiguration, RouteMatch, VirtualHost
 from pymesh.proxy.routing.route_index import RouteIndex
 
 
@@ -23,6 +23,11 @@ class RouteTable:
         """The first route, in order, that matches; None is Envoy's NR. `random_value` is in [0, 1)."""
         index = self._domains.find(request.authority)
         return None if index is None else index.route(request, random_value)
+
+    def virtual_host(self, authority: bytes) -> VirtualHost | None:
+        """Where `route` would look; None: no domain is the authority's."""
+        index = self._domains.find(authority)
+        return None if index is None else index.virtual_host
 
 
 class RouteTables:

@@ -16,8 +16,12 @@ from pymesh.proxy.downstream.filter_chain_match import (
     Network,
 )
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
-from pymesh.proxy.downstream.network_filters import DecodeRouteConfig, NetworkFilterConfig, decode_network_filters
-from pymesh.proxy.downstream.network_rbac import NetworkRbacConfig
+from pymesh.proxy.downstream.network_filter_config import (
+    DecodeRouteConfig,
+    NetworkFilterConfig,
+    decode_network_filters,
+)
+from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
 from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.tls.config import DOWNSTREAM_TLS_CONTEXT, DownstreamTlsConfig, decode_downstream_tls
 from pymesh.proxy.xds.rds import PerFilterDecoders, decode_route_configuration

@@ -3,7 +3,8 @@ from typing import Any
 
 from pymesh.protojson import Reader
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
-from pymesh.proxy.downstream.network_rbac import NetworkGate, decode_network_rbac
+from pymesh.proxy.downstream.network_rbac import NetworkGate
+from pymesh.proxy.downstream.network_rbac_config import decode_network_rbac
 from pymesh.proxy.telemetry.metric_names import TCP_RBAC_ALLOWED, TCP_RBAC_DENIED
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pymesh.proxy.http_filters import router
+from pymesh.proxy.http_filters.live_router import Router
 from pymesh.proxy.matchers.path_matcher import PathMatcher
 from pymesh.proxy.routing.hash_policy import HashPolicy
 from pymesh.proxy.routing.header_mutations import HeaderChange, HeaderMutations, HeaderValueOption
@@ -487,7 +488,7 @@ async def test_a_client_without_the_cookie_gets_one(proxy: Any) -> None:
 
 async def test_envoys_headers_can_be_left_out(proxy: Any) -> None:
     proxy.route(proxy.forward(timeout=2.0))
-    proxy.manager.filters = (router.Router(router.RouterConfig(suppress_envoy_headers=True), proxy.context),)
+    proxy.manager.filters = (Router(router.RouterConfig(suppress_envoy_headers=True), proxy.context),)
     client = proxy.connect()
     client.send(GET)
     server = await proxy.server()

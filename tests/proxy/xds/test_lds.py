@@ -140,7 +140,8 @@ def test_a_listener_of_captured_traffic_is_decoded():
         (listener(chain(), freebind=True), "freebind: this proxy does not know the field"),
         (
             listener(chain(filter_chain_match={"prefix_ranges": [{"address_prefix": "shop", "prefix_len": 8}]})),
-            "filter_chains[0].filter_chain_match.prefix_ranges[0].address_prefix: shop/8 is not a range of IP addresses",
+            "filter_chains[0].filter_chain_match.prefix_ranges[0].address_prefix: "
+            "shop/8 is not a range of IP addresses",
         ),
         (listener({"filters": []}), "filter_chains[0].filters: must be one terminal filter"),
         (listener({"filters": [tcp(), tcp()]}), "filter_chains[0].filters: must be one terminal filter"),

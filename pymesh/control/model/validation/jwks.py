@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import jwt
-
 from pymesh.control.model.document import DocumentError, read_json
 from pymesh.control.model.scope import Scope
 
@@ -30,6 +28,8 @@ def _check_key(key: Any, index: int, at: Scope) -> None:
     at.require("d" not in key, f"keys[{index}] is a private key; only the public part may stand here")
     if key["kty"] not in ("RSA", "EC", "OKP"):
         return
+    import jwt  # with `cryptography`, for which a mesh without keys should not wait
+
     try:
         jwt.PyJWK({name: item for name, item in key.items() if name != "d"})
     except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:

@@ -1,0 +1,40 @@
+"""The configurations of the network filters there are. Nothing live is here.
+
+A chain has exactly one terminal filter, the last; before it there may be those that refuse connections.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pymesh.protojson import Reader
+from pymesh.proxy.downstream import hcm_config, network_rbac_config, tcp_proxy_config
+from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig, decode_http_connection_manager
+from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig, decode_network_rbac
+from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig, decode_tcp_proxy
+
+NetworkFilterConfig = HttpConnectionManagerConfig | TcpProxyConfig
+DecodeRouteConfig = Callable[[Reader], Any]
+
+_DECODERS: dict[str, Callable[[Reader, DecodeRouteConfig], NetworkFilterConfig]] = {
+    hcm_config.TYPE_URL: decode_http_connection_manager,
+    tcp_proxy_config.TYPE_URL: lambda reader, _: decode_tcp_proxy(reader),
+}
+
+
+def decode_network_filters(
+    readers: list[Reader], decode_route_config: DecodeRouteConfig
+) -> tuple[tuple[NetworkRbacConfig, ...], list[NetworkFilterConfig]]:
+    """Of envoy.config.listener.v3.Filters: those that only decide whether a connection may go on, and the others."""
+    gates: list[NetworkRbacConfig] = []
+    terminal: list[NetworkFilterConfig] = []
+    for reader in readers:
+        reader.ignore("name")
+        type_url, config = reader.any("typed_config") or reader.fail("typed_config", "is required")
+        if type_url == network_rbac_config.TYPE_URL and not terminal:
+            gates.append(decode_network_rbac(config))
+            continue
+        decode = _DECODERS.get(type_url)
+        if decode is None:
+            config.fail("@type", f"{type_url} is not a network filter of this proxy")
+        terminal.append(decode(config, decode_route_config))
+    return tuple(gates), terminal

@@ -1,0 +1,127 @@
+"""SimulatedMesh: the configuration of a mesh, and what it does with calls."""
+
+from dataclasses import replace
+from typing import Any
+
+from pymesh import xds
+from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
+from pymesh.control.snapshot.proxy_view import ProxyView
+from pymesh.control.translate.build import build
+from pymesh.simulation.call import Call, parse_call
+from pymesh.simulation.decision import Decision
+from pymesh.simulation.files import Configuration, read_configuration
+from pymesh.simulation.inbound import judge
+from pymesh.simulation.proxy import SimulatedProxy
+from pymesh.simulation.traffic import Trail, send
+from pymesh.simulation.workloads import Workload, Workloads, build_gateway, build_sidecar, with_labels
+from pymesh.spiffe import SpiffeId
+
+DEFAULT_SOURCE = "default/client"
+_UNKNOWN_ADDRESS = "1.3.3.7"  # Istio's simulation takes it, too, where a call names no address
+
+
+class SimulatedMesh:
+    """Immutable but for its caches: each proxy is translated, decoded and compiled once."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.snapshot = MeshSnapshot.build(configuration.resources, configuration.mesh, 1)
+        self.workloads = Workloads(configuration.resources, self.snapshot)
+        self._proxies: dict[Any, SimulatedProxy] = {}
+
+    @classmethod
+    def load(cls, *paths: str) -> "SimulatedMesh":
+        """Of files, directories and `-`. Raises UsageError and InvalidDocumentsError."""
+        return cls(read_configuration(paths))
+
+    def simulate(self, request: str, **fields: Any) -> Decision:
+        """`fields` are the flags of `pymesh simulate`, dashes being underscores: `from_`, `source_label`, `tls`, ...
+
+        Raises UsageError.
+        """
+        return self.decide(parse_call({"request": request, **fields}))
+
+    def decide(self, call: Call) -> Decision:
+        return self.trace(call)[0].decision
+
+    def trace(self, call: Call) -> list[Trail]:
+        """The proxies that the call passes, in order. The first one's decision is that on the whole call."""
+        if call.to:
+            return [self._arrive(self.workloads.named(call.to), call, call.port)]
+        if call.gateway:
+            gateway = self.workloads.gateway(call.gateway)
+            trails = [send(self.proxy(build_gateway(gateway)), call, "gateway", call.address or "0.0.0.0")]
+        else:
+            gateway = with_labels(self.workloads.named(call.source or DEFAULT_SOURCE), call.source_labels)
+            trails = [self._leave(gateway, call)]
+        further = self._reach(gateway, trails[0])
+        if further is not None:
+            trails.append(further)
+            trails[0].decision = _with_inbound(trails[0].decision, further.decision)
+        return trails
+
+    def proxy(self, node: xds.Node) -> SimulatedProxy:
+        key = repr(node)
+        found = self._proxies.get(key)
+        if found is None:
+            view = ProxyView(self.snapshot, node)
+            found = self._proxies[key] = SimulatedProxy(build(view), view.is_gateway)
+        return found
+
+    def _leave(self, source: Workload, call: Call) -> Trail:
+        node = build_sidecar(source)
+        return send(self.proxy(node), call, "outbound", call.address or self._resolve(node, call.host))
+
+    def _resolve(self, node: xds.Node, host: str) -> str:
+        """What DNS would tell the application."""
+        service = ProxyView(self.snapshot, node).service_named(host)
+        return service.addresses[0] if service is not None and service.addresses else _UNKNOWN_ADDRESS
+
+    def _arrive(self, workload: Workload, call: Call, port: int) -> Trail:
+        protocol = self.workloads.app_protocol(workload, port)
+        node = build_sidecar(workload, port, protocol)
+        trail = send(self.proxy(node), replace(call, port=port), "inbound", workload.address)
+        trail.decision = judge(trail)
+        return trail
+
+    def _reach(self, client: Workload, trail: Trail) -> Trail | None:
+        """At the first of the endpoints whose workload the files have."""
+        decision = trail.decision
+        if decision.error or not decision.endpoints or decision.cluster is None:
+            return None
+        if decision.fault is not None and decision.fault.abort is not None:
+            return None
+        for endpoint in decision.endpoints:
+            host, _, port = endpoint.rpartition(":")
+            workload = self.workloads.at(host.strip("[]"), int(port) if port.isdigit() else 0)
+            if workload is not None and port.isdigit():
+                is_mtls = endpoint in trail.proxy.mtls_endpoints(decision.cluster)
+                return self._arrive(workload, self._forwarded(client, trail, is_mtls), int(port))
+        return None
+
+    def _forwarded(self, client: Workload, trail: Trail, is_mtls: bool) -> Call:
+        """The call as the next proxy gets it from this one."""
+        call, decision = trail.call, trail.decision
+        own = str(SpiffeId(client.namespace, client.service_account, self.snapshot.mesh.trust_domain))
+        forwarded = replace(
+            call,
+            source="",
+            gateway="",
+            principal=(call.principal if not call.gateway and call.principal else own) if is_mtls else "",
+            is_tls=is_mtls or (call.is_tls and decision.rewritten is None),
+            alpn=("istio",) if is_mtls else call.alpn,
+            sni="" if is_mtls else call.sni,
+        )
+        if decision.rewritten is None:
+            return forwarded
+        return replace(
+            forwarded,
+            method=decision.rewritten.method,
+            authority=decision.rewritten.authority,
+            target=decision.rewritten.path,
+            headers=tuple((decision.request_headers or {}).items()),
+        )
+
+
+def _with_inbound(decision: Decision, inbound: Decision) -> Decision:
+    return replace(decision, inbound=inbound.inbound, inbound_decision=inbound, error=inbound.error)
