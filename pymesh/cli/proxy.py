@@ -15,11 +15,17 @@ from pymesh.cli.data_plane_flags import (
 from pymesh.logs import configure_logging
 from pymesh.names import DEFAULT_NAMESPACE
 from pymesh.proxy.options import SidecarOptions
-from pymesh.xds import Address
+from pymesh.xds import INTERCEPTION_MODES, INTERCEPTION_NONE, Address
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sidecar_arguments(parser)
+    parser.add_argument(
+        "--interception-mode",
+        choices=INTERCEPTION_MODES,
+        default=INTERCEPTION_NONE,
+        help="REDIRECT: the kernel redirects what the application sends to the outbound port (default: NONE)",
+    )
     add_data_plane_arguments(parser)
 
 
@@ -93,4 +99,5 @@ def sidecar_options(args: argparse.Namespace, assigns_app_port: bool = False) ->
         advertise=args.advertise,
         upstreams=tuple(args.upstream),
         app_protocol=args.app_protocol,
+        interception_mode=args.interception_mode,
     )

@@ -5,6 +5,7 @@ import argparse
 from pymesh.cli.data_plane_flags import add_data_plane_arguments
 from pymesh.cli.proxy import add_sidecar_arguments, say, sidecar_options
 from pymesh.logs import configure_logging
+from pymesh.xds import INTERCEPTION_NONE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_sidecar_arguments(parser)
     add_data_plane_arguments(parser)
+    parser.set_defaults(interception_mode=INTERCEPTION_NONE)  # the command, of the same user, is told of the proxy
     parser.add_argument("command", metavar="-- CMD", nargs="+", help="the application and its arguments")
 
 

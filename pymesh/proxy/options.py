@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pymesh.names import DEFAULT_NAMESPACE
 from pymesh.state_dir import StateDir
-from pymesh.xds import Address, Upstream
+from pymesh.xds import INTERCEPTION_NONE, Address, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class SidecarOptions:
     advertise: str | None = None
     upstreams: tuple[Upstream, ...] = ()
     app_protocol: str = "http"
+    interception_mode: str = INTERCEPTION_NONE
 
     @property
     def workload_name(self) -> str:

@@ -136,6 +136,7 @@ class Sidecar:
             inbound=ports.inbound,
             outbound=ports.outbound,
             upstreams=ports.upstreams,
+            interception_mode=options.interception_mode,
         )
         domain = f"{options.namespace}.svc.{DEFAULT_DOMAIN}"
         node_id = f"{SIDECAR}~{self._advertised}~{self._instance.name}.{options.namespace}~{domain}"

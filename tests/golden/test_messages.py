@@ -18,6 +18,7 @@ _PACKAGES = (
     "filters.http.rbac",
     "filters.http.router",
     "filters.listener.http_inspector",
+    "filters.listener.original_dst",
     "filters.listener.tls_inspector",
     "filters.network.http_connection_manager",
     "filters.network.rbac",

@@ -31,20 +31,15 @@ _TARGETS = (Unsupported("targetRef"), Unsupported("targetRefs"))
 
 NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "VirtualService": (
-        Unsupported("tls"),
         Unsupported("http[].delegate"),
         Unsupported("http[].corsPolicy"),
-        Unsupported("http[].match[].statPrefix"),
         Unsupported("http[].retries.retryRemoteLocalities"),
         Unsupported("http[].fault.delay.exponentialDelay"),
         Unsupported("http[].fault.abort.http2Error"),
-        Unsupported("tcp[].match[].destinationSubnets"),
         Unsupported("tcp[].match[].sourceSubnet"),
     ),
     "DestinationRule": (
-        Unsupported("workloadSelector"),
         *_policies(
-            Unsupported("loadBalancer.simple", ("PASSTHROUGH",)),
             Unsupported("loadBalancer.zoneAwareLbSetting"),
             Unsupported("connectionPool.http.h2UpgradePolicy", ("UPGRADE",)),
             Unsupported("connectionPool.http.useClientProtocol", (True,)),
@@ -85,16 +80,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("probe"),
         Unsupported("template.network"),
     ),
-    "Sidecar": (
-        _WHOLE_KIND,
-        Unsupported("workloadSelector"),
-        Unsupported("ingress"),
-        Unsupported("ingress[].tls"),
-        Unsupported("egress"),
-        Unsupported("inboundConnectionPool"),
-        Unsupported("outboundTrafficPolicy"),
-        Unsupported("outboundTrafficPolicy.egressProxy"),
-    ),
+    "Sidecar": (Unsupported("ingress[].tls"),),
     "ProxyConfig": (
         _WHOLE_KIND,
         Unsupported("selector"),

@@ -163,11 +163,10 @@ class ProxyView:
         labels = self.node.metadata.labels.items()
         return [item for item in self.snapshot.gateways if item.spec.selector.items() <= labels]
 
-    @property
-    def inbound_mode(self) -> MutualTLSMode:
-        """Which connections this workload takes at its application's port."""
+    def inbound_mode(self, port: int) -> MutualTLSMode:
+        """Which connections this workload takes at a port of its application."""
         metadata = self.node.metadata
-        return self.snapshot.peer_authentications.mode(metadata.namespace, metadata.labels, metadata.app_port)
+        return self.snapshot.peer_authentications.mode(metadata.namespace, metadata.labels, port)
 
     @property
     def authorization_policies(self) -> list[Resource[AuthorizationPolicy]]:

@@ -15,6 +15,7 @@ from pymesh.control.translate.endpoints import build_load_assignment
 from pymesh.control.translate.gateway_listeners import build_gateway_listener
 from pymesh.control.translate.gateway_routes import build_gateway_routes
 from pymesh.control.translate.gateway_servers import merged_servers
+from pymesh.control.translate.inbound_ports import inbound_ports
 from pymesh.control.translate.listeners import build_sidecar_listeners
 from pymesh.control.translate.locality import locality_lb_of
 from pymesh.control.translate.outbound_cluster import EndpointSource, OutboundCluster, outbound_clusters
@@ -40,8 +41,7 @@ def build(view: ProxyView) -> Resources:
 def _add_sidecar(view: ProxyView, resources: Resources) -> None:
     resources[LISTENER] = _by_name(build_sidecar_listeners(view))
     resources[ROUTE] |= _sidecar_routes(view, resources[LISTENER])
-    if view.node.metadata.app_port:
-        resources[CLUSTER] |= _by_name([build_inbound_cluster(view)])
+    resources[CLUSTER] |= _by_name(build_inbound_cluster(view, port) for port in inbound_ports(view))
 
 
 def _sidecar_routes(view: ProxyView, listeners: dict[str, Resource]) -> dict[str, Resource]:

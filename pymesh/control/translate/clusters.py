@@ -2,26 +2,24 @@
 
 from typing import Any
 
-from pymesh.control.model.destination_rule import ConnectionPoolSettings
-from pymesh.control.snapshot.mesh_service import MeshService, Resolution
+from pymesh.control.snapshot.mesh_service import Resolution
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.config_source import CONFIG_SOURCE, socket_address
 from pymesh.control.translate.connection_pool import build_connection_pool
-from pymesh.control.translate.domains import portless_port
 from pymesh.control.translate.endpoints import build_load_assignment, inline_assignment
+from pymesh.control.translate.inbound_ports import InboundPort
 from pymesh.control.translate.load_balancer import build_load_balancer
 from pymesh.control.translate.locality import locality_lb_of
 from pymesh.control.translate.outbound_cluster import EndpointSource, OutboundCluster, UpstreamTls
 from pymesh.control.translate.outlier_detection import build_outlier_detection
 from pymesh.control.translate.tls import build_client, build_mesh_client, raw_socket, tls_socket
-from pymesh.control.translate.traffic_policy import effective_policy
 from pymesh.control.translate.type_urls import (
     DYNAMIC_FORWARD_PROXY_CLUSTER,
     FORWARD_PROXY_CLUSTER,
     HTTP_PROTOCOL_OPTIONS,
     HTTP_PROTOCOL_OPTIONS_KEY,
 )
-from pymesh.names import BLACK_HOLE_CLUSTER, ISTIO_METADATA, PASSTHROUGH_CLUSTER, TLS_MODE, inbound_cluster
+from pymesh.names import BLACK_HOLE_CLUSTER, ISTIO_METADATA, PASSTHROUGH_CLUSTER, TLS_MODE
 from pymesh.xds import CLUSTER, Resource
 
 # One cache of DNS answers for every dynamic forward proxy of a process; filter and clusters must agree on all of it.
@@ -45,29 +43,15 @@ def build_outbound_cluster(cluster: OutboundCluster, view: ProxyView) -> Resourc
     return resource
 
 
-def build_inbound_cluster(view: ProxyView) -> Resource:
-    """The application itself. Its metadata names the service, so that inbound metrics can.
-
-    Of the service's DestinationRule only the connection pool holds here, too. Istio: buildInboundCluster.
-    """
-    node = view.node.metadata
-    name = inbound_cluster(node.app_port)
-    resource: Resource = {"@type": CLUSTER, "name": name, "type": "STATIC"}
-    resource["load_assignment"] = _single(name, "127.0.0.1", node.app_port)
+def build_inbound_cluster(view: ProxyView, port: InboundPort) -> Resource:
+    """The application itself. Its metadata names the service, so that inbound metrics can."""
+    resource: Resource = {"@type": CLUSTER, "name": port.cluster, "type": "STATIC"}
+    resource["load_assignment"] = _single(port.cluster, port.endpoint, port.endpoint_port)
     service = view.own_service
-    resource |= build_connection_pool(_inbound_pool(view, service), view.mesh)
+    resource |= build_connection_pool(port.pool, view.mesh)
     if service is not None:
         resource["metadata"] = _service_metadata(service.host, service.name, service.namespace)
     return resource
-
-
-def _inbound_pool(view: ProxyView, service: MeshService | None) -> ConnectionPoolSettings | None:
-    """One inbound port serves all ports of the service: the one that clients mean without naming one decides."""
-    rule = view.destination_rule(service) if service is not None else None
-    if service is None or rule is None:
-        return None
-    port = portless_port(service) or service.ports[0]
-    return effective_policy(rule, port.number).connection_pool
 
 
 def build_passthrough_cluster(view: ProxyView) -> Resource:

@@ -42,6 +42,8 @@ def _until_catch_all(context: RouteContext) -> Iterator[Route]:
 def _build_route(http: HTTPRoute, match: HTTPMatchRequest | None, where: str, context: RouteContext) -> Route:
     names = (http.name, match.name if match is not None else "")
     route: Route = {"name": ".".join(name for name in names if name), "match": build_route_match(match)}
+    if match is not None and match.stat_prefix:
+        route["stat_prefix"] = match.stat_prefix
     route |= _action(http, context)
     route |= build_header_operations((http.headers, *_only_destination_headers(http)))
     fault = build_fault(http.fault)

@@ -1,5 +1,6 @@
-"""A sidecar's inbound listener: who may connect to the application, and how.
+"""A sidecar's inbound listeners: who may connect to the application, and how.
 
+All of it comes in by virtualInbound, but for the ports that a Sidecar opens beside the application's.
 Istio: pilot/pkg/networking/core/listener_inbound.go.
 """
 
@@ -8,53 +9,68 @@ from typing import Any
 
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.http_connection_manager import build_inbound
+from pymesh.control.translate.inbound_ports import InboundPort, inbound_ports
 from pymesh.control.translate.listener import build_listener
-from pymesh.control.translate.listener_filters import TLS_INSPECTION
+from pymesh.control.translate.listener_filters import ORIGINAL_DESTINATION, TLS_INSPECTION
 from pymesh.control.translate.rbac import build_http_rbac, build_network_rbac
 from pymesh.control.translate.routes import build_inbound_routes
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
 from pymesh.control.translate.tls import build_mesh_server, tls_socket
-from pymesh.names import MESH_ALPN, VIRTUAL_INBOUND, inbound_cluster
-from pymesh.xds import Resource
+from pymesh.names import MESH_ALPN, VIRTUAL_INBOUND
+from pymesh.xds import Address, Resource
 
+Chain = dict[str, Any]
 Filters = list[dict[str, Any]]
 
 
-def build_inbound_listener(view: ProxyView) -> Resource | None:
+def build_inbound_listeners(view: ProxyView) -> Iterator[Resource]:
     """None for a proxy without an application, and where only mTLS is allowed but the proxy has no certificate."""
+    ports = list(inbound_ports(view))
     address = view.node.metadata.inbound
-    chains = list(_chains(view)) if address is not None and view.node.metadata.app_port else []
-    if address is None or not chains:
-        return None
-    return build_listener(VIRTUAL_INBOUND, address, "INBOUND", listener_filters=[TLS_INSPECTION], filter_chains=chains)
+    captured = [port for port in ports if not port.bind]
+    chains = [chain for port in captured for chain in _chains(view, port, port is not captured[0])]
+    if address is not None and chains:
+        yield _listener(VIRTUAL_INBOUND, address, chains)
+    for port in ports:
+        chains = list(_chains(view, port, asks_for_port=False)) if port.bind else []
+        if chains:
+            yield _listener(f"{port.bind}_{port.number}", Address(port.bind, port.number), chains)
 
 
-def _chains(view: ProxyView) -> Iterator[dict[str, Any]]:
+def _listener(name: str, address: Address, chains: list[Chain]) -> Resource:
+    """By their original destination, redirected connections tell for which port they are."""
+    asks_for_port = any("destination_port" in chain["filter_chain_match"] for chain in chains)
+    filters = [ORIGINAL_DESTINATION, TLS_INSPECTION] if asks_for_port else [TLS_INSPECTION]
+    return build_listener(name, address, "INBOUND", listener_filters=filters, filter_chains=chains)
+
+
+def _chains(view: ProxyView, port: InboundPort, asks_for_port: bool) -> Iterator[Chain]:
     """mTLS of mesh peers; plaintext; the application's own TLS, which is passed on as it is."""
-    mode = view.inbound_mode
+    mode = view.inbound_mode(port.number)
+    where = port.number if asks_for_port else 0
     if mode != "DISABLE" and view.has_certificate:
         match = {"transport_protocol": "tls", "application_protocols": list(MESH_ALPN)}
-        chain = {"name": f"{VIRTUAL_INBOUND}-mtls", "filter_chain_match": match, "filters": _application(view)}
+        chain = _chain("mtls", where, match, _application(view, port))
         yield chain | {"transport_socket": tls_socket(build_mesh_server())}
     if mode != "STRICT":
-        yield _plain_chain("plaintext", "raw_buffer", _application(view))
-        yield _plain_chain("tls", "tls", _application_bytes(view))
+        yield _chain("plaintext", where, {"transport_protocol": "raw_buffer"}, _application(view, port))
+        yield _chain("tls", where, {"transport_protocol": "tls"}, _application_bytes(view, port))
 
 
-def _plain_chain(name: str, transport: str, filters: Filters) -> dict[str, Any]:
-    match = {"transport_protocol": transport}
-    return {"name": f"{VIRTUAL_INBOUND}-{name}", "filter_chain_match": match, "filters": filters}
+def _chain(kind: str, port: int, match: dict[str, Any], filters: Filters) -> Chain:
+    """`port` 0: of whatever port."""
+    name = f"{VIRTUAL_INBOUND}-{port}-{kind}" if port else f"{VIRTUAL_INBOUND}-{kind}"
+    where = {"destination_port": port} if port else {}
+    return {"name": name, "filter_chain_match": where | match, "filters": filters}
 
 
-def _application(view: ProxyView) -> Filters:
-    node = view.node.metadata
-    if node.app_protocol == "tcp":
-        return _application_bytes(view)
-    security = build_http_rbac(view, node.app_port)
-    return [build_inbound(view.mesh, f"inbound_0.0.0.0_{node.app_port}", build_inbound_routes(view), security)]
+def _application(view: ProxyView, port: InboundPort) -> Filters:
+    if not port.is_http:
+        return _application_bytes(view, port)
+    security = build_http_rbac(view, port.number)
+    return [build_inbound(view.mesh, f"inbound_0.0.0.0_{port.number}", build_inbound_routes(view, port), security)]
 
 
-def _application_bytes(view: ProxyView) -> Filters:
-    port = view.node.metadata.app_port
-    cluster = inbound_cluster(port)
-    return [*build_network_rbac(view, port), build_tcp_proxy(cluster, {"cluster": cluster})]
+def _application_bytes(view: ProxyView, port: InboundPort) -> Filters:
+    proxy = build_tcp_proxy(port.cluster, {"cluster": port.cluster})
+    return [*build_network_rbac(view, port.number), proxy]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.http_connection_manager import build_outbound, rds
-from pymesh.control.translate.inbound_listener import build_inbound_listener
+from pymesh.control.translate.inbound_listener import build_inbound_listeners
 from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.outbound_listeners import build_outbound_listeners
 from pymesh.control.translate.passthrough import build_virtual_outbound
@@ -27,9 +27,7 @@ def build_sidecar_listeners(view: ProxyView) -> Iterator[Resource]:
         yield _http_proxy(view, view.node.metadata.outbound or DEFAULT_OUTBOUND)
     for upstream in view.node.metadata.upstreams:
         yield _upstream(view, upstream)
-    inbound = build_inbound_listener(view)
-    if inbound is not None:
-        yield inbound
+    yield from build_inbound_listeners(view)
 
 
 def _http_proxy(view: ProxyView, address: Address) -> Resource:

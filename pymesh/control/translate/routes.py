@@ -10,13 +10,14 @@ from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.domains import bare_domains, host_names, portless_port, service_names, with_port
 from pymesh.control.translate.http_routes import MAX_DIRECT_RESPONSE_BYTES, build_http_routes
+from pymesh.control.translate.inbound_ports import InboundPort
 from pymesh.control.translate.passthrough import egress_cluster
 from pymesh.control.translate.retry import INBOUND_RETRY_POLICY
 from pymesh.control.translate.route_action import NO_TIMEOUT, build_default_action
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import ANY_PATH, CONNECT
 from pymesh.control.translate.tcp_routes import build_tcp_target
-from pymesh.names import BLACK_HOLE_CLUSTER, HTTP_PROXY, inbound_cluster, outbound_cluster
+from pymesh.names import BLACK_HOLE_CLUSTER, HTTP_PROXY, outbound_cluster
 from pymesh.xds import ROUTE, Resource
 
 VirtualHost = dict[str, Any]
@@ -50,18 +51,17 @@ def build_proxy_hosts(
     return [*known, *_unknown_hosts(view, services, rules, accepts_connect)]
 
 
-def build_inbound_routes(view: ProxyView) -> dict[str, Any]:
+def build_inbound_routes(view: ProxyView, port: InboundPort) -> dict[str, Any]:
     """Everything to the application; stands inline in the listener."""
     node = view.node.metadata
-    name = inbound_cluster(node.app_port)
-    action = {"cluster": name, "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
+    action = {"cluster": port.cluster, "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
     route = {"name": "default", "match": ANY_PATH, "route": action, **_inbound_decorator(view)}
     host = {
         "name": f"inbound|http|{node.inbound.port if node.inbound is not None else 0}",
         "domains": ["*"],
         "routes": [route],
     }
-    return {"name": name, "virtual_hosts": [host]}
+    return {"name": port.cluster, "virtual_hosts": [host]}
 
 
 def _inbound_decorator(view: ProxyView) -> Route:

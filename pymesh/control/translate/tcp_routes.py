@@ -1,8 +1,9 @@
 """Where a TCP connection to a service goes: its VirtualService's tcp routes, or the service's own cluster."""
 
+from ipaddress import ip_address, ip_network
 from typing import Any
 
-from pymesh.control.model.virtual_service import RouteDestination, TCPRoute
+from pymesh.control.model.virtual_service import L4MatchAttributes, RouteDestination
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.names import outbound_cluster
@@ -11,16 +12,30 @@ from pymesh.names import outbound_cluster
 def build_tcp_target(view: ProxyView, host: str, port: int) -> dict[str, Any]:
     """`cluster` or `weighted_clusters`, the same in a route and in a TCP proxy. The cluster may not exist."""
     rule = view.mesh_rules.most_specific(host)
-    found = first_tcp_route(RouteContext(view, rule, port)) if rule is not None else None
+    service = view.service(host)
+    addresses = service.addresses if service is not None else ()
+    found = first_tcp_route(RouteContext(view, rule, port), addresses) if rule is not None else None
     return found or {"cluster": outbound_cluster(host, port)}
 
 
-def first_tcp_route(context: RouteContext) -> dict[str, Any] | None:
-    """The target of the first route that matches all that is known; None without one."""
+def first_tcp_route(context: RouteContext, addresses: tuple[str, ...] | None = None) -> dict[str, Any] | None:
+    """The target of the first route that matches all that is known; None without one.
+
+    `addresses` are those that the client may mean: a listener that stands for a service has no other destination. None:
+    nobody knows them, and nobody asks.
+    """
     for route in context.rule.spec.tcp:
-        if _applies(route, context):
+        if not route.match or any(_applies(match, context, addresses) for match in route.match):
             return build_l4_target(route.route, context)
     return None
+
+
+def _applies(match: L4MatchAttributes, context: RouteContext, addresses: tuple[str, ...] | None) -> bool:
+    if addresses is None or not match.destination_subnets:
+        return context.applies(match)
+    networks = [ip_network(subnet, strict=False) for subnet in match.destination_subnets]
+    is_meant = any(ip_address(address) in network for address in addresses for network in networks)
+    return is_meant and context.applies(match)
 
 
 def build_l4_target(destinations: tuple[RouteDestination, ...], context: RouteContext) -> dict[str, Any] | None:
@@ -30,8 +45,3 @@ def build_l4_target(destinations: tuple[RouteDestination, ...], context: RouteCo
         return {"cluster": clusters[0][0]}
     weighted = [{"name": name, "weight": weight} for name, weight in clusters]
     return {"weighted_clusters": {"clusters": weighted}} if weighted else None
-
-
-def _applies(route: TCPRoute, context: RouteContext) -> bool:
-    """Subnets are of transparent traffic: a listener that stands for one service has no other destination."""
-    return not route.match or any(context.applies(match) for match in route.match)

@@ -9,6 +9,7 @@ HTTP_CONNECTION_MANAGER = _EXTENSIONS + "filters.network.http_connection_manager
 TCP_PROXY = _EXTENSIONS + "filters.network.tcp_proxy.v3.TcpProxy"
 TLS_INSPECTOR = _EXTENSIONS + "filters.listener.tls_inspector.v3.TlsInspector"
 HTTP_INSPECTOR = _EXTENSIONS + "filters.listener.http_inspector.v3.HttpInspector"
+ORIGINAL_DST = _EXTENSIONS + "filters.listener.original_dst.v3.OriginalDst"
 HTTP_FAULT = _EXTENSIONS + "filters.http.fault.v3.HTTPFault"
 DYNAMIC_FORWARD_PROXY_FILTER = _EXTENSIONS + "filters.http.dynamic_forward_proxy.v3.FilterConfig"
 HTTP_RBAC = _EXTENSIONS + "filters.http.rbac.v3.RBAC"
@@ -24,6 +25,7 @@ HTTP_PROTOCOL_OPTIONS_KEY = "envoy.extensions.upstreams.http.v3.HttpProtocolOpti
 
 HTTP_CONNECTION_MANAGER_FILTER = "envoy.filters.network.http_connection_manager"
 TCP_PROXY_FILTER = "envoy.filters.network.tcp_proxy"
+ORIGINAL_DST_FILTER = "envoy.filters.listener.original_dst"
 HTTP_INSPECTOR_FILTER = "envoy.filters.listener.http_inspector"
 TLS_INSPECTOR_FILTER = "envoy.filters.listener.tls_inspector"
 FAULT_FILTER = "envoy.filters.http.fault"

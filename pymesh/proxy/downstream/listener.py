@@ -98,12 +98,12 @@ class Listener:
     # from socket to filter chain
 
     def _on_socket(self, sock: socket.socket) -> None:
-        if not self.config.uses_original_dst:
+        if not self.config.restores_destination:
             self.take(sock, None)
             return
         destination = self._context.original_destination(sock)
         # A connection to an address that has no listener of its own is for this one.
-        other = self._find_listener(destination) if destination is not None else None
+        other = self._find_listener(destination) if destination is not None and self.config.hands_off else None
         (other or self).take(sock, destination)
 
     def take(self, sock: socket.socket, destination: Address | None) -> None:

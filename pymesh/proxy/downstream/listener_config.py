@@ -27,7 +27,7 @@ class FilterChainConfig:
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
     """Port 0: the kernel chooses, once. One that is not bound (`bind_to_port`) gets its connections from those that
-    have `uses_original_dst`.
+    have `hands_off`. `restores_destination`: a redirected connection is taken for one to where it was going.
 
     `inspects_tls`, `inspects_http`: the tls_inspector, the http_inspector is there. After `inspection_timeout`
     (seconds, 0 for none) without a result the connection is closed, or goes on as plaintext where
@@ -40,7 +40,8 @@ class ListenerConfig:
     default_filter_chain: FilterChainConfig | None = None
     is_inbound: bool = False
     is_bound: bool = True
-    uses_original_dst: bool = False
+    restores_destination: bool = False
+    hands_off: bool = False
     inspects_tls: bool = False
     inspects_http: bool = False
     inspection_timeout: float = 15.0

@@ -47,6 +47,7 @@ def decode_listener(reader: Reader, per_filter_decoders: PerFilterDecoders) -> L
         "tcp_backlog_size",
         "metadata",
     )
+    hands_off = reader.boolean("use_original_dst")
     inspectors = _decode_listener_filters(reader)
     default = reader.object("default_filter_chain")
     timeout = reader.duration("listener_filters_timeout")
@@ -57,7 +58,8 @@ def decode_listener(reader: Reader, per_filter_decoders: PerFilterDecoders) -> L
         default_filter_chain=_decode_chain(default, decode_route_config) if default else None,
         is_inbound=reader.enum("traffic_direction", ("UNSPECIFIED", "INBOUND", "OUTBOUND")) == "INBOUND",
         is_bound=reader.boolean("bind_to_port", True),
-        uses_original_dst=reader.boolean("use_original_dst") or original_dst.TYPE_URL in inspectors,
+        restores_destination=hands_off or original_dst.TYPE_URL in inspectors,
+        hands_off=hands_off,
         inspects_tls=tls_inspector.TYPE_URL in inspectors,
         inspects_http=http_inspector.TYPE_URL in inspectors,
         inspection_timeout=_DEFAULT_TIMEOUT if timeout is None else timeout,

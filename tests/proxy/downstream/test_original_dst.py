@@ -39,7 +39,8 @@ def destinations():
 async def manager(context, destinations):
     context.original_destination = lambda sock: destinations.get(sock.getpeername()[1])
     manager = ListenerManager(context, drain_seconds=5.0)
-    entrance = listener(VIRTUAL_OUTBOUND, Address("127.0.0.1", 0), chain("PassthroughCluster"), uses_original_dst=True)
+    entrance = listener(VIRTUAL_OUTBOUND, Address("127.0.0.1", 0), chain("PassthroughCluster"))
+    entrance = replace(entrance, restores_destination=True, hands_off=True)
     await manager.apply(entrance)
     yield manager
     await manager.aclose()

@@ -117,8 +117,8 @@ def test_a_listener_of_captured_traffic_is_decoded():
     )
     assert (config.is_bound, config.inspects_tls, config.inspects_http) == (False, True, True)
     assert config.filter_chains[0].match.prefix_ranges == (ip_network("10.0.0.0/8"),)
-    assert decode(listener(chain(), use_original_dst=True)).uses_original_dst
-    assert not decode(listener(chain())).uses_original_dst
+    assert decode(listener(chain(), use_original_dst=True)).hands_off
+    assert not decode(listener(chain())).hands_off
 
 
 @pytest.mark.parametrize(

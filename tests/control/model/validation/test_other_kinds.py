@@ -295,8 +295,6 @@ def test_what_istio_refuses_is_refused_with_the_path(
 @pytest.mark.parametrize(
     ("kind", "spec", "path"),
     [
-        ("dr", policy("loadBalancer: {simple: PASSTHROUGH}"), "trafficPolicy.loadBalancer.simple PASSTHROUGH"),
-        ("dr", "{host: a, workloadSelector: {matchLabels: {a: b}}}", "workloadSelector"),
         (
             "dr",
             "{host: a, subsets: [{name: v, trafficPolicy: {portLevelSettings: [{port: {number: 1}, "

@@ -210,7 +210,6 @@ def test_what_istio_refuses_is_refused_with_the_path(spec: str, violations: list
         (http("corsPolicy: {allowOrigins: [{exact: a}]}, " + _ROUTE), "http[0].corsPolicy"),
         (http("delegate: {name: b}"), "http[0].delegate"),
         (http("fault: {abort: {http2Error: NO_ERROR}}, " + _ROUTE), "http[0].fault.abort.http2Error"),
-        ("{hosts: [a], tls: [{match: [{sniHosts: [a]}], route: [{destination: {host: a}}]}]}", "tls"),
     ],
 )
 def test_what_is_not_implemented_is_refused_by_name(spec: str, path: str, refuse: Refuse) -> None:
