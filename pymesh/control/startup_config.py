@@ -4,14 +4,16 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pymesh.control.model.document import DocumentError, read_documents
+from pymesh.control.model.document import Document, DocumentError, read_documents
+from pymesh.control.model.kinds import CONFIG_MAP
 from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
 from pymesh.control.model.mesh_config import MeshConfig
-from pymesh.control.model.mesh_config_decoder import decode_mesh_config
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config, decode_mesh_config_map
 from pymesh.control.model.resource import Key, Resource
+from pymesh.control.model.serializer import decode
 from pymesh.control.store.store import ConfigStore
 from pymesh.errors import UsageError, ValidationError
-from pymesh.names import DEFAULT_DOMAIN
+from pymesh.names import DEFAULT_DOMAIN, ROOT_NAMESPACE
 
 _logger = logging.getLogger(__name__)
 
@@ -19,19 +21,31 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def read_mesh_config(path: Path | None) -> MeshConfig:
-    """Istio's MeshConfig; the defaults without a file. Raises UsageError."""
+    """Istio's MeshConfig, bare or in Istio's ConfigMap; the defaults without a file. Raises UsageError."""
     if path is None:
         return MeshConfig()
     try:
         documents = read_documents(_read(path))
-        mesh = decode_mesh_config(documents[0].value) if documents else MeshConfig()
-    except ValidationError as error:
-        raise UsageError("\n".join(f"{path}: {violation}" for violation in error.violations)) from error
     except DocumentError as error:
         raise UsageError(f"{path}: {error}") from error
+    mesh = _decode_mesh_config(path, documents[0]) if documents else MeshConfig()
     if mesh.trust_domain != DEFAULT_DOMAIN:
         # Proxies ask for certificates of the default one, before they know anything of the mesh.
         raise UsageError(f"{path}: trustDomain: pymesh does not implement another one than {DEFAULT_DOMAIN}")
+    return mesh
+
+
+def _decode_mesh_config(path: Path, document: Document) -> MeshConfig:
+    fields = document.value
+    try:
+        if not isinstance(fields, dict) or fields.get("kind") != CONFIG_MAP.name:
+            return decode_mesh_config(fields)
+        mesh, warnings = decode_mesh_config_map(decode(fields, ROOT_NAMESPACE).spec)
+    except ValidationError as error:
+        places = [f"{path}: line {document.lines.line_of(one.path)}: {one}" for one in error.violations]
+        raise UsageError("\n".join(places)) from error
+    for warning in warnings:
+        _logger.warning("%s: line %d: %s", path, document.lines.line_of(warning.path), warning)
     return mesh
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from pymesh.control.model.document_lines import LineNode
+from pymesh.control.model.document_lines import LineNode, Lines, node_of
 from pymesh.errors import PymeshError
 
 MAX_DEPTH = 64
@@ -84,7 +84,7 @@ class _Builder:
         self.root: Any = None
         self.lines = LineNode(0)
         self._open: list[_OpenList | _OpenMap] = []
-        self._anchors: dict[str, tuple[Any, LineNode]] = {}
+        self._anchors: dict[str, tuple[Any, Lines]] = {}
         self._nodes = 0
 
     def on_event(self, event: Any) -> None:
@@ -93,9 +93,9 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             self._add(*self._aliased(event), event)
         elif isinstance(event, yaml.ScalarEvent):
-            value, lines = _scalar(event), LineNode(_line(event))
-            self._anchor(event, value, lines)
-            self._add(value, lines, event)
+            value, line = _scalar(event), _line(event)
+            self._anchor(event, value, line)
+            self._add(value, line, event)
         else:
             self._start_collection(event)
 
@@ -112,7 +112,7 @@ class _Builder:
         self._anchor(collection.event, collection.value, collection.lines)
         self._add(collection.value, collection.lines, collection.event)
 
-    def _aliased(self, event: Any) -> tuple[Any, LineNode]:
+    def _aliased(self, event: Any) -> tuple[Any, Lines]:
         if event.anchor not in self._anchors:
             raise _error(event, f"unknown alias *{event.anchor}")
         value, lines = self._anchors[event.anchor]
@@ -122,16 +122,16 @@ class _Builder:
             raise _error(event, f"nested deeper than {MAX_DEPTH}")
         return value, lines
 
-    def _anchor(self, event: Any, value: Any, lines: LineNode) -> None:
+    def _anchor(self, event: Any, value: Any, lines: Lines) -> None:
         if event.anchor:
             self._anchors[event.anchor] = value, lines
 
-    def _add(self, value: Any, lines: LineNode, event: Any) -> None:
+    def _add(self, value: Any, lines: Lines, event: Any) -> None:
         self._count(1, event)
         if self._open:
             self._open[-1].add(value, lines, event)
         else:
-            self.root, self.lines = value, lines
+            self.root, self.lines = value, node_of(lines)
 
     def _count(self, nodes: int, event: Any) -> None:
         self._nodes += nodes
@@ -145,7 +145,7 @@ class _OpenList:
         self.value: list[Any] = []
         self.lines = LineNode(_line(event))
 
-    def add(self, value: Any, lines: LineNode, event: Any) -> None:
+    def add(self, value: Any, lines: Lines, event: Any) -> None:
         self.lines.children[len(self.value)] = lines
         self.value.append(value)
 
@@ -161,14 +161,14 @@ class _OpenMap:
         self._key: str | None = None
         self._key_line = 0
 
-    def add(self, value: Any, lines: LineNode, event: Any) -> None:
+    def add(self, value: Any, lines: Lines, event: Any) -> None:
         if self._key is None:
-            self._key, self._key_line = _key(value, event), lines.line
+            self._key, self._key_line = _key(value, event), _line(event)
         else:
             key, self._key = self._key, None
             self._set(key, value, lines, event)
 
-    def _set(self, key: str, value: Any, lines: LineNode, event: Any) -> None:
+    def _set(self, key: str, value: Any, lines: Lines, event: Any) -> None:
         if key == "<<":
             self._merge(value, lines, event)
             return
@@ -176,17 +176,19 @@ class _OpenMap:
             raise _error(event, f"key {key!r} occurs twice")
         self._merged.discard(key)
         self.value[key] = value
-        self.lines.children[key] = lines.at(self._key_line)
+        self.lines.children[key] = self._key_line if isinstance(lines, int) else lines.at(self._key_line)
 
-    def _merge(self, value: Any, lines: LineNode, event: Any) -> None:
-        sources = zip(value, lines.children.values(), strict=True) if isinstance(value, list) else [(value, lines)]
+    def _merge(self, value: Any, lines: Lines, event: Any) -> None:
+        sources = (
+            zip(value, node_of(lines).children.values(), strict=True) if isinstance(value, list) else [(value, lines)]
+        )
         for source, source_lines in sources:
             if not isinstance(source, dict):
                 raise _error(event, "<< needs a map")
             new = {key: item for key, item in source.items() if key not in self.value}
             self._merged.update(new)
             self.value.update(new)
-            self.lines.children.update({key: source_lines.children[key] for key in new})
+            self.lines.children.update({key: node_of(source_lines).children[key] for key in new})
 
 
 def _key(value: Any, event: Any) -> str:

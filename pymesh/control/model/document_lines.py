@@ -1,20 +1,27 @@
 """Where the values of a document stand: the line of each key and of each element of a list."""
 
 import re
+from typing import Union
 
 from pymesh.control.model.scope import Step
 
 _STEP = re.compile(r'\["(.*?)"\]|\[(\d+)\]|\.?([^.\[]+)')
 
 
+Lines = Union[int, "LineNode"]
+
+
 class LineNode:
-    """A value's line (that of its key, if it has one) and, where it is a list or a map, those of what is in it."""
+    """The line of a list or a map (that of its key, if it has one) and those of what is in it.
+
+    What is neither list nor map has just a line: there are many of them.
+    """
 
     __slots__ = ("children", "line")
 
     def __init__(self, line: int) -> None:
         self.line = line
-        self.children: dict[Step, LineNode] = {}
+        self.children: dict[Step, Lines] = {}
 
     def at(self, line: int) -> "LineNode":
         """The same value, whose key stands at that line."""
@@ -29,10 +36,16 @@ class LineNode:
         node = self
         for step in steps_of(path):
             child = node.children.get(step)
+            if isinstance(child, int):
+                return child
             if child is None:
                 break
             node = child
         return node.line
+
+
+def node_of(lines: Lines) -> LineNode:
+    return LineNode(lines) if isinstance(lines, int) else lines
 
 
 def steps_of(path: str) -> list[Step]:

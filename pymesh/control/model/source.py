@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from pymesh.control.model.document import Document
-from pymesh.control.model.document_lines import LineNode
+from pymesh.control.model.document_lines import LineNode, node_of
 
 
 class Source(NamedTuple):
@@ -32,5 +32,5 @@ def objects_of(document: Document) -> list[tuple[Any, LineNode]]:
     is_list = isinstance(fields, dict) and str(fields.get("kind", "")).endswith("List")
     if not is_list or not isinstance(fields.get("items"), list):
         return [(fields, lines)]
-    places = lines.children["items"].children
-    return [(item, places[index]) for index, item in enumerate(fields["items"])]
+    places = node_of(lines.children["items"]).children
+    return [(item, node_of(places[index])) for index, item in enumerate(fields["items"])]

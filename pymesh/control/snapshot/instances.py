@@ -10,6 +10,7 @@ class Instances:
 
     def __init__(self, instances: Iterable[Instance]) -> None:
         self._by_label: dict[tuple[str, str, str], list[Instance]] = {}
+        self._by_namespace: dict[str, list[Instance]] = {}
         self._by_service: dict[tuple[str, str], list[Instance]] = {}
         for instance in instances:
             self._add(instance)
@@ -21,11 +22,15 @@ class Instances:
         rarest = min((self._by_label.get((namespace, *item), []) for item in selector.items()), key=len)
         return [instance for instance in rarest if selector.items() <= instance.labels.items()]
 
+    def in_namespace(self, namespace: str) -> list[Instance]:
+        return list(self._by_namespace.get(namespace, ()))
+
     def registered_as(self, namespace: str, service: str) -> list[Instance]:
         """Those whose sidecar was started with `--service`."""
         return list(self._by_service.get((namespace, service), ()))
 
     def _add(self, instance: Instance) -> None:
+        self._by_namespace.setdefault(instance.namespace, []).append(instance)
         for item in instance.labels.items():
             self._by_label.setdefault((instance.namespace, *item), []).append(instance)
         if instance.service:

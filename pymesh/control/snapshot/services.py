@@ -99,7 +99,8 @@ def _service_instances(resource: Resource[Service], mesh: Mesh) -> list[Instance
 def _entry_instances(resource: Resource[ServiceEntry], mesh: Mesh, host: str) -> list[Instance]:
     spec, namespace = resource.spec, resource.namespace
     if spec.workload_selector is not None:
-        return mesh.instances.select(namespace, spec.workload_selector.labels)
+        labels = spec.workload_selector.labels  # empty ones select all, unlike those of a Service
+        return mesh.instances.select(namespace, labels) if labels else mesh.instances.in_namespace(namespace)
     if spec.endpoints:
         return [build_inline_instance(endpoint, namespace, host) for endpoint in spec.endpoints]
     # DNS without endpoints asks for the host itself; so does NONE, as there is no original destination to keep.

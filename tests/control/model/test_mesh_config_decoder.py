@@ -1,10 +1,11 @@
 """MeshConfig of Istio's ConfigMap: what was not written for pymesh is a warning there."""
 
 import pytest
+import yaml
 
 from pymesh.control.model.core import ConfigMap
-from pymesh.control.model.manifest import read_manifest
-from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, is_mesh_config_map
+from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config, decode_mesh_config_map, is_mesh_config_map
 from pymesh.errors import ValidationError
 
 CONFIG_MAP = """
@@ -42,3 +43,78 @@ def test_what_is_wrong_is_refused(text: str) -> None:
 
 def test_an_absent_key_is_the_defaults() -> None:
     assert decode_mesh_config_map(ConfigMap()).mesh.connect_timeout == "10s"
+
+
+def test_the_config_map_is_checked_as_an_object_and_says_who_reads_it() -> None:
+    assert [warning.partition(": data")[2] for warning in read_manifest(CONFIG_MAP, "a.yaml").warnings] == [
+        ".mesh.defaultConfig.noSuchField: unknown field",
+        ".mesh.configSources: unknown field",
+        ".mesh.defaultConfig.discoveryAddress: pymesh does not implement data.mesh.defaultConfig.discoveryAddress",
+        ".mesh: pymesh control reads MeshConfig from --mesh-config, not from this object",
+    ]
+    with pytest.raises(InvalidDocumentsError, match=r"data\.mesh\.outboundTrafficPolicy\.mode: must be one of"):
+        read_manifest(CONFIG_MAP.replace("REGISTRY_ONLY", "NEVER"), "a.yaml")
+
+
+def provider(text: str) -> str:
+    return "{extensionProviders: [{name: a, " + text + "}]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "violations"),
+    [
+        ("{connectTimeout: 2h}", ["connectTimeout: must not be longer than 3600s"]),
+        ("{trustDomainAliases: ['a b']}", ["trustDomainAliases[0]: must be a DNS name, not 'a b'"]),
+        ("{meshMTLS: {ecdhCurves: [P-256]}}", ["meshMTLS.ecdhCurves: is only supported in tlsDefaults"]),
+        ("{defaultProviders: {tracing: [b]}}", ["defaultProviders.tracing[0]: 'b' is none of the extensionProviders"]),
+        (
+            "{extensionProviders: [{}, {name: a, prometheus: {}}, {name: a, prometheus: {}}]}",
+            [
+                "extensionProviders[0].name: is required",
+                "extensionProviders[0]: must have exactly one provider, as envoyExtAuthzHttp, opentelemetry, "
+                "zipkin, ...",
+                "extensionProviders: provider 'a' occurs twice",
+            ],
+        ),
+        (
+            provider(
+                "envoyExtAuthzHttp: {service: A/b.c, pathPrefix: a, statusOnError: '99', "
+                "headersToUpstreamOnAllow: ['*']}"
+            ),
+            [
+                "extensionProviders[0].envoyExtAuthzHttp.service: 'A' is not a namespace",
+                "extensionProviders[0].envoyExtAuthzHttp.port: must be a port, 1..65535, not 0",
+                "extensionProviders[0].envoyExtAuthzHttp.statusOnError: must be an HTTP status, not '99'",
+                "extensionProviders[0].envoyExtAuthzHttp.pathPrefix: must begin with /, not 'a'",
+                "extensionProviders[0].envoyExtAuthzHttp.headersToUpstreamOnAllow[0]: "
+                "must be a header, a*, or *a, not '*'",
+            ],
+        ),
+        (
+            provider("opentelemetry: {service: a, port: 4318, http: {path: v1}, grpc: {initialMetadata: [{name: b}]}}"),
+            [
+                "extensionProviders[0].opentelemetry: must have only one of http and grpc",
+                "extensionProviders[0].opentelemetry.http.path: must begin with /, not 'v1'",
+                "extensionProviders[0].opentelemetry.grpc.initialMetadata[0]: must have one of value and envName",
+            ],
+        ),
+        (provider("zipkin: {port: 9411}"), ["extensionProviders[0].zipkin.service: is required"]),
+        (
+            provider("envoyFileAccessLog: {logFormat: {text: a, labels: {}}}"),
+            ["extensionProviders[0].envoyFileAccessLog.logFormat: must have only one of text and labels"],
+        ),
+        (
+            "{defaultConfig: {gatewayTopology: {numTrustedProxies: -1}, tracing: {sampling: 101}}}",
+            [
+                "defaultConfig.tracing.sampling: must be 0..100, not 101.0",
+                "defaultConfig.gatewayTopology.numTrustedProxies: must be 0..2147483647, not -1",
+            ],
+        ),
+        ("{localityLbSetting: {failover: [{from: a, to: a}]}}", ["localityLbSetting.failover[0]: must be two regions"]),
+    ],
+)
+def test_a_mesh_config_that_istio_refuses_is_refused(text: str, violations: list[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        decode_mesh_config(yaml.safe_load(text))
+    found = [str(one) for one in caught.value.violations if "does not implement" not in one.message]
+    assert found == violations

@@ -110,3 +110,10 @@ spec: {mtls: {mode: DISABLE}}
 ---
 """
     assert not _endpoint(view_of(SERVICE % 80 + disabled + _entry())).is_mtls
+
+
+def test_the_empty_selector_of_a_service_entry_selects_all_of_its_namespace(view_of):
+    entry = SERVICE_ENTRY % ("all.example.com", "STATIC") + "  workloadSelector: {}\n---\n"
+    view = view_of(entry + _entry("one") + _entry("two", address="10.0.0.2"))
+    endpoints = view.service("all.example.com").endpoints[80]
+    assert [(endpoint.address, endpoint.port) for endpoint in endpoints] == [("10.0.0.1", 8080), ("10.0.0.2", 8080)]

@@ -1,9 +1,12 @@
 """Rules of a ConfigMap. Kubernetes: ValidateConfigMap in pkg/apis/core/validation."""
 
-from pymesh.control.model.core import ConfigMap
+from pymesh.control.model.core import MESH_CONFIG_KEY, MESH_CONFIG_MAP, ConfigMap
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.errors import ValidationError
+from pymesh.names import ROOT_NAMESPACE
 
 _LARGEST = 1024 * 1024
 
@@ -16,3 +19,16 @@ def check_config_map(spec: ConfigMap, metadata: Metadata, at: Scope) -> None:
         at["binaryData"][key].fail("stands in data, too")
     size = sum(len(text.encode()) for text in spec.data.values()) + sum(map(len, spec.binary_data.values()))
     at["data"].require(size <= _LARGEST, f"must not be larger than {_LARGEST} bytes")
+    is_of_istio = (metadata.namespace, metadata.name) == (ROOT_NAMESPACE, MESH_CONFIG_MAP)
+    if is_of_istio and MESH_CONFIG_KEY in spec.data:
+        _check_mesh_config(spec, at)
+
+
+def _check_mesh_config(spec: ConfigMap, at: Scope) -> None:
+    try:
+        warnings = decode_mesh_config_map(spec).warnings
+    except ValidationError as error:
+        at.violations.extend(error.violations)
+        return
+    at.warnings.extend(warnings)
+    at["data"][MESH_CONFIG_KEY].warn("pymesh control reads MeshConfig from --mesh-config, not from this object")

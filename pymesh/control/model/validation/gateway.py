@@ -71,5 +71,7 @@ def _check_tls_of_protocol(server: Server, protocol: str, at: Scope) -> None:
             here.fail(f"pymesh does not implement {here.path} PASSTHROUGH")
     elif server.tls is not None:
         is_redirect = server.tls == ServerTLSSettings(https_redirect=is_redirected)
-        is_http = protocol in syntax.HTTP_PROTOCOLS
-        at["tls"].require(is_redirect and is_http, f"can only say httpsRedirect, and only for HTTP, not for {protocol}")
+        if protocol in syntax.HTTP_PROTOCOLS:
+            at["tls"].require(is_redirect, f"can only say httpsRedirect on a port of protocol {protocol}")
+        else:
+            at["tls"].fail(f"cannot stand on a port of protocol {protocol}")

@@ -1,19 +1,36 @@
-"""Rules of MeshConfig."""
+"""Rules of MeshConfig. Istio: ValidateMeshConfig in pkg/config/validation/agent."""
 
 from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.proxy_settings import ProxySettings
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.connection_pool import check_connection_pool, check_keepalive
+from pymesh.control.model.validation.extension_provider import check_extension_providers
+from pymesh.control.model.validation.locality import check_locality_lb
+from pymesh.control.model.validation.outlier_detection import check_outlier_detection
 from pymesh.control.model.validation.retry import check_retries
+from pymesh.control.model.validation.server_tls import check_cipher_suites
+
+_LONGEST_CONNECT_TIMEOUT = 3600.0
+ECDH_CURVES = ("P-224", "P-256", "P-384", "P-521", "X25519", "X25519Kyber768Draft00", "X25519MLKEM768")
 
 
 def check_mesh_config(mesh: MeshConfig, at: Scope) -> None:
-    syntax.check_duration(mesh.connect_timeout, at["connectTimeout"])
-    if mesh.default_http_retry_policy is not None:
-        check_retries(mesh.default_http_retry_policy, at["defaultHttpRetryPolicy"])
-    syntax.check_range(mesh.default_config.tracing.sampling, 0, 100, at["defaultConfig"]["tracing"]["sampling"])
+    syntax.check_duration(mesh.connect_timeout, at["connectTimeout"], longest=_LONGEST_CONNECT_TIMEOUT)
+    syntax.check_duration(mesh.protocol_detection_timeout, at["protocolDetectionTimeout"], allow_zero=True)
+    syntax.check_duration(mesh.dns_refresh_rate, at["dnsRefreshRate"])
+    if mesh.tcp_keepalive is not None:
+        check_keepalive(mesh.tcp_keepalive, at["tcpKeepalive"])
     syntax.check_dns_label(mesh.root_namespace, at["rootNamespace"])
     syntax.check_exact_host(mesh.trust_domain, at["trustDomain"])
+    for index, alias in enumerate(mesh.trust_domain_aliases):
+        syntax.check_exact_host(alias, at["trustDomainAliases"][index])
     _check_default_exports(mesh, at)
+    _check_default_policies(mesh, at)
+    check_extension_providers(mesh.extension_providers, at["extensionProviders"])
+    _check_default_providers(mesh, at["defaultProviders"])
+    _check_tls(mesh, at)
+    _check_proxy_settings(mesh.default_config, at["defaultConfig"])
 
 
 def _check_default_exports(mesh: MeshConfig, at: Scope) -> None:
@@ -25,3 +42,51 @@ def _check_default_exports(mesh: MeshConfig, at: Scope) -> None:
     for name, export_to in defaults.items():
         # `.` is the namespace of each object, so it cannot be the same as one that is named.
         syntax.check_export_to(export_to, ".", at[name], allow_none=True)
+
+
+def _check_default_policies(mesh: MeshConfig, at: Scope) -> None:
+    if mesh.default_http_retry_policy is not None:
+        check_retries(mesh.default_http_retry_policy, at["defaultHttpRetryPolicy"])
+    check_locality_lb(mesh.locality_lb_setting, at["localityLbSetting"])
+    policy = mesh.default_traffic_policy
+    if policy is not None:
+        check_connection_pool(policy.connection_pool, at["defaultTrafficPolicy"]["connectionPool"])
+        check_outlier_detection(policy.outlier_detection, at["defaultTrafficPolicy"]["outlierDetection"])
+
+
+def _check_default_providers(mesh: MeshConfig, at: Scope) -> None:
+    """Istio has `prometheus`, `stackdriver` and `envoy` without saying so."""
+    if mesh.default_providers is None:
+        return
+    known = {provider.name for provider in mesh.extension_providers} | {"prometheus", "stackdriver", "envoy"}
+    for field, names in (
+        ("tracing", mesh.default_providers.tracing),
+        ("metrics", mesh.default_providers.metrics),
+        ("accessLogging", mesh.default_providers.access_logging),
+    ):
+        for index, name in enumerate(names):
+            at[field][index].require(name in known, f"{name!r} is none of the extensionProviders")
+
+
+def _check_tls(mesh: MeshConfig, at: Scope) -> None:
+    for field, tls in (("meshMTLS", mesh.mesh_mtls), ("tlsDefaults", mesh.tls_defaults)):
+        if tls is not None:
+            check_cipher_suites(tls.cipher_suites, at[field]["cipherSuites"])
+    if mesh.mesh_mtls is not None:
+        at["meshMTLS"]["ecdhCurves"].require(not mesh.mesh_mtls.ecdh_curves, "is only supported in tlsDefaults")
+    for index, curve in enumerate(mesh.tls_defaults.ecdh_curves if mesh.tls_defaults is not None else ()):
+        if curve not in ECDH_CURVES:
+            at["tlsDefaults"]["ecdhCurves"][index].warn(f"{curve!r} is not a curve and has no effect")
+
+
+def _check_proxy_settings(settings: ProxySettings, at: Scope) -> None:
+    syntax.check_range(settings.tracing.sampling, 0, 100, at["tracing"]["sampling"])
+    syntax.check_not_negative(settings.tracing.max_path_tag_length, at["tracing"]["maxPathTagLength"])
+    syntax.check_duration(settings.termination_drain_duration, at["terminationDrainDuration"], allow_zero=True)
+    syntax.check_duration(settings.drain_duration, at["drainDuration"])
+    if settings.concurrency is not None:
+        syntax.check_not_negative(settings.concurrency, at["concurrency"])
+    if settings.gateway_topology is not None:
+        syntax.check_not_negative(
+            settings.gateway_topology.num_trusted_proxies, at["gatewayTopology"]["numTrustedProxies"]
+        )

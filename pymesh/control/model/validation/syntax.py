@@ -21,6 +21,7 @@ _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
 _LARGEST_PORT = 65535
 _MILLISECOND = 0.001
+_LONGEST_DURATION = 315_576_000_000.0  # proto3: 10,000 years
 _LONGEST_REGEX = 1024  # Istio
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _MANY_GROUPS = 1000
@@ -142,7 +143,7 @@ def check_not_negative(number: int, at: Scope) -> None:
     at.require(0 <= number < 2**31, f"must be 0..{2**31 - 1}, not {number}")
 
 
-def check_duration(text: str | None, at: Scope, allow_zero: bool = False) -> None:
+def check_duration(text: str | None, at: Scope, allow_zero: bool = False, longest: float = _LONGEST_DURATION) -> None:
     """At least 1ms and whole milliseconds, where it is set; `allow_zero` where 0s means no limit."""
     if not text:
         return
@@ -157,7 +158,7 @@ def check_duration(text: str | None, at: Scope, allow_zero: bool = False) -> Non
     at.require(
         milliseconds >= 1 and abs(milliseconds - round(milliseconds)) < 1e-6, "must be whole milliseconds, >= 1ms"
     )
-    at.require(seconds <= 315_576_000_000, "is longer than 10,000 years")
+    at.require(seconds <= longest, f"must not be longer than {longest:.0f}s")
 
 
 def check_percent(percent: Percent | None, at: Scope) -> None:

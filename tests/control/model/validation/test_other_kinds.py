@@ -217,7 +217,12 @@ def test_what_istio_takes_is_taken(kind: str, spec: str, refuse: Refuse) -> None
         (
             "gw",
             server("port: {number: 80, name: a, protocol: HTTP}, tls: {mode: SIMPLE, credentialName: a}"),
-            ["servers[0].tls: can only say httpsRedirect, and only for HTTP, not for HTTP"],
+            ["servers[0].tls: can only say httpsRedirect on a port of protocol HTTP"],
+        ),
+        (
+            "gw",
+            server("port: {number: 80, name: a, protocol: TCP}, tls: {httpsRedirect: true}"),
+            ["servers[0].tls: cannot stand on a port of protocol TCP"],
         ),
         (
             "gw",
