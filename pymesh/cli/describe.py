@@ -3,7 +3,8 @@
 import argparse
 import re
 from collections.abc import Iterator
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from pymesh.cli.client import add_client_arguments, open_client
 from pymesh.cli.selection import add_selection_arguments, read_selected, selections_of, selector_query
@@ -31,50 +32,53 @@ def run(args: argparse.Namespace) -> int:
 
 
 def describe(item: dict[str, Any]) -> Iterator[str]:
-    """Lines; labels of one level stand above each other."""
+    """Lines. The values of lines that follow each other stand in one column, as kubectl's writer puts them."""
+    for has_value, block in groupby(_lines(item), lambda line: line.value is not None):
+        lines = list(block)
+        width = max(len(line.label) for line in lines) + 2
+        yield from (f"{line.label:<{width}}{line.value}" if has_value else line.label for line in lines)
+
+
+class _Line(NamedTuple):
+    """`value` None: the label of what is below, or an element of a list."""
+
+    label: str
+    value: str | None = None
+
+
+def _lines(item: dict[str, Any]) -> Iterator[_Line]:
     metadata = item["metadata"]
     annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != _HIDDEN_ANNOTATION}
-    head = {
-        "Name": metadata["name"],
-        **({"Namespace": metadata["namespace"]} if metadata.get("namespace") else {}),
-        "Labels": _pairs(metadata.get("labels", {}), "="),
-        "Annotations": _pairs(annotations, ": "),
-        "API Version": item["apiVersion"],
-        "Kind": item["kind"],
-    }
-    yield from _aligned(head)
+    yield _Line("Name:", metadata["name"])
+    yield _Line("Namespace:", metadata.get("namespace", ""))
+    yield from _pairs("Labels:", metadata.get("labels", {}), "=")
+    yield from _pairs("Annotations:", annotations, ": ")
+    yield _Line("API Version:", item["apiVersion"])
+    yield _Line("Kind:", item["kind"])
     rest = {key: value for key, value in item.items() if key not in ("apiVersion", "kind", "metadata")}
-    shown = {key: metadata[key] for key in _SHOWN_METADATA if key in metadata}
     if item["kind"] == "Secret":  # as with kubectl, not on a screen that others look at
         rest["data"] = {key: f"{len(value)} characters of base64" for key, value in item.get("data", {}).items()}
+    shown = {key: metadata[key] for key in _SHOWN_METADATA if key in metadata}
     yield from _fields({"metadata": shown} | rest, "")
 
 
-def _aligned(head: dict[str, list[str] | str]) -> Iterator[str]:
-    width = max(map(len, head)) + 3
-    for label, value in head.items():
-        first, *more = value if isinstance(value, list) else [value]
-        yield f"{label + ':':<{width}}{first}"
-        yield from (" " * width + line for line in more)
+def _pairs(label: str, values: dict[str, str], separator: str) -> Iterator[_Line]:
+    first, *more = [f"{key}{separator}{value}" for key, value in sorted(values.items())] or ["<none>"]
+    yield _Line(label, first)
+    yield from (_Line("", line) for line in more)
 
 
-def _pairs(values: dict[str, str], separator: str) -> list[str]:
-    return [f"{key}{separator}{value}" for key, value in sorted(values.items())] or ["<none>"]
-
-
-def _fields(fields: dict[str, Any], indent: str) -> Iterator[str]:
-    scalars = [_label(key) for key, value in fields.items() if not isinstance(value, dict | list)]
-    width = max(map(len, scalars), default=0) + 3
-    for key, value in fields.items():
+def _fields(fields: dict[str, Any], indent: str) -> Iterator[_Line]:
+    for key, value in sorted(fields.items()):
         label = f"{indent}{_label(key)}:"
         if isinstance(value, dict | list):
-            yield label
+            yield _Line(label)
             yield from _values(value, indent + _INDENT)
         else:
-            yield f"{label:<{len(indent) + width}}{_scalar(value)}"
+            yield _Line(label, _scalar(value))
 
 
-def _values(value: Any, indent: str) -> Iterator[str]:
+def _values(value: Any, indent: str) -> Iterator[_Line]:
     if isinstance(value, dict):
         yield from _fields(value, indent)
         return
@@ -82,7 +86,7 @@ def _values(value: Any, indent: str) -> Iterator[str]:
         if isinstance(item, dict | list):
             yield from _values(item, indent)
         else:
-            yield f"{indent}{_scalar(item)}"
+            yield _Line(f"{indent}{_scalar(item)}")
 
 
 def _label(key: str) -> str:

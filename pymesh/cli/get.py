@@ -40,9 +40,8 @@ def run(args: argparse.Namespace) -> int:
             _print_objects(objects, is_one, args)
             return 0
         tables = [(selection, *_read_table(client, selection, query)) for selection in selections]
-    shown = [table for table in tables if table[2]]
-    for selection, columns, rows in shown:
-        _print_table(selection, columns, rows, args, len(shown) > 1)
+    shown = [_format(*table, args, len(selections) > 1) for table in tables if table[2]]
+    print(("\n" if args.output == "name" else "\n\n").join(shown), end="\n" if shown else "")
     if not shown:
         where = "" if args.all_namespaces else f" in {args.namespace or DEFAULT_NAMESPACE} namespace"
         print(f"No resources found{where}.", file=sys.stderr)
@@ -62,13 +61,10 @@ def _print_objects(objects: list[dict[str, Any]], is_one: bool, args: argparse.N
     print(yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True), end="")
 
 
-def _print_table(
-    selection: Selection, columns: _Rows, rows: _Rows, args: argparse.Namespace, is_one_of_many: bool
-) -> None:
+def _format(selection: Selection, columns: _Rows, rows: _Rows, args: argparse.Namespace, is_one_of_many: bool) -> str:
     kind = selection.kind
     if args.output == "name":
-        print("\n".join(f"{kind.resource_name}/{row['object']['metadata']['name']}" for row in rows))
-        return
+        return "\n".join(f"{kind.resource_name}/{row['object']['metadata']['name']}" for row in rows)
     shown = [index for index, column in enumerate(columns) if column["priority"] == 0 or args.output == "wide"]
     lines = [[columns[index]["name"].upper() for index in shown]]
     lines += [[str(row["cells"][index]) for index in shown] for row in rows]
@@ -80,7 +76,7 @@ def _print_table(
     if args.show_labels:
         labels = ["LABELS", *(_labels(row["object"]["metadata"]) for row in rows)]
         lines = [[*line, text] for line, text in zip(lines, labels, strict=True)]
-    print("\n".join(format_table(lines)) + ("\n" if is_one_of_many else ""))
+    return "\n".join(format_table(lines))
 
 
 def _labels(metadata: dict[str, Any]) -> str:

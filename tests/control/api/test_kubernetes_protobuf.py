@@ -2,6 +2,8 @@ import base64
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pymesh.control.api.kubernetes_protobuf import decode_protobuf
 from pymesh.control.api.protobuf_writer import message, text
@@ -61,3 +63,13 @@ def test_bytes_become_base64() -> None:
 def test_what_is_no_protobuf_is_refused(content: Any) -> None:
     with pytest.raises(RequestError):
         decode_protobuf(content)
+
+
+@given(kind=st.sampled_from(["Service", "Secret", "ConfigMap", "DeleteOptions", "Deployment"]), content=st.binary())
+def test_any_bytes_are_fields_or_a_refusal(kind: str, content: bytes) -> None:
+    for sent in (b"k8s\x00" + content, body(kind, content), body(kind, message(1, content) + message(2, content))):
+        try:
+            decoded = decode_protobuf(sent)
+        except RequestError:
+            continue
+        assert isinstance(decoded, dict)
