@@ -41,6 +41,9 @@ LEASE_ANNOTATION = "pymesh.dev/lease"
 MANAGED_BY_LABEL = "pymesh.dev/managed-by"
 MANAGED_BY_REGISTRY = "registry"
 
+# On an EndpointSlice: the Service whose endpoints it has (Kubernetes' label).
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+
 # On a Service: the namespaces that see it (Istio's annotation).
 EXPORT_TO_ANNOTATION = "networking.istio.io/exportTo"
 

@@ -38,6 +38,8 @@ class Instance:
 
     Parts of it that nobody told are empty.
 
+    `has_only_ports`: it serves no other port than those in `ports`.
+
     `inbound_port` is where its sidecar listens, `app_port` where the application does; 0 where no sidecar registered
     it.
     """
@@ -55,6 +57,7 @@ class Instance:
     inbound_port: int = 0
     app_port: int = 0
     app_protocol: str = ""
+    has_only_ports: bool = False
 
     @property
     def has_mtls(self) -> bool:
@@ -95,6 +98,11 @@ def build_inline_instance(endpoint: WorkloadEntry, namespace: str, default_addre
         weight=endpoint.weight,
         workload=_workload("", namespace, endpoint.labels),
     )
+
+
+def build_manual_instance(address: str, namespace: str, ports: dict[str, int], is_ready: bool) -> Instance:
+    """The instance of an address in Endpoints or in an EndpointSlice, which say nothing of a workload."""
+    return Instance(address, namespace, {}, ports, "", Locality(), 0, "", is_healthy=is_ready, has_only_ports=True)
 
 
 def build_stand_in(address: str, namespace: str) -> Instance:

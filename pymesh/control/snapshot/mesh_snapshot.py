@@ -5,10 +5,13 @@ from typing import Any, TypeVar, cast
 
 from pymesh.control.model.authorization_policy import AuthorizationPolicy
 from pymesh.control.model.destination_rule import DestinationRule
+from pymesh.control.model.endpoints import Endpoints, EndpointSlice
 from pymesh.control.model.gateway import Gateway
 from pymesh.control.model.kinds import (
     AUTHORIZATION_POLICY,
     DESTINATION_RULE,
+    ENDPOINT_SLICE,
+    ENDPOINTS,
     GATEWAY,
     PEER_AUTHENTICATION,
     SECRET,
@@ -33,6 +36,7 @@ from pymesh.control.snapshot.creation_order import SpecT, oldest_first
 from pymesh.control.snapshot.destination_rules import DestinationRules
 from pymesh.control.snapshot.instance import build_instance
 from pymesh.control.snapshot.instances import Instances
+from pymesh.control.snapshot.manual_endpoints import ManualEndpoints
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.services import Mesh, build_service, build_service_entry
@@ -108,7 +112,8 @@ class MeshSnapshot:
         return cast(T, self._cache[key])
 
     def _services(self, objects: dict[str, list[Resource[Message]]]) -> dict[str, tuple[MeshService, ...]]:
-        mesh = Mesh(self.mesh, self.instances, self.peer_authentications)
+        manual = ManualEndpoints(_of(objects, ENDPOINTS, Endpoints), _of(objects, ENDPOINT_SLICE, EndpointSlice))
+        mesh = Mesh(self.mesh, self.instances, manual, self.peer_authentications)
         services = [build_service(item, mesh) for item in _of(objects, SERVICE, Service)]
         for entry in _of(objects, SERVICE_ENTRY, ServiceEntry):
             services.extend(build_service_entry(entry, mesh))

@@ -11,6 +11,7 @@ from pymesh.control.model.validation.syntax import is_ip_address
 from pymesh.control.snapshot.creation_order import creation_order
 from pymesh.control.snapshot.instance import Instance, build_inline_instance, build_stand_in
 from pymesh.control.snapshot.instances import Instances
+from pymesh.control.snapshot.manual_endpoints import ManualEndpoints
 from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService, Resolution
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.protocol import Protocol, port_protocol
@@ -24,6 +25,7 @@ class Mesh(NamedTuple):
 
     config: MeshConfig
     instances: Instances
+    manual_endpoints: ManualEndpoints
     peer_authentications: PeerAuthentications
 
 
@@ -31,7 +33,8 @@ _KUBERNETES_TRANSPORTS = {"UDP": "UDP"}
 
 
 def build_service(resource: Resource[Service], mesh: Mesh) -> MeshService:
-    """A Service: its selector's workloads; without a selector, those that registered under its name."""
+    """A Service: its selector's workloads; without a selector, those that registered under its name, and its Endpoints
+    and EndpointSlices."""
     spec, namespace = resource.spec, resource.namespace
     host = service_fqdn(resource.name, namespace).lower()
     instances = _service_instances(resource, mesh)
@@ -93,7 +96,8 @@ def _service_instances(resource: Resource[Service], mesh: Mesh) -> list[Instance
         return [build_stand_in(spec.external_name, namespace)]
     if spec.selector:
         return mesh.instances.select(namespace, spec.selector)
-    return mesh.instances.registered_as(namespace, resource.name)
+    manual = mesh.manual_endpoints.of(namespace, resource.name)
+    return [*mesh.instances.registered_as(namespace, resource.name), *manual]
 
 
 def _entry_instances(resource: Resource[ServiceEntry], mesh: Mesh, host: str) -> list[Instance]:
@@ -146,7 +150,8 @@ def _entry_resolution(spec: ServiceEntry, instances: list[Instance], host: str) 
 def _endpoints(port: MeshPort, instances: list[Instance], mesh: Mesh) -> tuple[Endpoint, ...]:
     if port.protocol is Protocol.UDP:
         return ()
-    found = [_endpoint(port, instance, mesh.peer_authentications) for instance in instances]
+    serving = (item for item in instances if not item.has_only_ports or port.name in item.ports)
+    found = [_endpoint(port, instance, mesh.peer_authentications) for instance in serving]
     return tuple(sorted(found, key=lambda endpoint: (endpoint.address, endpoint.port)))
 
 

@@ -4,6 +4,7 @@ from pymesh.control.model.endpoints import Endpoint, EndpointPort, Endpoints, En
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.names import SERVICE_NAME_LABEL
 
 _LARGEST_ENDPOINTS = 1000
 _LARGEST_PORTS = 100
@@ -20,6 +21,8 @@ def check_endpoints(spec: Endpoints, metadata: Metadata, at: Scope) -> None:
 
 
 def check_endpoint_slice(spec: EndpointSlice, metadata: Metadata, at: Scope) -> None:
+    if not metadata.labels.get(SERVICE_NAME_LABEL):
+        at.warn(f"belongs to no Service without the label {SERVICE_NAME_LABEL}")
     at["endpoints"].require(len(spec.endpoints) <= _LARGEST_ENDPOINTS, f"must be {_LARGEST_ENDPOINTS} at most")
     at["ports"].require(len(spec.ports) <= _LARGEST_PORTS, f"must be {_LARGEST_PORTS} at most")
     for index, endpoint in enumerate(spec.endpoints):

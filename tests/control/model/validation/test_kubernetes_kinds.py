@@ -23,7 +23,13 @@ Check = Callable[[str, str], tuple[list[str], list[str]]]
     ],
 )
 def test_what_kubernetes_takes_is_taken(kind: str, fields: str, check: Check) -> None:
-    assert check(kind, fields) == ([], [])
+    assert check(kind, fields)[0] == []
+
+
+def test_a_slice_of_no_service_is_warned_of(check: Check) -> None:
+    assert check("endpointslice", "{addressType: IPv4}")[1] == [
+        ".: belongs to no Service without the label kubernetes.io/service-name"
+    ]
 
 
 @pytest.mark.parametrize(
