@@ -26,7 +26,15 @@ def class_doc(message: type[Message]) -> str:
     own = message.__dict__.get("__doc__")
     begin = inspect.cleandoc(_module_of(message).__doc__ or "").partition("\n\n")[0]
     is_main = begin.startswith(f"{message.__name__}: ")
-    return inspect.cleandoc(own) if own else begin.partition(": ")[2] if is_main else ""
+    if own:
+        return _paragraphs(own)
+    text = " ".join(begin.partition(": ")[2].split())
+    return text[:1].upper() + text[1:] if is_main else ""
+
+
+def _paragraphs(text: str) -> str:
+    """Readers wrap lines at another width than sources."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n"))
 
 
 def _module_of(message: type[Message]) -> ModuleType:
@@ -57,4 +65,4 @@ def _docs_in(node: ast.ClassDef) -> dict[str, str]:
 def _literal(statement: ast.stmt) -> str:
     is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     value = statement.value.value if is_text else None  # type: ignore[attr-defined]
-    return inspect.cleandoc(value) if isinstance(value, str) else ""
+    return _paragraphs(value) if isinstance(value, str) else ""

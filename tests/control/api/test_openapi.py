@@ -40,7 +40,7 @@ def walk(value: Any) -> Any:
 
 
 def test_the_text_of_a_field_is_the_literal_below_it() -> None:
-    assert field_docs(_Documented) == {"told": "What it\nis for."}
+    assert field_docs(_Documented) == {"told": "What it is for."}
     assert class_doc(_Documented) == "A message."
 
 
