@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pymesh.errors import UsageError
+from pymesh.simulation.call import FIELDS, parse_call
+from pymesh.simulation.explanation import explain
+from pymesh.simulation.mesh import SimulatedMesh
 
 _OF_FILE = "--requests takes them from its lines"
 
@@ -52,8 +55,6 @@ def add_config_argument(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from pymesh.simulation.mesh import SimulatedMesh  # --help needs none of it
-
     mesh = SimulatedMesh.load(*args.filename)
     for warning in mesh.configuration.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_lines(mesh: Any, args: argparse.Namespace) -> int:
+def _run_lines(mesh: SimulatedMesh, args: argparse.Namespace) -> int:
     given = sorted(_fields(args).keys())
     if given:
         raise UsageError(f"--{given[0]}: {_OF_FILE}")
@@ -75,22 +76,16 @@ def _run_lines(mesh: Any, args: argparse.Namespace) -> int:
     return 0
 
 
-def _answer(mesh: Any, fields: dict[str, Any], output: str) -> None:
-    from pymesh.simulation.call import parse_call
-
+def _answer(mesh: SimulatedMesh, fields: dict[str, Any], output: str) -> None:
     call = parse_call(fields)
     if output == "json":
         print(json.dumps(mesh.decide(call).to_json()))
         return
-    from pymesh.simulation.explanation import explain
-
     for line in explain(mesh.trace(call), mesh.configuration):
         print(line)
 
 
 def _fields(args: argparse.Namespace) -> dict[str, Any]:
-    from pymesh.simulation.call import FIELDS
-
     values = {name: getattr(args, name.replace("-", "_")) for name in FIELDS}
     return {name: value for name, value in values.items() if value is not None}
 

@@ -20,9 +20,10 @@ error: one of ERRORS; null where the call arrives. A redirect, a direct response
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymesh.control.model.resource import Key
+from pymesh.names import parse_cluster
 
 NO_LISTENER = "no_listener"
 NO_FILTER_CHAIN = "no_filter_chain"
@@ -46,6 +47,12 @@ ERRORS = (
     CLUSTER_NOT_FOUND,
     RBAC_DENIED,
 )
+
+
+class Destination(NamedTuple):
+    host: str
+    subset: str | None
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """`rule` and `inbound_decision` are not part of the JSON."""
+    """`rule`, `inbound_decision` and `denying` (policies without rules that denied it) are not part of the JSON."""
 
     listener: str | None = None
     filter_chain: str | None = None
@@ -156,12 +163,21 @@ class Decision:
     error: str | None = None
     rule: Rule | None = field(default=None, repr=False)
     inbound_decision: "Decision | None" = field(default=None, repr=False)
+    denying: tuple[Key, ...] = field(default=(), repr=False)
+
+    @property
+    def destination(self) -> Destination | None:
+        """What the cluster stands for; None for clusters such as PassthroughCluster."""
+        parsed = parse_cluster(self.cluster) if self.cluster is not None else None
+        if parsed is None or parsed.direction != "outbound":
+            return None
+        return Destination(parsed.host, parsed.subset or None, parsed.port)
 
     def to_json(self) -> dict[str, Any]:
         return {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name not in _INTERNAL}
 
 
-_INTERNAL = ("rule", "inbound_decision")
+_INTERNAL = ("rule", "inbound_decision", "denying")
 
 
 def _plain(value: Any) -> Any:

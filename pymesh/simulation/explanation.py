@@ -52,8 +52,9 @@ class _Explanation:
 
     def _listeners(self) -> Iterator[str]:
         taken = self._trail.listener.name if self._trail.listener is not None else ""
+        is_inbound = self._trail.direction == "inbound"  # all of it goes to one listener
         for name in self._trail.proxy.listener_names():
-            if name != taken:
+            if name != taken and not is_inbound:
                 yield _line(1, f"listener {name}", "has another address or port")
         if taken:
             yield _line(1, f"listener {taken}")

@@ -8,7 +8,7 @@ from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
 from pymesh.simulation.call import Call, parse_call
-from pymesh.simulation.decision import Decision
+from pymesh.simulation.decision import RBAC_DENIED, Decision
 from pymesh.simulation.files import Configuration, read_configuration
 from pymesh.simulation.inbound import judge
 from pymesh.simulation.proxy import SimulatedProxy
@@ -51,6 +51,9 @@ class SimulatedMesh:
         if call.gateway:
             gateway = self.workloads.gateway(call.gateway)
             trails = [send(self.proxy(build_gateway(gateway)), call, "gateway", call.address or "0.0.0.0")]
+            judged = judge(trails[0])
+            if judged.error == RBAC_DENIED:
+                trails[0].decision = judged
         else:
             gateway = with_labels(self.workloads.named(call.source or DEFAULT_SOURCE), call.source_labels)
             trails = [self._leave(gateway, call)]
@@ -81,7 +84,11 @@ class SimulatedMesh:
         protocol = self.workloads.app_protocol(workload, port)
         node = build_sidecar(workload, port, protocol)
         trail = send(self.proxy(node), replace(call, port=port), "inbound", workload.address)
-        trail.decision = judge(trail)
+        decision = judge(trail)
+        if decision.error == RBAC_DENIED:
+            policies = ProxyView(self.snapshot, node).authorization_policies
+            decision = replace(decision, denying=tuple(policy.key for policy in policies if not policy.spec.rules))
+        trail.decision = decision
         return trail
 
     def _reach(self, client: Workload, trail: Trail) -> Trail | None:
