@@ -33,6 +33,7 @@ COMMANDS = (
     Command("kubeconfig", "write a kubeconfig with which kubectl talks to the control plane", "pymesh.cli.kubeconfig"),
     Command("simulate", "say where a request goes and why, from files alone", "pymesh.cli.simulate"),
     Command("test", "check cases of requests against files", "pymesh.cli.test"),
+    Command("analyze", "find what is wrong with a configuration although it is valid", "pymesh.cli.analyze"),
     Command("proxy-status", "show which configuration each proxy has accepted", "pymesh.cli.proxy_status"),
     Command("trace", "print the spans of a request", "pymesh.cli.trace"),
     Command("demo", "run a small mesh and measure what it promises", "pymesh.cli.demo"),

@@ -88,7 +88,7 @@ def read_objects(sources: Sequence[str], namespace: str | None) -> FileObjects:
     """
     found = FileObjects([], [], [])
     for source in sources:
-        for name, content in _read_source(source):
+        for name, content in read_source(source):
             _read_file(name, content, namespace, found)
     return found
 
@@ -101,14 +101,17 @@ def expect_objects(sources: Sequence[str], namespace: str | None) -> list[FileOb
     return found.objects
 
 
-def _read_source(source: str) -> Iterator[tuple[str, bytes]]:
+def read_source(source: str, is_recursive: bool = False) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the file, of the files of the directory (`is_recursive`: and of those in it), or of standard
+    input. Raises UsageError for a file that cannot be read."""
     if source == "-":
         yield "-", sys.stdin.buffer.read()
         return
     path = Path(source)
     files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file())
+        found = path.rglob("*") if is_recursive else path.iterdir()
+        files = sorted(file for file in found if file.suffix in SUFFIXES and file.is_file())
         if not files:
             raise UsageError(f"{path}: has no {', '.join(SUFFIXES)} file")
     for file in files:

@@ -1,0 +1,106 @@
+"""Files and answers of the API -> AnalyzedMesh, with the places of the objects. What is invalid is kept and told of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pymesh.control.analysis.analyzed_mesh import AnalyzedMesh, InvalidObject
+from pymesh.control.analysis.workload import Workload, pod_workload, workloads_of
+from pymesh.control.model.document import read_documents
+from pymesh.control.model.foreign_kinds import foreign_kind_of
+from pymesh.control.model.kinds import kind_of
+from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, is_mesh_config_map
+from pymesh.control.model.resource import Key, Resource
+from pymesh.control.model.serializer import decode_with_warnings, word_at
+from pymesh.control.model.source import Source, objects_of
+from pymesh.errors import ValidationError, Violation
+from pymesh.names import DEFAULT_NAMESPACE
+
+SUPPRESS_ANNOTATION = "galley.istio.io/analyze-suppress"
+
+
+class Collector:
+    """Of several objects with the same kind, namespace and name the last counts, as if they were applied one by one.
+
+    `sources` say where objects stand; those of a running mesh stand nowhere. `suppressed` has the codes that an object
+    itself asks not to be told of, or `*`.
+    """
+
+    def __init__(self) -> None:
+        self.sources: dict[Key, Source] = {}
+        self.suppressed: dict[Key, frozenset[str]] = {}
+        self._resources: dict[Key, Resource[Any]] = {}
+        self._invalid: dict[Key, InvalidObject] = {}
+        self._warnings: dict[Key, tuple[Violation, ...]] = {}
+        self._pods: dict[Key, Workload] = {}
+
+    def add_text(self, file: str, text: str | bytes, namespace: str = DEFAULT_NAMESPACE) -> None:
+        """`namespace` is for objects that name none. Raises DocumentError for text that is no YAML."""
+        for document in read_documents(text):
+            for fields, lines in objects_of(document):
+                self.add_object(fields, namespace, Source(file, document.number, lines))
+
+    def add_object(self, fields: Any, namespace: str = DEFAULT_NAMESPACE, source: Source | None = None) -> None:
+        key = _key_of(fields, namespace)
+        if source is not None:
+            self.sources[key] = source
+        self.suppressed[key] = _suppressed(fields)
+        if isinstance(fields, dict) and foreign_kind_of(fields.get("apiVersion"), fields.get("kind")) is not None:
+            pod = pod_workload(fields, key)
+            if pod is not None:
+                self._pods[key] = pod
+            return
+        for table in (self._resources, self._invalid, self._warnings):
+            table.pop(key, None)
+        self._decode(fields, key, namespace)
+
+    def build(self, mesh: MeshConfig | None = None, is_running: bool = False) -> AnalyzedMesh:
+        """`mesh` counts for more than Istio's ConfigMap among the objects."""
+        resources = self._resources
+        found = mesh or self._mesh_config() or MeshConfig()
+        workloads = [one for resource in resources.values() for one in workloads_of(resource)]
+        return AnalyzedMesh(
+            resources, self._invalid, self._warnings, (*workloads, *self._pods.values()), found, is_running
+        )
+
+    def _decode(self, fields: Any, key: Key, namespace: str) -> None:
+        try:
+            decoded = decode_with_warnings(fields, namespace)
+        except ValidationError as error:
+            self._invalid[key] = InvalidObject(key, fields, error.violations)
+            return
+        self._resources[key] = decoded.resource
+        if decoded.warnings:
+            self._warnings[key] = decoded.warnings
+
+    def _mesh_config(self) -> MeshConfig | None:
+        for key, resource in list(self._resources.items()):
+            if not is_mesh_config_map(resource):
+                continue
+            try:
+                decoded = decode_mesh_config_map(resource.spec)
+            except ValidationError as error:
+                self._invalid[key] = InvalidObject(key, {}, error.violations)
+                return None
+            if decoded.warnings:
+                self._warnings[key] = (*self._warnings.get(key, ()), *decoded.warnings)
+            return decoded.mesh
+        return None
+
+
+def _key_of(fields: Any, namespace: str) -> Key:
+    """The object's own; words that it lacks are empty."""
+    kind = kind_of(word_at(fields, "apiVersion"), word_at(fields, "kind"))
+    foreign = foreign_kind_of(word_at(fields, "apiVersion"), word_at(fields, "kind"))
+    known = kind or foreign
+    is_namespaced = known is None or known.is_namespaced
+    owner = (word_at(fields, "metadata", "namespace") or namespace) if is_namespaced else ""
+    return Key(word_at(fields, "kind") or "object", owner, word_at(fields, "metadata", "name"))
+
+
+def _suppressed(fields: Any) -> frozenset[str]:
+    return frozenset(_words(word_at(fields, "metadata", "annotations", SUPPRESS_ANNOTATION)))
+
+
+def _words(text: str) -> Iterator[str]:
+    return (word.strip() for word in text.split(",") if word.strip())

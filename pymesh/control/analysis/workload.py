@@ -1,0 +1,61 @@
+"""What selectors choose: workloads, as WorkloadEntries, WorkloadGroups and Kubernetes' pod templates tell of them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pymesh.control.model.kinds import WORKLOAD_ENTRY, WORKLOAD_GROUP
+from pymesh.control.model.resource import Key, Resource
+from pymesh.names import APP_LABEL, ROOT_NAMESPACE
+
+_TEMPLATES = {
+    "Deployment": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    "Pod": (),
+}
+
+
+class Workload(NamedTuple):
+    """`key` is that of the object which tells of it."""
+
+    key: Key
+    labels: dict[str, str]
+
+    @property
+    def namespace(self) -> str:
+        return self.key.namespace
+
+    def has(self, labels: dict[str, str]) -> bool:
+        return labels.items() <= self.labels.items()
+
+
+# istioctl, too, takes for granted what Istio's own installation has.
+DEFAULT_INGRESS_GATEWAY = Workload(
+    Key("Pod", ROOT_NAMESPACE, "istio-ingressgateway"), {APP_LABEL: "istio-ingressgateway", "istio": "ingressgateway"}
+)
+
+
+def workloads_of(resource: Resource[Any]) -> Iterator[Workload]:
+    """Those that a resource of pymesh tells of."""
+    spec = resource.spec
+    if resource.kind == WORKLOAD_ENTRY:
+        yield Workload(resource.key, {**resource.metadata.labels, **spec.labels})
+    elif resource.kind == WORKLOAD_GROUP:
+        labels = spec.metadata.labels if spec.metadata is not None else {}
+        yield Workload(resource.key, {**labels, **(spec.template.labels if spec.template is not None else {})})
+
+
+def pod_workload(fields: Any, key: Key) -> Workload | None:
+    """That of a Kubernetes object with a pod template, which pymesh does not run; None if it has none."""
+    steps = _TEMPLATES.get(key.kind)
+    if steps is None:
+        return None
+    for step in (*steps, "metadata"):
+        fields = fields.get(step) if isinstance(fields, dict) else None
+    found = fields.get("labels") if isinstance(fields, dict) else None
+    labels = {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    return Workload(key, labels)
