@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pymesh.control.metrics import ControlMetrics
-from pymesh.control.model.kinds import SERVICE, VIRTUAL_SERVICE
+from pymesh.control.model.kinds import SERVICE, VIRTUAL_SERVICE, WORKLOAD_ENTRY
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
@@ -69,7 +69,8 @@ class Controller:
         else:
             self._resources[event.resource.key] = event.resource
         self._revision = event.revision
-        self._changed.set()
+        if _concerns_proxies(event):
+            self._changed.set()
 
     async def _publish_batches(self) -> None:
         while True:
@@ -107,3 +108,14 @@ class Controller:
         kinds = Counter(key.kind for key in self._resources)
         self._metrics.services.set(kinds[SERVICE.name])
         self._metrics.virtual_services.set(kinds[VIRTUAL_SERVICE.name])
+
+
+def _concerns_proxies(event: Event) -> bool:
+    """What is written into an object's status only tells what proxies do; a workload's is its health."""
+    before, after = event.previous, event.resource
+    if before is None or event.type != "MODIFIED" or after.kind is WORKLOAD_ENTRY:
+        return True
+    return any(
+        getattr(before.metadata, name) != getattr(after.metadata, name)
+        for name in ("generation", "labels", "annotations")
+    )

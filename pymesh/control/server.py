@@ -26,6 +26,7 @@ from pymesh.control.registry.routes import registry_routes
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.startup_config import read_mesh_config, read_resources, upsert
+from pymesh.control.status.writer import StatusWriter
 from pymesh.control.store.errors import StoreError
 from pymesh.control.store.memory import MemoryStore
 from pymesh.control.store.sqlite import open_sqlite_store
@@ -114,6 +115,7 @@ class ControlPlane:
         self.tasks.spawn("lease sweep", parts.registry.sweep_forever())
         self.tasks.spawn("server certificate renewal", parts.certificate.renew_forever())
         self.tasks.spawn("join token renewal", parts.join_token_file.keep_fresh())
+        self.tasks.spawn("status conditions", StatusWriter(parts.store, parts.publisher, parts.mesh).run())
         self.tasks.spawn("proxy status", _forget_forever(parts.publisher))
 
 

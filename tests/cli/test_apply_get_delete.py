@@ -148,7 +148,7 @@ def test_a_stale_file_does_not_overwrite(pymesh: Pymesh, shop: str, tmp_path: Pa
 def test_get_prints_istios_columns(pymesh: Pymesh, shop: str) -> None:
     pymesh("apply", "-f", shop)
     header, row = pymesh("get", "vs").out.splitlines()
-    assert header.split() == ["NAME", "GATEWAYS", "HOSTS", "AGE"]
+    assert header.split() == ["NAME", "GATEWAYS", "HOSTS", "AGE", "STATUS"]
     assert row.split()[:2] == ["payment", '["payment"]']
     header, row = pymesh("get", "svc", "-o", "wide", "-A").out.splitlines()
     assert header.split() == ["NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "SELECTOR"]

@@ -14,7 +14,7 @@ from pymesh.cli import main
 def test_get_prints_tables(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", input=SAMPLE)
     header, row = kubectl("get", "vs").out.splitlines()
-    assert header.split() == ["NAME", "GATEWAYS", "HOSTS", "AGE"]
+    assert header.split() == ["NAME", "GATEWAYS", "HOSTS", "AGE", "STATUS"]
     assert row.split()[:2] == ["reviews", '["reviews"]']
     wide = kubectl("get", "svc", "-o", "wide").out.splitlines()
     assert wide[0].split() == ["NAME", "TYPE", "CLUSTER-IP", "EXTERNAL-IP", "PORT(S)", "AGE", "SELECTOR"]

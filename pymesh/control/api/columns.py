@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from pymesh.control.model import kinds
+from pymesh.control.model.conditions import KINDS_WITH_STATUS, summary
 from pymesh.control.model.kinds import Kind
 
 _Object = dict[str, Any]
@@ -22,7 +23,12 @@ class Column(NamedTuple):
 
 
 def columns_of(kind: Kind) -> tuple[Column, ...]:
-    return (Column("Name", lambda item, now: str(item["metadata"]["name"])), *_COLUMNS[kind])
+    """Name first, then the kind's own; Status last but for what only `-o wide` shows, where Istio has none."""
+    own = _COLUMNS[kind]
+    if kind in KINDS_WITH_STATUS:
+        narrow = sum(not column.is_wide for column in own)
+        own = (*own[:narrow], _STATUS, *own[narrow:])
+    return (Column("Name", lambda item, now: str(item["metadata"]["name"])), *own)
 
 
 def human_duration(age: timedelta) -> str:
@@ -117,6 +123,7 @@ def _some(texts: Iterable[str]) -> str:
 
 
 _AGE = Column("Age", _age)
+_STATUS = Column("Status", lambda item, now: summary(item.get("status") or {}))
 _HOSTS = Column("Hosts", _field("spec", "hosts"))
 
 _COLUMNS: dict[Kind, tuple[Column, ...]] = {

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pymesh.control.model.kinds import SERVICE, SERVICE_ENTRY, WORKLOAD_ENTRY
-from pymesh.control.model.resource import Resource
+from pymesh.control.model.resource import Key, Resource
 from pymesh.control.registry.lease_table import LeaseKey, LeaseTable
 from pymesh.control.registry.workload import (
     build_service,
@@ -60,6 +60,7 @@ class Registry:
         self._leases = LeaseTable(clock(), lease_seconds)
         self._lock = asyncio.Lock()
         self._next_look = clock()
+        self._last_departure = 0  # the revision of it
         self._empty_since: dict[LeaseKey, float] = {}  # automatic Services without a workload
 
     async def start(self) -> None:
@@ -97,7 +98,8 @@ class Registry:
                 await self._declare_service(namespace, registration.service)
 
     async def deregister(self, namespace: str, name: str, service_account: str | None = None) -> int:
-        """End the lease. Returns the revision at which the workload is gone; if it was already, the present one.
+        """End the lease. Returns the revision at which the workload is gone; if it was already, that of the last one
+        that went.
 
         `service_account`: whose workload it must be; None: anybody's. Raises NotLeasedError and OtherIdentityError.
         """
@@ -105,10 +107,10 @@ class Registry:
             known = await self._store.get(WORKLOAD_ENTRY.name, namespace, name)
             if known is not None:
                 _check_owner(known, service_account)
-                await self._store.delete(WORKLOAD_ENTRY.name, namespace, name)
+                await self._delete(known.key)
                 log.info("workload %s/%s left", namespace, name)
             self._leases.end(LeaseKey(namespace, name))
-            return self._store.revision
+            return self._last_departure
 
     async def sweep(self) -> None:
         """Remove the workloads whose leases are over, and the automatic Services that nobody needs any more."""
@@ -141,9 +143,13 @@ class Registry:
             return  # renewed while others were removed
         entry = await self._store.get(WORKLOAD_ENTRY.name, *key)
         if entry is not None and is_leased(entry):
-            await self._store.delete(WORKLOAD_ENTRY.name, *key)
+            await self._delete(entry.key)
             log.warning("workload %s/%s is gone: its lease was not renewed", *key)
         self._leases.end(key)
+
+    async def _delete(self, entry: Key) -> None:
+        gone = await self._store.delete(*entry)
+        self._last_departure = int(gone.metadata.resource_version)
 
     async def _declare_service(self, namespace: str, name: str) -> None:
         known = await self._store.get(SERVICE.name, namespace, name)

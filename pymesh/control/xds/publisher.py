@@ -101,6 +101,13 @@ class Publisher(Generic[SnapshotT]):
         now = self._clock()
         return sorted((session.status(now) for session in self._sessions), key=lambda status: status.proxy)
 
+    def connected(self) -> list[ProxyStatus]:
+        """Of the proxies that poll, and do not leave."""
+        now = self._clock()
+        return [
+            session.status(now) for session in self._sessions if session.is_connected(now) and not session.is_leaving
+        ]
+
     def content_of(self, proxy: str) -> Content | None:
         """What the proxy of this name or node id is to have; None if it is not known."""
         sessions = [s for s in self._sessions if proxy in (s.name, s.node.id)]

@@ -33,13 +33,18 @@ def test_ages_are_short(age: timedelta, text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "fields", "cells"),
     [
-        ("vs", {"spec": {"hosts": ["a"], "gateways": ["g"]}}, 'a|["g"]|["a"]|24h'),
-        ("dr", {"spec": {"host": "a"}}, "a|a|24h"),
-        ("se", {"spec": {"hosts": ["a.com"], "resolution": "DNS"}}, 'a|["a.com"]|MESH_EXTERNAL|DNS|24h'),
+        ("vs", {"spec": {"hosts": ["a"], "gateways": ["g"]}}, 'a|["g"]|["a"]|24h|'),
+        ("dr", {"spec": {"host": "a"}}, "a|a|24h|"),
+        ("se", {"spec": {"hosts": ["a.com"], "resolution": "DNS"}}, 'a|["a.com"]|MESH_EXTERNAL|DNS|24h|'),
         ("we", {"spec": {"address": "10.0.0.1"}}, "a|24h|10.0.0.1"),
-        ("pa", {"spec": {"mtls": {"mode": "STRICT"}}}, "a|STRICT|24h"),
-        ("ap", {"spec": {"action": "DENY"}}, "a|DENY|24h"),
-        ("sidecar", {"spec": {}}, "a|24h"),
+        ("pa", {"spec": {"mtls": {"mode": "STRICT"}}}, "a|STRICT|24h|"),
+        ("ap", {"spec": {"action": "DENY"}}, "a|DENY|24h|"),
+        (
+            "dr",
+            {"spec": {"host": "a"}, "status": {"conditions": [{"type": "Effective", "reason": "InForce"}]}},
+            "a|a|24h|InForce",
+        ),
+        ("sidecar", {"spec": {}}, "a|24h|"),
         (
             "svc",
             {"spec": {"ports": [{"port": 80}], "externalIPs": ["1.1.1.1"]}},

@@ -234,7 +234,7 @@ async def test_a_table_has_istios_columns(client: Client) -> None:
     accept = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
     table = await (await client.get(RULES, headers=accept)).json()
     assert table["kind"] == "Table"
-    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Host", "Age"]
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Host", "Age", "Status"]
     (row,) = table["rows"]
     assert row["cells"][:2] == ["payment", "payment"]
     assert row["object"]["metadata"]["name"] == "payment"
