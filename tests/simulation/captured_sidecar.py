@@ -74,6 +74,10 @@ class CapturedSidecar:
     def clusters(self) -> dict[str, xds.Resource]:
         return self.resources[xds.CLUSTER]
 
+    def routes(self, name: str, virtual_host: str) -> list[xds.Resource]:
+        hosts = self.resources[xds.ROUTE][name]["virtual_hosts"]
+        return next(host["routes"] for host in hosts if host["name"] == virtual_host)
+
     def http(
         self, url: str, address: str = "10.9.9.9", path: str = "/", random: float = 0.0, **headers: str
     ) -> Outcome:

@@ -31,8 +31,6 @@ _TARGETS = (Unsupported("targetRef"), Unsupported("targetRefs"))
 
 NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "VirtualService": (
-        Unsupported("http[].delegate"),
-        Unsupported("http[].corsPolicy"),
         Unsupported("http[].retries.retryRemoteLocalities"),
         Unsupported("http[].fault.delay.exponentialDelay"),
         Unsupported("http[].fault.abort.http2Error"),

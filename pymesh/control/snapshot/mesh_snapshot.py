@@ -33,6 +33,7 @@ from pymesh.control.model.sidecar import Sidecar
 from pymesh.control.model.virtual_service import VirtualService
 from pymesh.control.model.workload_entry import WorkloadEntry
 from pymesh.control.snapshot.creation_order import SpecT, oldest_first
+from pymesh.control.snapshot.delegates import merge_delegates
 from pymesh.control.snapshot.destination_rules import DestinationRules
 from pymesh.control.snapshot.instance import build_instance
 from pymesh.control.snapshot.instances import Instances
@@ -82,7 +83,8 @@ class MeshSnapshot:
             _of(objects, AUTHORIZATION_POLICY, AuthorizationPolicy), mesh.root_namespace
         )
         self.services_by_host = self._services(objects)
-        rules = [build_virtual_service(item, mesh) for item in _of(objects, VIRTUAL_SERVICE, VirtualService)]
+        whole = merge_delegates(_of(objects, VIRTUAL_SERVICE, VirtualService), mesh)
+        rules = [build_virtual_service(item, mesh) for item in whole]
         self.virtual_services = VirtualServices(rules)
         self.destination_rules = DestinationRules(_of(objects, DESTINATION_RULE, DestinationRule), mesh)
         self.sidecars = Sidecars(_of(objects, SIDECAR, Sidecar), mesh.root_namespace)

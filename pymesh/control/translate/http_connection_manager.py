@@ -6,6 +6,8 @@ from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.translate.clusters import DNS_CACHE
 from pymesh.control.translate.config_source import CONFIG_SOURCE
 from pymesh.control.translate.type_urls import (
+    CORS,
+    CORS_FILTER,
     DYNAMIC_FORWARD_PROXY_FILTER,
     FAULT_FILTER,
     FORWARD_PROXY_FILTER,
@@ -23,15 +25,16 @@ _HEAD_TIMEOUT = "300s"
 
 _WEBSOCKET = {"upgrade_type": "websocket"}
 _FAULT = {"name": FAULT_FILTER, "typed_config": {"@type": HTTP_FAULT}}
+_CORS = {"name": CORS_FILTER, "typed_config": {"@type": CORS}}
 _FORWARD_PROXY = {
     "name": FORWARD_PROXY_FILTER,
     "typed_config": {"@type": DYNAMIC_FORWARD_PROXY_FILTER, "dns_cache_config": DNS_CACHE},
 }
 _ROUTER = {"name": ROUTER_FILTER, "typed_config": {"@type": ROUTER}}
 
-# Faults are configured by routes; the forward proxy acts where the route leads to such a cluster.
-_OUTBOUND_FILTERS = [_FAULT, _FORWARD_PROXY, _ROUTER]
-_CAPTURED_FILTERS = [_FAULT, _ROUTER]
+# Faults and CORS are configured by routes; the forward proxy acts where the route leads to such a cluster.
+_OUTBOUND_FILTERS = [_FAULT, _CORS, _FORWARD_PROXY, _ROUTER]
+_CAPTURED_FILTERS = [_FAULT, _CORS, _ROUTER]
 
 
 def rds(name: str) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import Any
 
 from pymesh.control.model.kinds import VIRTUAL_SERVICE
 from pymesh.control.model.virtual_service import HTTPBody, HTTPMatchRequest, HTTPRoute
+from pymesh.control.translate.cors import build_cors
 from pymesh.control.translate.fault import build_fault
 from pymesh.control.translate.headers import build_header_operations
 from pymesh.control.translate.redirect import build_redirect
 from pymesh.control.translate.route_action import build_route_action, used_destinations
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import build_route_match, is_catch_all
-from pymesh.control.translate.type_urls import FAULT_FILTER
+from pymesh.control.translate.type_urls import CORS_FILTER, FAULT_FILTER
 from pymesh.names import ISTIO_METADATA, parse_cluster
 
 Route = dict[str, Any]
@@ -46,9 +47,9 @@ def _build_route(http: HTTPRoute, match: HTTPMatchRequest | None, where: str, co
         route["stat_prefix"] = match.stat_prefix
     route |= _action(http, context)
     route |= build_header_operations((http.headers, *_only_destination_headers(http)))
-    fault = build_fault(http.fault)
-    if fault is not None:
-        route["typed_per_filter_config"] = {FAULT_FILTER: fault}
+    filters = {FAULT_FILTER: build_fault(http.fault), CORS_FILTER: build_cors(http.cors_policy)}
+    if any(filters.values()):
+        route["typed_per_filter_config"] = {name: config for name, config in filters.items() if config is not None}
     route["metadata"] = _metadata(context, where)
     route["decorator"] = {"operation": _operation(route, context)}
     return route

@@ -4,6 +4,7 @@ Nothing is written before its time: `send_response_*` collect, and `flush` write
 the server's connection.
 """
 
+from collections.abc import Callable
 from time import time as unix_time
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ class ResponseHalf:
         "_own_timeouts",
         "active_at",
         "connection",
+        "edit_response",
         "head",
         "headers",
         "info",
@@ -70,6 +72,7 @@ class ResponseHalf:
         self.match: RouteMatch | None = None
         self.weighted_cluster: WeightedCluster | None = None
         self.upstream: Any = None
+        self.edit_response: Callable[[HeaderMap], None] | None = None  # a filter's, for the response's fields
         self._early_body: list[bytes] | None = None  # what came before the router was reached
         # the response
         self.keep_alive = head.keep_alive
@@ -108,6 +111,8 @@ class ResponseHalf:
             match.route.response_headers.apply(headers, info)
             if b"content-length" not in headers:
                 head.content_length = None  # a change took it away: frame the body in another way
+        if self.edit_response is not None:
+            self.edit_response(headers)
         self.response_started = True
         if self.upgrade:
             self._begin_tunnel(status, headers)
@@ -212,6 +217,8 @@ class ResponseHalf:
             self.weighted_cluster.response_headers.apply(headers, self.info)
         if self.match is not None:
             self.match.route.response_headers.apply(headers, self.info)
+        if self.edit_response is not None:
+            self.edit_response(headers)
         if reply.body:
             headers.set(b"content-length", b"%d" % len(reply.body))
             if b"content-type" not in headers:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from pymesh.protojson import Reader
-from pymesh.proxy.http_filters import dynamic_forward_proxy, fault, rbac, router
+from pymesh.proxy.http_filters import cors, dynamic_forward_proxy, fault, rbac, router
 from pymesh.proxy.http_filters.filter import HttpFilterFactory
 
 FACTORIES: tuple[HttpFilterFactory, ...] = (
     rbac.FACTORY,
     fault.FACTORY,
+    cors.FACTORY,
     dynamic_forward_proxy.FACTORY,
     router.FACTORY,
 )

@@ -62,7 +62,8 @@ class FilterStream(Protocol):
     """A stream as its filters see it: downstream.Stream is one.
 
     `weighted_cluster` is the one of the route's clusters that takes the stream, None where the route does not forward.
-    `path` is what goes upstream, so far; `info.path` is what came.
+    `path` is what goes upstream, so far; `info.path` is what came. `edit_response` is called with the fields of the
+    response, whoever gives it, after the route's own changes.
     """
 
     method: bytes
@@ -72,6 +73,7 @@ class FilterStream(Protocol):
     match: RouteMatch | None
     weighted_cluster: WeightedCluster | None
     authority: bytes
+    edit_response: Callable[[HeaderMap], None] | None
 
     def continue_request(self) -> None:
         """Go on after STOP, with the next filter. No effect on a stream that is over."""

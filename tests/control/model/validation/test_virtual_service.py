@@ -207,8 +207,6 @@ def test_what_istio_refuses_is_refused_with_the_path(spec: str, violations: list
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        (http("corsPolicy: {allowOrigins: [{exact: a}]}, " + _ROUTE), "http[0].corsPolicy"),
-        (http("delegate: {name: b}"), "http[0].delegate"),
         (http("fault: {abort: {http2Error: NO_ERROR}}, " + _ROUTE), "http[0].fault.abort.http2Error"),
     ],
 )
