@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pymesh.control.model.document import Document, DocumentError, read_documents
+from pymesh.control.model.document_lines import node_of
 from pymesh.errors import UsageError
 from pymesh.simulation.call import FIELDS, Call, parse_call
 from pymesh.simulation.decision import Decision
@@ -104,11 +105,11 @@ def _cases(path: Path, document: Document) -> Iterator[Case]:
         unknown = sorted(value.keys() - {"cases", "config"})
         if unknown:
             raise UsageError(f"{path}:{lines.line_of(unknown[0])}: unknown field {unknown[0]!r}")
-        value, lines = value["cases"], lines.children["cases"]
+        value, lines = value["cases"], node_of(lines.children["cases"])
     if not isinstance(value, list):
         raise UsageError(f"{path}:{lines.line}: must be a list of cases")
     for i, fields in enumerate(value):
-        yield _case(f"{path}:{lines.children[i].line}", i, fields)
+        yield _case(f"{path}:{node_of(lines.children[i]).line}", i, fields)
 
 
 def _case(place: str, index: int, fields: Any) -> Case:
