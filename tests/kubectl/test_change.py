@@ -21,6 +21,7 @@ def test_the_core_kinds_are_created_by_their_commands(each_kubectl: Kubectl) -> 
     kubectl = each_kubectl
     namespace = f"made-{kubectl.namespace}"
     assert kubectl("create", "namespace", namespace).out == f"namespace/{namespace} created\n"
+    kubectl("wait", f"namespace/{namespace}", "--for=jsonpath={.status.phase}=Active", "--timeout=5s")
     kubectl("create", "configmap", "texts", "--from-literal=a=b")
     kubectl("create", "secret", "generic", "keys", "--from-literal=a=b")
     kubectl("create", "serviceaccount", "bot")

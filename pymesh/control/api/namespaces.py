@@ -12,6 +12,11 @@ from pymesh.control.store.store import ConfigStore
 from pymesh.names import DEFAULT_NAMESPACE
 
 
+def initial_status(kind: Kind) -> dict[str, Any]:
+    """A namespace can be used at once; of other kinds there is nothing to say yet."""
+    return {"phase": "Active"} if kind is NAMESPACE else {}
+
+
 async def find_object(store: ConfigStore, key: Key) -> Resource[Any] | None:
     """The stored object, or a Namespace that is only implied."""
     stored = await store.get(*key)
@@ -46,4 +51,4 @@ async def _implied_namespaces(store: ConfigStore) -> dict[str, Resource[Any]]:
 
 def _namespace(name: str, created: str) -> Resource[Any]:
     metadata = Metadata(name=name, labels={"kubernetes.io/metadata.name": name}, creation_timestamp=created)
-    return Resource(kind=NAMESPACE, metadata=metadata, spec=Namespace(), status={"phase": "Active"})
+    return Resource(kind=NAMESPACE, metadata=metadata, spec=Namespace(), status=initial_status(NAMESPACE))

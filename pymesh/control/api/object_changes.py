@@ -19,6 +19,7 @@ from pymesh.control.api.managed_fields import (
     track_update,
     with_fields,
 )
+from pymesh.control.api.namespaces import initial_status
 from pymesh.control.api.request_options import WriteOptions
 from pymesh.control.api.server_side_apply import Applied, ApplyConflictError, apply_fields
 from pymesh.control.api.status import RequestError, invalid
@@ -130,7 +131,8 @@ def _decode(old: Resource[Any] | None, fields: _Json, request: Request) -> Chang
     decoded = decode_with_warnings(fields, target.namespace or "", request.options.field_validation)
     resource = decoded.resource
     if _has_status(target):  # it has a path of its own
-        resource = msgspec.structs.replace(resource, status=old.status if old is not None else {})
+        status = old.status if old is not None else initial_status(resource.kind)
+        resource = msgspec.structs.replace(resource, status=status)
     return Change(resource, tuple(map(_warning, decoded.warnings)))
 
 

@@ -12,10 +12,6 @@ def message(number: int, content: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
-def boolean(number: int, value: bool) -> bytes:
-    return _varint(number << 3) + b"\x01" if value else b""
-
-
 def _varint(value: int) -> bytes:
     content = bytearray()
     while value > 0x7F:

@@ -68,6 +68,8 @@ class Writes:
             raise invalid("is required for apply patch", "fieldManager")
         for attempt in range(1, _MOST_ATTEMPTS + 1):
             old = await find_object(self._store, target.key)
+            if old is None and target.path.subresource:
+                raise NotFoundError(target.key)
             change = patch.change(old, plan)
             try:
                 stored = await self._commit(old, change, plan)

@@ -182,6 +182,25 @@ async def test_a_namespace_is_there_when_something_is_in_it(client: Client) -> N
     assert (await client.delete("/api/v1/namespaces/default")).status == 403
 
 
+async def test_a_namespace_is_active_at_once(client: Client) -> None:
+    created = await client.post("/api/v1/namespaces", json={"metadata": {"name": "made"}})
+    assert (await created.json())["status"] == {"phase": "Active"}
+
+
+async def test_the_status_of_what_is_not_there_is_not_found(client: Client) -> None:
+    query = {"fieldManager": "a"}
+    for headers, body in ((APPLY, {**RULE, "status": {"a": 1}}), (MERGE, {"status": {"a": 1}})):
+        response = await client.patch(f"{RULES}/payment/status", params=query, json=body, headers=headers)
+        assert response.status == 404
+    await client.post(RULES, json=RULE)
+    applied = await client.patch(
+        f"{RULES}/payment/status", params=query, json={**RULE, "status": {"a": 1}}, headers=APPLY
+    )
+    item = await applied.json()
+    assert (applied.status, item["status"], item["spec"]) == (200, {"a": 1}, RULE["spec"])
+    assert [entry.get("subresource") for entry in item["metadata"]["managedFields"]] == [None, "status"]
+
+
 async def test_a_list_of_the_future_or_of_the_past_is_refused(client: Client) -> None:
     for name in ("a", "b"):
         await client.post(RULES, json={**RULE, "metadata": {"name": name}})
