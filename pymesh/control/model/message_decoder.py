@@ -47,7 +47,7 @@ def _decoder_of(wanted: Any) -> _Decode:
     if origin is Literal:
         return _enum_decoder(arguments)
     if origin is tuple:
-        return _list_decoder(_decoder_of(arguments[0]))
+        return _list_decoder(_decoder_of(arguments[0]), _stand_in(arguments[0]))
     if origin is dict:
         return _map_decoder(arguments[0], arguments[1])
     if origin in (Union, types.UnionType):
@@ -83,14 +83,22 @@ def _unknown_field(key: Any, known: tuple[str, ...]) -> str:
     return f"unknown field; did you mean {close[0]}?" if close else "unknown field"
 
 
-def _list_decoder(decode_item: _Decode) -> _Decode:
+def _list_decoder(decode_item: _Decode, stand_in: Any) -> _Decode:
+    """An item that cannot be decoded is replaced, so that those behind it keep their places."""
+
     def decode(value: Any, at: Scope) -> Any:
         if not isinstance(value, list):
             return _wrong(at, "a list", value)
         items = [decode_item(item, at[index]) for index, item in enumerate(value)]
-        return tuple(item for item in items if item is not _INVALID)
+        return tuple([stand_in if item is _INVALID else item for item in items])
 
     return decode
+
+
+def _stand_in(kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    return kind() if isinstance(kind, type) else {}
 
 
 def _map_decoder(key_type: Any, value_type: Any) -> _Decode:

@@ -17,6 +17,8 @@ from pymesh.names import DEFAULT_NAMESPACE
 
 # What kubectl writes into files that it fetched and that the server alone decides.
 _SERVER_OWNED = ("managedFields", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
+# How rules complain that something is missing in what is around a field.
+_ABSENCE = ("is required", "are required", "must have", "the weights")
 _NOT_IMPLEMENTED_METADATA = ("generateName", "ownerReferences", "finalizers")
 
 
@@ -172,12 +174,17 @@ def _encode_spec(resource: Resource[Any]) -> dict[str, Any]:
 def _further(violations: list[Violation], known: list[Violation]) -> list[Violation]:
     """Without those that only follow from a field that could not be decoded and was left at its default."""
     undecoded = [one.path for one in known if one.message.startswith("must be")]
-    return [one for one in violations if not any(_follows(one.path, path) for path in undecoded)]
+    return [one for one in violations if not any(_follows(one, path) for path in undecoded)]
 
 
-def _follows(path: str, undecoded: str) -> bool:
+def _follows(violation: Violation, undecoded: str) -> bool:
     parent = undecoded[: max(undecoded.rfind("."), undecoded.rfind("["))]
-    return path == parent or _is_within(path, undecoded)
+    is_of_absence = violation.message.startswith(_ABSENCE)
+    return (
+        violation.path == parent
+        or _is_within(violation.path, undecoded)
+        or (is_of_absence and _is_within(undecoded, violation.path))
+    )
 
 
 def _is_within(path: str, outer: str) -> bool:

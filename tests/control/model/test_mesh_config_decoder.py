@@ -106,7 +106,7 @@ def provider(text: str) -> str:
         (
             "{defaultConfig: {gatewayTopology: {numTrustedProxies: -1}, tracing: {sampling: 101}}}",
             [
-                "defaultConfig.tracing.sampling: must be 0..100, not 101.0",
+                "defaultConfig.tracing.sampling: must be 0..100, not 101",
                 "defaultConfig.gatewayTopology.numTrustedProxies: must be 0..2147483647, not -1",
             ],
         ),

@@ -11,12 +11,27 @@ _IANA_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def check_service(spec: Service, metadata: Metadata, at: Scope) -> None:
-    at["ports"].require(spec.ports, "must have at least one port")
+    is_alias = spec.type == "ExternalName"
+    is_headless = spec.cluster_ip == "None"
+    at["ports"].require(spec.ports or is_alias or is_headless, "must have at least one port")
+    _check_external_name(spec, is_alias, at["externalName"])
+    for name, address in (("clusterIP", spec.cluster_ip), *(("clusterIPs", one) for one in spec.cluster_ips)):
+        at[name].require(
+            address in ("", "None") or syntax.is_ip_address(address), f"must be an IP address or None, not {address!r}"
+        )
     for index, port in enumerate(spec.ports):
         _check_port(port, at["ports"][index], is_alone=len(spec.ports) == 1)
     syntax.check_unique((port.name for port in spec.ports if port.name), at["ports"], "port name")
-    syntax.check_unique((port.port for port in spec.ports), at["ports"], "port")
+    for protocol in ("TCP", "UDP", "SCTP"):
+        numbers = (port.port for port in spec.ports if port.protocol == protocol)
+        syntax.check_unique(numbers, at["ports"], "port")
     syntax.check_labels(spec.selector, at["selector"])
+
+
+def _check_external_name(spec: Service, is_alias: bool, at: Scope) -> None:
+    at.require(spec.external_name or not is_alias, "is required with type ExternalName")
+    if spec.external_name:
+        syntax.check_exact_host(spec.external_name, at)
 
 
 def _check_port(port: ServicePort, at: Scope, is_alone: bool) -> None:

@@ -136,7 +136,7 @@ def check_protocol(protocol: str, at: Scope) -> None:
 
 
 def check_range(number: float, low: float, high: float, at: Scope) -> None:
-    at.require(low <= number <= high, f"must be {low}..{high}, not {number}")
+    at.require(low <= number <= high, f"must be {low}..{high}, not {number:.12g}")
 
 
 def check_not_negative(number: int, at: Scope) -> None:
@@ -164,7 +164,7 @@ def check_duration(text: str | None, at: Scope, allow_zero: bool = False, longes
 def check_percent(percent: Percent | None, at: Scope) -> None:
     if percent is not None:
         is_valid = percent.value == 0 or 0.0001 <= percent.value <= 100
-        at["value"].require(is_valid, f"must be 0 or 0.0001..100, not {percent.value}")
+        at["value"].require(is_valid, f"must be 0 or 0.0001..100, not {percent.value:.12g}")
 
 
 def check_regex(pattern: str, at: Scope) -> int:

@@ -279,6 +279,7 @@ def test_what_istio_takes_is_taken(kind: str, spec: str, refuse: Refuse) -> None
             ],
         ),
         ("svc", "{}", ["ports: must have at least one port"]),
+        ("svc", "{ports: [{port: 80}], clusterIP: here}", ["clusterIP: must be an IP address or None, not 'here'"]),
         (
             "svc",
             "{ports: [{port: 80}, {port: 80, name: UP, targetPort: '8080'}]}",

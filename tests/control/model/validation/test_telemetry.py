@@ -45,7 +45,7 @@ def test_what_istio_takes_is_taken(spec: str, check: Check) -> None:
         ),
         (
             "{tracing: [{randomSamplingPercentage: 101}]}",
-            ["tracing[0].randomSamplingPercentage: must be 0..100, not 101.0"],
+            ["tracing[0].randomSamplingPercentage: must be 0..100, not 101"],
         ),
         (
             tag(""),

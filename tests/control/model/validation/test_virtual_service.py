@@ -144,7 +144,7 @@ def test_what_istio_takes_is_taken(spec: str, refuse: Refuse) -> None:
         (
             http("fault: {delay: {percentage: {value: 101}}, abort: {}}, " + _ROUTE),
             [
-                "http[0].fault.delay.percentage.value: must be 0 or 0.0001..100, not 101.0",
+                "http[0].fault.delay.percentage.value: must be 0 or 0.0001..100, not 101",
                 "http[0].fault.delay.fixedDelay: is required",
             ],
         ),
@@ -219,8 +219,16 @@ def test_a_mistake_does_not_hide_the_others(refuse: Refuse) -> None:
     assert refuse("vs", http(route)) == [
         "http[0].route[0].weigth: unknown field; did you mean weight?",
         "http[0].route[1].weight: must be an integer, not a string",
-        "http[0].route: the weights of several destinations must not all be 0",
         "http[0].timeout: must be a duration such as 1h, 30s or 250ms, not 'never'",
+    ]
+
+
+def test_what_cannot_be_read_does_not_move_what_is_behind_it(refuse: Refuse) -> None:
+    assert refuse("vs", "{hosts: [5, a b], http: [none, {}]}") == [
+        "hosts[0]: must be a string, not a number",
+        "http[0]: must be an object, not a string",
+        "hosts[1]: must be a DNS name, not 'a b'",
+        "http[1]: must have one of route, redirect and directResponse",
     ]
 
 
