@@ -155,6 +155,10 @@ class Reader:
     def objects(self, key: str) -> "list[Reader]":
         return [self._child(item, f"{self._at(key)}[{i}]") for i, item in enumerate(self._list(key))]
 
+    def named_objects(self, key: str) -> "dict[str, Reader]":
+        """A map field whose values are messages."""
+        return {name: self._child(item, f"{self._at(key)}.{name}") for name, item in self.map(key).items()}
+
     def strings(self, key: str) -> tuple[str, ...]:
         values = self._list(key)
         if not all(isinstance(value, str) for value in values):

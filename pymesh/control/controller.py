@@ -51,6 +51,10 @@ class Controller:
             tasks.create_task(self._watch())
             tasks.create_task(self._publish_batches())
 
+    def refresh(self) -> None:
+        """Publish anew: something beside the store has changed."""
+        self._changed.set()
+
     async def _watch(self) -> None:
         while True:
             self._revision = self._store.revision

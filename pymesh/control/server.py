@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,14 @@ from pymesh.control.ca.routes import ca_routes
 from pymesh.control.ca.server_certificate import ServerCertificate
 from pymesh.control.controller import Controller
 from pymesh.control.debug import debug_routes, health_routes
+from pymesh.control.jwks_cache import JwksCache
 from pymesh.control.listeners import HttpListener, monitoring_listener, plaintext_listener, tls_listener
 from pymesh.control.metrics import ControlMetrics
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Resource
 from pymesh.control.registry.registry import Registry
 from pymesh.control.registry.routes import registry_routes
+from pymesh.control.snapshot.jwks_source import jwks_sources
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.startup_config import read_mesh_config, read_resources, upsert
@@ -95,6 +98,7 @@ class ControlPlane:
         await asyncio.gather(*(listener.aclose() for listener in self._listeners))
         await self.tasks.aclose()
         if self._parts is not None:
+            await self._parts.jwks.aclose()
             await self._parts.store.aclose()
         self._lock.release()
 
@@ -110,7 +114,11 @@ class ControlPlane:
         write_private(self._options.state_dir.addresses, msgspec.json.encode(self.addresses))
 
     def _start_tasks(self, parts: "_Parts") -> None:
-        controller = Controller(parts.store, parts.mesh, parts.publisher.publish, parts.metrics)
+        jwks = parts.jwks
+        controller = Controller(
+            parts.store, parts.mesh, parts.publisher.publish, parts.metrics, partial(_build_snapshot, jwks)
+        )
+        jwks.on_change = controller.refresh
         self.tasks.spawn("controller", controller.run())
         self.tasks.spawn("lease sweep", parts.registry.sweep_forever())
         self.tasks.spawn("server certificate renewal", parts.certificate.renew_forever())
@@ -129,6 +137,7 @@ class _Parts(NamedTuple):
     tokens: TokenAuthority
     join_token_file: JoinTokenFile
     certificate: ServerCertificate
+    jwks: JwksCache
 
 
 async def _assemble(state_dir: StateDir, mesh: MeshConfig, resources: list[Resource[Any]]) -> _Parts:
@@ -142,7 +151,9 @@ async def _assemble(state_dir: StateDir, mesh: MeshConfig, resources: list[Resou
     registry = Registry(store)
     await registry.start()
     publisher = Publisher(build_resources, metrics)
-    return _Parts(mesh, metrics, store, publisher, registry, authority, tokens, join_token_file, certificate)
+    return _Parts(
+        mesh, metrics, store, publisher, registry, authority, tokens, join_token_file, certificate, JwksCache()
+    )
 
 
 async def _open_store(state_dir: StateDir, resources: list[Resource[Any]]) -> MemoryStore:
@@ -173,6 +184,10 @@ def _listeners(options: ControlOptions, parts: _Parts, tasks: TaskGroup) -> list
         tls_listener(options.tls_listen, for_proxies, parts.certificate.context),
         monitoring_listener(options.monitoring, for_operators),
     ]
+
+
+def _build_snapshot(jwks: JwksCache, resources: list[Resource[Any]], mesh: MeshConfig, revision: int) -> MeshSnapshot:
+    return MeshSnapshot.build(resources, mesh, revision, jwks.want(jwks_sources(resources)))
 
 
 def build_resources(snapshot: MeshSnapshot, node: Node) -> dict[str, dict[str, XdsResource]]:

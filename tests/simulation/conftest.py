@@ -11,7 +11,7 @@ from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
-from pymesh.proxy.downstream.access_verdict import Authorization, authorize
+from pymesh.proxy.downstream.access_verdict import Access, Authorization, judge_access
 from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 from pymesh.simulation.call import Call, parse_call
@@ -87,9 +87,14 @@ class Simulation:
         chain = self.proxy.chains(listener).find(ConnectionTraits(listener.address.port, "", transport, alpn))
         return chain.name if chain is not None else ""
 
-    def receive(self, url: str, method: str = "GET", peer: str = "", **call: Any) -> Authorization:
-        """At the inbound listener: may it pass? `peer` is a principal, `cluster.local/ns/x/sa/y`; the connection is
-        then mTLS. `tcp=True` is a connection without a request; other arguments are fields of the call or headers."""
+    def receive(self, url: str, method: str = "GET", **call: Any) -> Authorization:
+        """At the inbound listener: may it pass? See `access`."""
+        return self.access(url, method, **call).authz
+
+    def access(self, url: str, method: str = "GET", peer: str = "", now: float = 1e9, **call: Any) -> Access:
+        """At the inbound listener: who is it, and may it pass? `peer` is a principal, `cluster.local/ns/x/sa/y`; the
+        connection is then mTLS. `tcp=True` is a connection without a request; other arguments are fields of the call or
+        headers."""
         is_tcp = call.pop("tcp", False)
         listener = self.proxy.listener("virtualInbound")
         traits = ConnectionTraits(listener.address.port, "", *(("tls", ("istio",)) if peer else ("raw_buffer",)))
@@ -101,7 +106,7 @@ class Simulation:
         if is_tcp:
             request.path = request.authority = request.method = b""
         identity = PeerIdentity((f"spiffe://{peer}",), (), "", "") if peer else None
-        return authorize(chain, Connected(request, identity, **known))
+        return judge_access(chain, Connected(request, identity, **known), now)
 
 
 @pytest.fixture

@@ -87,13 +87,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("image"),
     ),
     "EnvoyFilter": (),
-    "RequestAuthentication": (
-        _WHOLE_KIND,
-        Unsupported("selector"),
-        *_TARGETS,
-        Unsupported("jwtRules"),
-        Unsupported("jwtRules[].spaceDelimitedClaims"),
-    ),
+    "RequestAuthentication": _TARGETS,
     "AuthorizationPolicy": (*_TARGETS, Unsupported("action", ("AUDIT", "CUSTOM")), Unsupported("provider")),
     "Telemetry": (
         _WHOLE_KIND,

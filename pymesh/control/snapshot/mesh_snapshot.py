@@ -14,6 +14,7 @@ from pymesh.control.model.kinds import (
     ENDPOINTS,
     GATEWAY,
     PEER_AUTHENTICATION,
+    REQUEST_AUTHENTICATION,
     SECRET,
     SERVICE,
     SERVICE_ENTRY,
@@ -25,6 +26,7 @@ from pymesh.control.model.kinds import (
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.messages import Message
 from pymesh.control.model.peer_authentication import PeerAuthentication
+from pymesh.control.model.request_authentication import RequestAuthentication
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.secret import Secret
 from pymesh.control.model.service import Service
@@ -37,6 +39,7 @@ from pymesh.control.snapshot.delegates import merge_delegates
 from pymesh.control.snapshot.destination_rules import DestinationRules
 from pymesh.control.snapshot.instance import build_instance
 from pymesh.control.snapshot.instances import Instances
+from pymesh.control.snapshot.jwks_source import NO_JWKS, Jwks
 from pymesh.control.snapshot.manual_endpoints import ManualEndpoints
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
@@ -61,9 +64,11 @@ class MeshSnapshot:
         "destination_rules",
         "gateways",
         "instances",
+        "jwks",
         "label_keys",
         "mesh",
         "peer_authentications",
+        "request_authentications",
         "revision",
         "secrets",
         "services_by_host",
@@ -71,8 +76,11 @@ class MeshSnapshot:
         "virtual_services",
     )
 
-    def __init__(self, objects: dict[str, list[Resource[Message]]], mesh: MeshConfig, revision: int) -> None:
+    def __init__(
+        self, objects: dict[str, list[Resource[Message]]], mesh: MeshConfig, revision: int, jwks: Jwks
+    ) -> None:
         """`objects` by kind's name, oldest first. Use `build`."""
+        self.jwks = jwks
         self.revision = revision
         self.mesh = mesh
         self.instances = Instances(map(build_instance, _of(objects, WORKLOAD_ENTRY, WorkloadEntry)))
@@ -81,6 +89,9 @@ class MeshSnapshot:
         )
         self.authorization_policies = WorkloadPolicies(
             _of(objects, AUTHORIZATION_POLICY, AuthorizationPolicy), mesh.root_namespace
+        )
+        self.request_authentications = WorkloadPolicies(
+            _of(objects, REQUEST_AUTHENTICATION, RequestAuthentication), mesh.root_namespace
         )
         self.services_by_host = self._services(objects)
         whole = merge_delegates(_of(objects, VIRTUAL_SERVICE, VirtualService), mesh)
@@ -98,11 +109,14 @@ class MeshSnapshot:
         yield from (key.partition("=")[0] for key in self.mesh.locality_lb_setting.failover_priority)
 
     @classmethod
-    def build(cls, resources: Iterable[Resource[Message]], mesh: MeshConfig, revision: int) -> "MeshSnapshot":
+    def build(
+        cls, resources: Iterable[Resource[Message]], mesh: MeshConfig, revision: int, jwks: Jwks = NO_JWKS
+    ) -> "MeshSnapshot":
+        """`jwks`: what was fetched of the key sets that RequestAuthentications only name."""
         objects: dict[str, list[Resource[Message]]] = {}
         for resource in oldest_first(resources):
             objects.setdefault(resource.kind.name, []).append(resource)
-        return cls(objects, mesh, revision)
+        return cls(objects, mesh, revision, jwks)
 
     def __repr__(self) -> str:
         return f"<MeshSnapshot {self.revision} services={len(self.services_by_host)}>"

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 from pymesh.control.model.authorization_policy import AuthorizationPolicy
 from pymesh.control.model.gateway import Gateway
 from pymesh.control.model.peer_authentication import MutualTLSMode
+from pymesh.control.model.request_authentication import RequestAuthentication
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.sidecar import OutboundTrafficPolicy as SidecarPolicy
 from pymesh.control.snapshot.creation_order import CreationOrder
@@ -173,6 +174,12 @@ class ProxyView:
         """Those that hold for this workload."""
         told = self.node.metadata
         return self.snapshot.authorization_policies.of_workload(told.namespace, told.labels)
+
+    @property
+    def request_authentications(self) -> list[Resource[RequestAuthentication]]:
+        """Those that hold for this workload."""
+        told = self.node.metadata
+        return self.snapshot.request_authentications.of_workload(told.namespace, told.labels)
 
     def _declared_services(self) -> list[MeshService]:
         """Of the proxy's namespace, seen or not: its workload is behind them all the same."""

@@ -10,8 +10,9 @@ from pymesh.control.translate.gateway_servers import Family, GatewayServer, Port
 from pymesh.control.translate.http_connection_manager import build_edge
 from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.listener_filters import TLS_INSPECTION
-from pymesh.control.translate.rbac import build_http_rbac, build_network_rbac
+from pymesh.control.translate.rbac import build_network_rbac
 from pymesh.control.translate.route_context import RouteContext
+from pymesh.control.translate.security_filters import build_security_filters
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
 from pymesh.control.translate.tcp_routes import build_l4_target, first_tcp_route
 from pymesh.control.translate.tls import build_server, tls_socket
@@ -24,7 +25,7 @@ def build_gateway_listener(view: ProxyView, port: PortServers) -> Resource | Non
     """None where a port has nothing to do: TCP or TLS servers to which no route leads."""
     if port.family is Family.HTTP:
         terminal = build_edge(
-            view.mesh, port.listener_name, port.servers[0].route_name, False, build_http_rbac(view, None)
+            view.mesh, port.listener_name, port.servers[0].route_name, False, build_security_filters(view, None)
         )
         chains: list[Chain] = [{"filters": [terminal]}]
     else:
@@ -51,7 +52,7 @@ def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
     tls = server.server.tls
     assert tls is not None  # validation: HTTPS needs it
     verifies_clients = tls.mode != "SIMPLE"
-    security = build_http_rbac(view, None)
+    security = build_security_filters(view, None)
     terminal = build_edge(view.mesh, server.route_name, server.route_name, verifies_clients, security)
     return {
         "name": server.route_name,

@@ -12,8 +12,9 @@ from pymesh.control.translate.http_connection_manager import build_inbound
 from pymesh.control.translate.inbound_ports import InboundPort, inbound_ports
 from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.listener_filters import ORIGINAL_DESTINATION, TLS_INSPECTION
-from pymesh.control.translate.rbac import build_http_rbac, build_network_rbac
+from pymesh.control.translate.rbac import build_network_rbac
 from pymesh.control.translate.routes import build_inbound_routes
+from pymesh.control.translate.security_filters import build_security_filters
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
 from pymesh.control.translate.tls import build_mesh_server, tls_socket
 from pymesh.names import MESH_ALPN, VIRTUAL_INBOUND
@@ -67,7 +68,7 @@ def _chain(kind: str, port: int, match: dict[str, Any], filters: Filters) -> Cha
 def _application(view: ProxyView, port: InboundPort) -> Filters:
     if not port.is_http:
         return _application_bytes(view, port)
-    security = build_http_rbac(view, port.number)
+    security = build_security_filters(view, port.number)
     return [build_inbound(view.mesh, f"inbound_0.0.0.0_{port.number}", build_inbound_routes(view, port), security)]
 
 

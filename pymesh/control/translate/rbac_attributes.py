@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
+from pymesh.control.translate.jwt_authn import JWT_PAYLOAD
 from pymesh.control.translate.string_match import (
     ANYTHING,
     StringMatcher,
@@ -15,14 +16,10 @@ from pymesh.control.translate.string_match import (
     build_regex_match,
     build_string_match,
 )
-from pymesh.control.translate.type_urls import URI_TEMPLATE
+from pymesh.control.translate.type_urls import JWT_AUTHN_FILTER, URI_TEMPLATE
 from pymesh.names import DEFAULT_DOMAIN
 
 Rule = dict[str, Any]  # a Permission or a Principal
-
-JWT_FILTER = "envoy.filters.http.jwt_authn"
-# Where the jwt_authn filter puts the claims of a verified token.
-JWT_PAYLOAD = "payload"
 
 _SPIFFE = "spiffe://"
 
@@ -161,7 +158,7 @@ def _one_of_values(matchers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _claim_match(path: tuple[str, ...], value: dict[str, Any]) -> dict[str, Any]:
-    return _metadata_match(JWT_FILTER, (JWT_PAYLOAD, *path), value)
+    return _metadata_match(JWT_AUTHN_FILTER, (JWT_PAYLOAD, *path), value)
 
 
 def _metadata_match(name: str, path: tuple[str, ...], value: dict[str, Any]) -> dict[str, Any]:

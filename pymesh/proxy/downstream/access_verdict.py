@@ -3,16 +3,27 @@
 Simulators ask here; the data plane runs the filters themselves.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.listener_config import FilterChainConfig
+from pymesh.proxy.http_filters import jwt_authn
+from pymesh.proxy.http_filters.jwt_authn import JwtAuthenticator, JwtAuthnConfig, status_code
 from pymesh.proxy.http_filters.rbac import RbacConfig
+from pymesh.proxy.jwt_verify.status import Status
 from pymesh.proxy.rbac_engine.engine import Call, RbacEngine
 from pymesh.proxy.rbac_engine.rule import Rbac
 
-ALLOW, DENY = "ALLOW", "DENY"
+ALLOW, DENY, NONE = "ALLOW", "DENY", "NONE"
+
+
+class Authentication(NamedTuple):
+    """By tokens. NONE: there was none, or nothing asks for any. Of a DENY, `status` and `reason` are the answer's."""
+
+    verdict: str = NONE
+    reason: str = ""
+    status: int = 0
 
 
 class Authorization(NamedTuple):
@@ -20,6 +31,49 @@ class Authorization(NamedTuple):
 
     verdict: str = ALLOW
     policy: str = ""
+
+
+class Access(NamedTuple):
+    """`call` is as the filters leave it: without verified tokens, with the headers that they made."""
+
+    authn: Authentication
+    authz: Authorization
+    call: Any
+
+
+class _Judged:
+    """A call that filters may change."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        self.headers = call.headers.copy()
+        self.path = call.path
+        self.dynamic_metadata: Mapping[str, Any] = call.dynamic_metadata
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
+
+
+def judge_access(chain: FilterChainConfig, call: Call, now: float) -> Access:
+    """`now` is seconds since the epoch. Who was not authenticated is not asked for more: authz is as if allowed."""
+    judged: Any = _Judged(call)
+    authn = _authenticate(chain, judged, now)
+    if authn.verdict == DENY:
+        return Access(authn, Authorization(), judged)
+    return Access(authn, authorize(chain, judged), judged)
+
+
+def _authenticate(chain: FilterChainConfig, judged: Any, now: float) -> Authentication:
+    for config in _http_configs(chain):
+        if isinstance(config, JwtAuthnConfig):
+            authenticator, metadata = JwtAuthenticator(config), dict[str, object]()
+            status = Status.OK if authenticator.is_preflight(judged) else authenticator.verify(judged, now, metadata)
+            if status is not Status.OK:
+                return Authentication(DENY, status, status_code(status))
+            if metadata:
+                judged.dynamic_metadata = {**judged.dynamic_metadata, jwt_authn.NAME: metadata}
+                return Authentication(ALLOW)
+    return Authentication()
 
 
 def authorize(chain: FilterChainConfig, call: Call) -> Authorization:
@@ -33,10 +87,14 @@ def authorize(chain: FilterChainConfig, call: Call) -> Authorization:
     return Authorization(ALLOW, policy)
 
 
-def _rules(chain: FilterChainConfig) -> Iterable[Rbac]:
+def _rules(chain: FilterChainConfig) -> Iterator[Rbac]:
     yield from (gate.rules for gate in chain.gates if gate.rules is not None)
+    for config in _http_configs(chain):
+        if isinstance(config, RbacConfig) and config.rules is not None:
+            yield config.rules
+
+
+def _http_configs(chain: FilterChainConfig) -> Iterator[Any]:
     manager = chain.network_filter
     if isinstance(manager, HttpConnectionManagerConfig):
-        for item in manager.http_filters:
-            if isinstance(item.config, RbacConfig) and item.config.rules is not None:
-                yield item.config.rules
+        yield from (item.config for item in manager.http_filters)

@@ -40,9 +40,8 @@ _Decode = Callable[[Reader, str], Rule]
 
 def decode_rbac(reader: Reader) -> Rbac:
     """Raises DecodeError."""
-    policies = reader.object("policies")
-    named = [] if policies is None else [(name, policies.required_object(name)) for name in sorted(policies.keys())]
-    return Rbac(reader.enum("action", ACTIONS), tuple((name, _decode_policy(policy)) for name, policy in named))
+    policies = sorted(reader.named_objects("policies").items())
+    return Rbac(reader.enum("action", ACTIONS), tuple((name, _decode_policy(policy)) for name, policy in policies))
 
 
 def _decode_policy(reader: Reader) -> Policy:

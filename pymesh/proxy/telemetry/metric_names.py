@@ -59,6 +59,11 @@ NO_FILTER_CHAIN_MATCH = Metric(
     "envoy_listener_no_filter_chain_match", COUNTER, "Connections closed because no filter chain takes them."
 )
 LISTENER_SSL_ERROR = Metric("envoy_listener_ssl_connection_error", COUNTER, "TLS handshakes with clients that failed.")
+JWT_ALLOWED = Metric("envoy_http_jwt_authn_allowed", COUNTER, "Requests whose tokens, if any, were good.")
+JWT_DENIED = Metric("envoy_http_jwt_authn_denied", COUNTER, "Requests with a bad token.")
+JWT_PREFLIGHT_BYPASSED = Metric(
+    "envoy_http_jwt_authn_cors_preflight_bypassed", COUNTER, "CORS preflights of which no token was asked."
+)
 RBAC_ALLOWED = Metric("envoy_http_rbac_allowed", COUNTER, "Requests that authorization policies allowed.")
 RBAC_DENIED = Metric("envoy_http_rbac_denied", COUNTER, "Requests that authorization policies denied.")
 RBAC_SHADOW_ALLOWED = Metric("envoy_http_rbac_shadow_allowed", COUNTER, "Requests that shadow rules would allow.")

@@ -1,0 +1,95 @@
+"""Tokens at a workload's inbound listener, and what authorization makes of their claims."""
+
+import json
+from textwrap import indent
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+JWKS = json.dumps({"keys": [jwt.get_algorithm_by_name("ES256").to_jwk(KEY.public_key(), as_dict=True)]})
+
+
+def document(kind: str, spec: str, name: str, namespace: str) -> str:
+    head = f"apiVersion: security.istio.io/v1\nkind: {kind}\n"
+    return f"{head}metadata: {{name: {name}, namespace: {namespace}}}\nspec:\n{indent(spec, '  ')}\n---\n"
+
+
+def takes(issuer: str, more: str = "", name: str = "jwt", namespace: str = "default") -> str:
+    rule = f"jwtRules: [{{issuer: '{issuer}', jwks: '{JWKS}'{more}}}]"
+    return document("RequestAuthentication", rule, name, namespace)
+
+
+def requires(rule: str) -> str:
+    return document("AuthorizationPolicy", f"rules: [{rule}]", "need", "default")
+
+
+def bearer(**claims: Any) -> dict[str, str]:
+    return {"authorization": f"Bearer {jwt.encode({'iss': 'me', 'sub': 'alice', **claims}, KEY, 'ES256')}"}
+
+
+def test_trap_21_no_token_passes_and_a_bad_one_does_not(sidecar: Any) -> None:
+    mesh = sidecar(takes("me"))
+    assert mesh.access("http://web/").authn == ("NONE", "", 0)
+    assert mesh.access("http://web/", **bearer()).authn == ("ALLOW", "", 0)
+    refused = mesh.access("http://web/", **bearer(iss="you")).authn
+    assert refused == ("DENY", "Jwt issuer is not configured", 401)
+    assert mesh.access("http://web/", authorization="Bearer x").authn.status == 401
+
+
+def test_trap_21_a_wrong_audience_is_403(sidecar: Any) -> None:
+    mesh = sidecar(takes("me", ", audiences: [shop]"))
+    assert mesh.access("http://web/", **bearer(aud="bank")).authn == ("DENY", "Audiences in Jwt are not allowed", 403)
+
+
+def test_trap_21_rules_of_all_policies_are_joined_by_or(sidecar: Any) -> None:
+    mesh = sidecar(takes("me") + takes("you", name="root", namespace="istio-system") + takes("them", namespace="other"))
+    verdicts = [mesh.access("http://web/", **bearer(iss=name)).authn.verdict for name in ("me", "you", "them")]
+    assert verdicts == ["ALLOW", "ALLOW", "DENY"]
+    assert mesh.access("http://web/").authn.verdict == "NONE"
+
+
+def test_trap_21_a_cors_preflight_needs_no_token(sidecar: Any) -> None:
+    headers = {"origin": "http://a", "access_control_request_method": "GET", "authorization": "Bearer x"}
+    assert sidecar(takes("me")).access("http://web/", "OPTIONS", **headers).authn.verdict == "NONE"
+    assert sidecar(takes("me")).access("http://web/", "GET", **headers).authn.verdict == "DENY"
+
+
+def test_trap_21_all_tokens_of_a_request_must_be_good(sidecar: Any) -> None:
+    mesh = sidecar(takes("me"))
+    assert mesh.access("http://web/?access_token=x", **bearer()).authn.verdict == "DENY"
+
+
+def test_a_token_can_be_required(sidecar: Any) -> None:
+    mesh = sidecar(takes("me") + requires("{from: [{source: {requestPrincipals: ['me/*']}}]}"))
+    assert mesh.access("http://web/").authz.verdict == "DENY"
+    assert mesh.access("http://web/", **bearer()).authz == ("ALLOW", "ns[default]-policy[need]-rule[0]")
+
+
+def test_a_list_of_scopes_is_split(sidecar: Any) -> None:
+    rule = "{when: [{key: 'request.auth.claims[scope]', values: [write]}]}"
+    mesh = sidecar(takes("me") + requires(rule))
+    assert mesh.access("http://web/", **bearer(scope="read write")).authz.verdict == "ALLOW"
+    assert mesh.access("http://web/", **bearer(scope="read")).authz.verdict == "DENY"
+    own = "{when: [{key: 'request.auth.claims[roles]', values: [write]}]}"
+    mesh = sidecar(takes("me", ", spaceDelimitedClaims: [roles]") + requires(own))
+    assert mesh.access("http://web/", **bearer(roles="read write")).authz.verdict == "ALLOW"
+
+
+def test_tokens_are_found_where_the_rule_says_and_become_headers(sidecar: Any) -> None:
+    more = ", fromHeaders: [{name: X-Token, prefix: 'T '}], outputClaimToHeaders: [{header: x-sub, claim: sub}]"
+    mesh = sidecar(takes("me", more))
+    token = bearer()["authorization"].removeprefix("Bearer ")
+    access = mesh.access("http://web/", x_token=f"T {token}")
+    assert access.authn.verdict == "ALLOW"
+    assert access.call.headers[b"x-sub"] == b"alice"
+    assert b"x-token" not in access.call.headers
+    assert mesh.access("http://web/", authorization=f"Bearer {token}").authn.verdict == "NONE"
+
+
+def test_keys_that_were_not_fetched_fit_no_token(sidecar: Any) -> None:
+    rule = "jwtRules: [{issuer: me, jwksUri: 'http://issuer.example/keys'}]"
+    mesh = sidecar(document("RequestAuthentication", rule, "jwt", "default"))
+    assert mesh.access("http://web/").authn.verdict == "NONE"
+    assert mesh.access("http://web/", **bearer()).authn.status == 401
