@@ -106,12 +106,12 @@ def test_a_dry_run_stores_nothing(pymesh: Pymesh, shop: str) -> None:
 
 
 def test_what_is_not_implemented_is_named_once(pymesh: Pymesh, tmp_path: Path) -> None:
-    spec = {"hosts": ["a"], "http": [{"delegate": {"name": "b"}}]}
+    spec = {"address": "10.0.0.1", "network": "other"}
     path = tmp_path / "a.yaml"
-    kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry"}
     path.write_text(json.dumps({**kind, "metadata": {"name": "a"}, "spec": spec}))
     line = pymesh("apply", "-f", str(path)).err.splitlines()[0]
-    assert line.endswith("VirtualService default/a: pymesh does not implement spec.http[0].delegate")
+    assert line.endswith("WorkloadEntry default/a: pymesh does not implement spec.network")
 
 
 def test_a_file_without_objects_is_an_error(pymesh: Pymesh, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_patches_of_three_types(kubectl: Kubectl) -> None:
     [
         (("-p", "{}"), "application/strategic-merge-patch+json is not supported by networking.istio.io/v1"),
         (("--type=json", "-p", '[{"op":"remove","path":"/spec/tcp"}]'), "remove /spec/tcp: there is no 'tcp'"),
-        (("--type=merge", "-p", '{"spec":{"hosts":[]}}'), "spec.hosts"),
+        (("--type=merge", "-p", '{"spec":{"hosts":["*.*"]}}'), "spec.hosts[0]"),
         (("--type=merge", "-p", '{"metadata":{"resourceVersion":"1"}}'), "Operation cannot be fulfilled"),
         (("--type=merge", "-p", '{"metadata":{"name":"other"}}'), "the object is named other"),
     ],
