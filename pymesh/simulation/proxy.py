@@ -121,7 +121,7 @@ def _rules(config: RouteConfiguration, resource: xds.Resource) -> dict[int, Rule
 def rule_in(resource: Mapping[str, Any]) -> Rule | None:
     """What the metadata of a route or a filter chain says of its origin."""
     metadata = resource.get("metadata", {}).get("filter_metadata", {}).get(ISTIO_METADATA, {})
-    parts = str(metadata.get("config", "")).split("/")
+    parts = str(metadata.get("delegate") or metadata.get("config", "")).split("/")
     if len(parts) < 4 or "rule" not in metadata:
         return None
     return Rule(Key(_KIND, parts[-3], parts[-1]), metadata["rule"])

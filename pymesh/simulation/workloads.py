@@ -72,8 +72,17 @@ class Workloads:
 
     def at(self, address: str, port: int) -> Workload | None:
         """The workload behind an endpoint."""
-        found = self._by_address.get(address, [])
+        found = self._by_address.get(address) or self._of_endpoint(address)
         return next((item for item in found if item.inbound_port == port), found[0] if found else None)
+
+    def _of_endpoint(self, address: str) -> list[Workload]:
+        """An address of Endpoints or an EndpointSlice is its Service's first and only one that is known of."""
+        for candidates in self._snapshot.services_by_host.values():
+            for service in candidates:
+                found = (item for endpoints in service.endpoints.values() for item in endpoints)
+                if not service.is_external and any(item.address == address for item in found):
+                    return [Workload(service.namespace, service.name, service.selector, address=address)]
+        return []
 
     def app_protocol(self, workload: Workload, port: int) -> str:
         """What a workload's port speaks, by the services that lead to it: `http`, unless they say something else."""

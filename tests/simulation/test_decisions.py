@@ -328,3 +328,52 @@ spec: {address: 10.0.0.7, labels: {app: admin}, serviceAccount: admin}
     found = decide(mesh_of, yaml, from_="default/reviews-v2")
     assert (found.error, found.cluster) == ("rbac_denied", REVIEWS.format("v1"))
     assert decide(mesh_of, yaml, from_principal="cluster.local/ns/default/sa/admin").error is None
+
+
+def test_route_of_a_delegate_is_told_by_its_place_there(mesh_of):
+    root = "  - {match: [{uri: {prefix: /api}}], delegate: {name: api}}\n"
+    api = """---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: api}
+spec:
+  http:
+  - {match: [{uri: {prefix: /api/v1}}], route: [{destination: {host: reviews, subset: v1}}]}
+  - {match: [{uri: {prefix: /api/v2}}], route: [{destination: {host: reviews, subset: v2}}]}
+"""
+    found = decide(mesh_of, MESH + RULE + root + api, "GET http://reviews:9080/api/v2")
+    assert (found.subset, found.rule.key.name, found.rule.path) == ("v2", "api", "http[1]")
+
+
+def test_address_of_endpoints_has_the_inbound_verdict_of_its_service(mesh_of):
+    by_hand = """
+apiVersion: v1
+kind: Service
+metadata: {name: legacy}
+spec: {clusterIP: 10.96.0.3, ports: [{name: http, port: 8080}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: legacy}
+subsets: [{addresses: [{ip: 10.7.7.7}], ports: [{name: http, port: 8080}]}]
+"""
+    found = decide(mesh_of, by_hand, "GET http://legacy:8080/")
+    assert (found.endpoints, found.inbound.mtls) == (("10.7.7.7:8080",), "none")
+    assert decide(mesh_of, by_hand + STRICT, "GET http://legacy:8080/").error == "no_filter_chain"
+
+
+@pytest.mark.parametrize(
+    ("workload", "mtls"),
+    [
+        ("labels: {app: reviews}", "none"),
+        ("labels: {app: reviews}, serviceAccount: reviews", "mutual_tls"),
+        ("labels: {app: reviews, security.istio.io/tlsMode: istio}", "mutual_tls"),
+        ("labels: {app: reviews, security.istio.io/tlsMode: disabled}, serviceAccount: reviews", "none"),
+    ],
+)
+def test_workload_by_hand_with_a_service_account_has_mtls_unless_its_label_says_otherwise(mesh_of, workload, mtls):
+    entry = (
+        "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: r}\nspec: {address: 10.0.0.3, %s}\n"
+    )
+    service = MESH[: MESH.index("---")]
+    assert decide(mesh_of, service + "---\n" + entry % workload).inbound.mtls == mtls

@@ -4,6 +4,7 @@ Istio: mergeVirtualServicesIfNeeded in pilot/pkg/model/virtualservice.go.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.messages import Destination, StringMatch
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
+from pymesh.control.snapshot.virtual_services import RouteOrigin
 from pymesh.control.snapshot.visibility import visibility
 from pymesh.names import resolve_host
 
@@ -30,7 +32,14 @@ _INHERITED = (
 )
 
 
-def merge_delegates(resources: list[VirtualServiceResource], mesh: MeshConfig) -> list[VirtualServiceResource]:
+class Merged(NamedTuple):
+    """`origins`: where each HTTP route stands; empty: all of them where the resource has them."""
+
+    resource: VirtualServiceResource
+    origins: tuple[RouteOrigin, ...] = ()
+
+
+def merge_delegates(resources: list[VirtualServiceResource], mesh: MeshConfig) -> list[Merged]:
     """Those with hosts, whose delegated routes are those of the delegates. One that is missing, or not exported to the
     root's namespace, takes only its route away."""
     delegates = {(item.namespace, item.name): item for item in resources if not item.spec.hosts}
@@ -39,18 +48,19 @@ def merge_delegates(resources: list[VirtualServiceResource], mesh: MeshConfig) -
 
 def _with_delegates(
     root: VirtualServiceResource, delegates: dict[tuple[str, str], VirtualServiceResource], mesh: MeshConfig
-) -> VirtualServiceResource:
+) -> Merged:
     if not any(route.delegate is not None for route in root.spec.http):
-        return root
-    routes: list[HTTPRoute] = []
-    for route in root.spec.http:
+        return Merged(root)
+    routes: list[tuple[HTTPRoute, RouteOrigin]] = []
+    for i, route in enumerate(root.spec.http):
         if route.delegate is None:
-            routes.append(route)
+            routes.append((route, RouteOrigin(root.key, i)))
             continue
         found = delegates.get((route.delegate.namespace or root.namespace, route.delegate.name))
         if found is not None and _is_visible(found, root.namespace, mesh):
             routes += _merge(route, found)
-    return replace(root, spec=replace(root.spec, http=tuple(routes)))
+    merged = replace(root, spec=replace(root.spec, http=tuple(route for route, _ in routes)))
+    return Merged(merged, tuple(origin for _, origin in routes))
 
 
 def _is_visible(delegate: VirtualServiceResource, namespace: str, mesh: MeshConfig) -> bool:
@@ -58,15 +68,16 @@ def _is_visible(delegate: VirtualServiceResource, namespace: str, mesh: MeshConf
     return visibility(delegate.spec.export_to, default, delegate.namespace).includes(namespace)
 
 
-def _merge(root: HTTPRoute, delegate: VirtualServiceResource) -> Iterator[HTTPRoute]:
+def _merge(root: HTTPRoute, delegate: VirtualServiceResource) -> Iterator[tuple[HTTPRoute, RouteOrigin]]:
     """A route that matches what the root's does not is dropped."""
-    for route in delegate.spec.http:
+    for i, route in enumerate(delegate.spec.http):
         match = _merge_matches(root.match, route.match)
         if match is None:
             continue
         own = _with_full_names(route, delegate.namespace)
         inherited = {name: getattr(root, name) for name in _INHERITED if not getattr(own, name)}
-        yield replace(own, match=match, name=_joined(root.name, own.name), **inherited)
+        merged = replace(own, match=match, name=_joined(root.name, own.name), **inherited)
+        yield merged, RouteOrigin(delegate.key, i)
 
 
 def _merge_matches(

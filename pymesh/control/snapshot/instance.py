@@ -58,10 +58,16 @@ class Instance:
     app_port: int = 0
     app_protocol: str = ""
     has_only_ports: bool = False
+    has_account: bool = False
 
     @property
     def has_mtls(self) -> bool:
-        return self.labels.get(TLS_MODE_LABEL) == "istio"
+        """Where no label says it: a workload by hand that has a service account has its certificate, too.
+
+        Istio: getTLSModeFromWorkloadEntry in pilot/pkg/serviceregistry/serviceentry/conversion.go.
+        """
+        said = self.labels.get(TLS_MODE_LABEL)
+        return said == "istio" if said is not None else self.has_account and not self.service
 
 
 def build_instance(resource: Resource[WorkloadEntry]) -> Instance:
@@ -75,6 +81,7 @@ def build_instance(resource: Resource[WorkloadEntry]) -> Instance:
         labels=labels,
         ports=spec.ports,
         service_account=spec.service_account or "default",
+        has_account=bool(spec.service_account),
         locality=parse_locality(spec.locality),
         weight=spec.weight,
         workload=_workload(notes.get(WORKLOAD_NAME_ANNOTATION) or resource.name, resource.namespace, labels),
@@ -94,6 +101,7 @@ def build_inline_instance(endpoint: WorkloadEntry, namespace: str, default_addre
         labels=endpoint.labels,
         ports=endpoint.ports,
         service_account=endpoint.service_account,
+        has_account=bool(endpoint.service_account),
         locality=parse_locality(endpoint.locality),
         weight=endpoint.weight,
         workload=_workload("", namespace, endpoint.labels),

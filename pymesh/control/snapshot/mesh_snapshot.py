@@ -95,7 +95,7 @@ class MeshSnapshot:
         )
         self.services_by_host = self._services(objects)
         whole = merge_delegates(_of(objects, VIRTUAL_SERVICE, VirtualService), mesh)
-        rules = [build_virtual_service(item, mesh) for item in whole]
+        rules = [build_virtual_service(item.resource, mesh, item.origins) for item in whole]
         self.virtual_services = VirtualServices(rules)
         self.destination_rules = DestinationRules(_of(objects, DESTINATION_RULE, DestinationRule), mesh)
         self.sidecars = Sidecars(_of(objects, SIDECAR, Sidecar), mesh.root_namespace)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.messages import Destination
@@ -12,15 +13,30 @@ from pymesh.control.snapshot.visibility import Visibility, visibility
 from pymesh.names import MESH_GATEWAY, resolve_gateway, resolve_host
 
 
+class RouteOrigin(NamedTuple):
+    """The VirtualService that has an HTTP route, and the number of the route there, from 0."""
+
+    key: Key
+    number: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VirtualServiceRule:
-    """A VirtualService whose `hosts` are FQDNs and whose `gateways` are `mesh` or `namespace/name`."""
+    """A VirtualService whose `hosts` are FQDNs and whose `gateways` are `mesh` or `namespace/name`.
+
+    `origins`: of each HTTP route, if some of them are a delegate's.
+    """
 
     key: Key
     spec: VirtualService
     hosts: tuple[str, ...]
     gateways: frozenset[str]
     visibility: Visibility
+    origins: tuple[RouteOrigin, ...] = ()
+
+    def origin(self, index: int) -> RouteOrigin:
+        """Of the HTTP route at this place."""
+        return self.origins[index] if self.origins else RouteOrigin(self.key, index)
 
     @property
     def namespace(self) -> str:
@@ -32,7 +48,9 @@ class VirtualServiceRule:
             yield resolve_host(destination.host, self.namespace).lower()
 
 
-def build_virtual_service(resource: Resource[VirtualService], mesh: MeshConfig) -> VirtualServiceRule:
+def build_virtual_service(
+    resource: Resource[VirtualService], mesh: MeshConfig, origins: tuple[RouteOrigin, ...] = ()
+) -> VirtualServiceRule:
     spec, namespace = resource.spec, resource.namespace
     return VirtualServiceRule(
         key=resource.key,
@@ -40,6 +58,7 @@ def build_virtual_service(resource: Resource[VirtualService], mesh: MeshConfig) 
         hosts=tuple(dict.fromkeys(resolve_host(host, namespace).lower() for host in spec.hosts)),
         gateways=frozenset(resolve_gateway(name, namespace) for name in spec.gateways or (MESH_GATEWAY,)),
         visibility=visibility(spec.export_to, mesh.default_virtual_service_export_to, namespace),
+        origins=origins,
     )
 
 

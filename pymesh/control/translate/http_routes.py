@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pymesh.control.model.kinds import VIRTUAL_SERVICE
+from pymesh.control.model.resource import Key
 from pymesh.control.model.virtual_service import HTTPBody, HTTPMatchRequest, HTTPRoute
 from pymesh.control.translate.cors import build_cors
 from pymesh.control.translate.fault import build_fault
@@ -33,14 +34,19 @@ def _until_catch_all(context: RouteContext) -> Iterator[Route]:
         for j, match in enumerate(http.match or (None,)):
             if match is not None and not context.applies(match):
                 continue
-            where = f"http[{i}]" if match is None else f"http[{i}].match[{j}]"
-            route = _build_route(http, match, where, context)
+            origin = context.rule.origin(i)
+            where = f"http[{origin.number}]"
+            if match is not None and not context.rule.origins:  # a delegate's matches are merged with the root's
+                where += f".match[{j}]"
+            route = _build_route(http, match, _metadata(origin.key, where, context), context)
             yield route
             if is_catch_all(route["match"]):
                 return
 
 
-def _build_route(http: HTTPRoute, match: HTTPMatchRequest | None, where: str, context: RouteContext) -> Route:
+def _build_route(
+    http: HTTPRoute, match: HTTPMatchRequest | None, metadata: dict[str, Any], context: RouteContext
+) -> Route:
     names = (http.name, match.name if match is not None else "")
     route: Route = {"name": ".".join(name for name in names if name), "match": build_route_match(match)}
     if match is not None and match.stat_prefix:
@@ -50,7 +56,7 @@ def _build_route(http: HTTPRoute, match: HTTPMatchRequest | None, where: str, co
     filters = {FAULT_FILTER: build_fault(http.fault), CORS_FILTER: build_cors(http.cors_policy)}
     if any(filters.values()):
         route["typed_per_filter_config"] = {name: config for name, config in filters.items() if config is not None}
-    route["metadata"] = _metadata(context, where)
+    route["metadata"] = metadata
     route["decorator"] = {"operation": _operation(route, context)}
     return route
 
@@ -83,11 +89,16 @@ def _only_destination_headers(http: HTTPRoute) -> tuple[Any, ...]:
     return (used[0].headers,) if len(used) == 1 else ()
 
 
-def _metadata(context: RouteContext, where: str) -> dict[str, Any]:
-    """Which object made this route, as Istio says it, and where in its spec."""
-    kind = VIRTUAL_SERVICE
-    owner = f"/apis/{kind.api_version}/namespaces/{context.rule.namespace}/virtual-service/{context.rule.key.name}"
-    return {"filter_metadata": {ISTIO_METADATA: {"config": owner, "rule": where}}}
+def _metadata(owner: Key, where: str, context: RouteContext) -> dict[str, Any]:
+    """Which object made this route, as Istio says it (the root, where it delegates), and where in whose spec it stands."""
+    found = {"config": _path(context.rule.key), "rule": where}
+    if owner != context.rule.key:
+        found["delegate"] = _path(owner)
+    return {"filter_metadata": {ISTIO_METADATA: found}}
+
+
+def _path(key: Key) -> str:
+    return f"/apis/{VIRTUAL_SERVICE.api_version}/namespaces/{key.namespace}/virtual-service/{key.name}"
 
 
 def _operation(route: Route, context: RouteContext) -> str:
