@@ -28,7 +28,7 @@ class JWTRule(Message):
     """
 
     issuer: str = ""
-    """Claim `iss` of the tokens; required."""
+    """Claim `iss` of the tokens; required without jwksUri."""
     audiences: tuple[str, ...] = ()
     """Claim `aud` must have one of them; any will do where the list is empty."""
     jwks_uri: str = ""

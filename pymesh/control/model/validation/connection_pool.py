@@ -40,7 +40,7 @@ def _check_http_settings(http: HTTPSettings, at: Scope) -> None:
     }
     for name, limit in limits.items():
         syntax.check_not_negative(limit, at[name])
-    syntax.check_duration(http.idle_timeout, at["idleTimeout"], allow_zero=True)
+    syntax.check_duration(http.idle_timeout, at["idleTimeout"])
     is_upgraded = http.h2_upgrade_policy == "UPGRADE"
     at["useClientProtocol"].require(not (is_upgraded and http.use_client_protocol), "cannot stand beside UPGRADE")
     if http.http2_keep_alive is not None:

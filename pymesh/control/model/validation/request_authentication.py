@@ -21,7 +21,7 @@ def check_request_authentication(spec: RequestAuthentication, metadata: Metadata
 
 
 def _check_rule(rule: JWTRule, at: Scope) -> None:
-    at["issuer"].require(rule.issuer, "is required")
+    at["issuer"].require(rule.issuer or rule.jwks_uri, "is required without jwksUri")
     at.require(not (rule.jwks and rule.jwks_uri), "must have only one of jwks and jwksUri")
     if rule.jwks_uri:
         check_uri(rule.jwks_uri, at["jwksUri"])

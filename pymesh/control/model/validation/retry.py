@@ -29,7 +29,7 @@ RETRY_ON = frozenset(
 
 def check_retries(retries: HTTPRetry, at: Scope) -> None:
     syntax.check_not_negative(retries.attempts, at["attempts"])
-    has_more = retries.per_try_timeout or retries.retry_on or retries.backoff
+    has_more = retries.per_try_timeout or retries.retry_on or retries.retry_remote_localities is not None
     at["attempts"].require(retries.attempts or not has_more, "0 turns retries off; nothing else may be set")
     syntax.check_duration(retries.per_try_timeout, at["perTryTimeout"])
     syntax.check_duration(retries.backoff, at["backoff"])

@@ -31,15 +31,14 @@ _LARGEST_CREDENTIALS = 2  # one RSA and one ECDSA
 
 
 def check_server_tls(tls: ServerTLSSettings, at: Scope) -> None:
-    if tls.mode in _TERMINATING:
-        _check_credentials(tls, at)
+    if tls.mode == "ISTIO_MUTUAL":
+        _check_mesh_certificate(tls, at)
     else:
-        _check_unused(tls, at)
-    is_revocable = not tls.ca_crl or tls.mode != "SIMPLE"
-    at["caCrl"].require(is_revocable, "is not supported with SIMPLE, as there is no client certificate")
-    at["caCrl"].require(
-        not (tls.ca_crl and tls.credential_name), "cannot stand beside credentialName; put it into the Secret"
-    )
+        _check_single_source(tls, at)
+        if tls.mode in _TERMINATING:
+            _check_credentials(tls, at)
+        else:
+            _warn_of_unused(tls, at)
     _check_versions(tls, at)
     check_cipher_suites(tls.cipher_suites, at["cipherSuites"])
 
@@ -55,36 +54,47 @@ def check_cipher_suites(suites: Sequence[str], at: Scope) -> None:
         seen.add(suite)
 
 
+def _check_single_source(tls: ServerTLSSettings, at: Scope) -> None:
+    """The certificate is in one Secret, in two, in files, or in two pairs of files."""
+    sources = {
+        "credentialName": bool(tls.credential_name),
+        "credentialNames": bool(tls.credential_names),
+        "serverCertificate and privateKey": bool(tls.server_certificate and tls.private_key),
+        "tlsCertificates": bool(tls.tls_certificates),
+    }
+    chosen = [name for name, is_set in sources.items() if is_set]
+    at.require(len(chosen) <= 1, f"must have only one of {', '.join(chosen)}")
+
+
 def _check_credentials(tls: ServerTLSSettings, at: Scope) -> None:
-    """The certificate is in one or two Secrets, or in files."""
-    at.require(
-        not (tls.credential_name and tls.credential_names), "must have only one of credentialName and credentialNames"
-    )
-    for name, entries in (("credentialNames", tls.credential_names), ("tlsCertificates", tls.tls_certificates)):
-        at[name].require(len(entries) <= _LARGEST_CREDENTIALS, f"must be {_LARGEST_CREDENTIALS} at most")
-    files = {"serverCertificate": tls.server_certificate, "privateKey": tls.private_key}
+    is_few = len(tls.credential_names) <= _LARGEST_CREDENTIALS
+    at["credentialNames"].require(is_few, f"must be {_LARGEST_CREDENTIALS} at most")
     if tls.credential_name or tls.credential_names:
-        for name, value in (files | {"caCertificates": tls.ca_certificates}).items():
-            if value:
+        for name in ("serverCertificate", "privateKey", "caCertificates", "caCrl"):
+            if _certificates(tls)[name]:
                 at[name].warn("has no effect beside credentialName")
-    elif tls.tls_certificates:
-        _check_certificates(tls, at["tlsCertificates"])
+        return
+    _check_files(tls, at)
+    if tls.mode == "SIMPLE":
+        at["caCrl"].require(not tls.ca_crl, "is not supported with SIMPLE, as there is no client certificate")
     else:
-        for name, value in files.items():
-            at[name].require(value, f"or credentialName is required with {tls.mode}")
-        if tls.mode != "SIMPLE":
-            at["caCertificates"].require(tls.ca_certificates, f"or credentialName is required with {tls.mode}")
+        at["caCertificates"].require(tls.ca_certificates, f"or credentialName is required with {tls.mode}")
 
 
-def _check_certificates(tls: ServerTLSSettings, at: Scope) -> None:
+def _check_files(tls: ServerTLSSettings, at: Scope) -> None:
+    if not tls.tls_certificates:
+        at["serverCertificate"].require(tls.server_certificate, f"or credentialName is required with {tls.mode}")
+        at["privateKey"].require(tls.private_key, f"or credentialName is required with {tls.mode}")
+    if len(tls.tls_certificates) > _LARGEST_CREDENTIALS:
+        at["tlsCertificates"].warn(f"has more than {_LARGEST_CREDENTIALS}; only the first ones are used")
     for index, certificate in enumerate(tls.tls_certificates):
-        at[index]["serverCertificate"].require(certificate.server_certificate, "is required")
-        at[index]["privateKey"].require(certificate.private_key, "is required")
+        here = at["tlsCertificates"][index]
+        here["serverCertificate"].require(certificate.server_certificate, "is required")
+        here["privateKey"].require(certificate.private_key, "is required")
 
 
-def _check_unused(tls: ServerTLSSettings, at: Scope) -> None:
-    """ISTIO_MUTUAL has the mesh's certificate, and what is passed through has the server's."""
-    certificates = {
+def _certificates(tls: ServerTLSSettings) -> dict[str, object]:
+    return {
         "serverCertificate": tls.server_certificate,
         "privateKey": tls.private_key,
         "caCertificates": tls.ca_certificates,
@@ -93,10 +103,17 @@ def _check_unused(tls: ServerTLSSettings, at: Scope) -> None:
         "credentialNames": tls.credential_names,
         "tlsCertificates": tls.tls_certificates,
     }
-    for name, value in certificates.items():
-        if value and tls.mode == "ISTIO_MUTUAL":
-            at[name].fail("must not be set with ISTIO_MUTUAL")
-        elif value:
+
+
+def _check_mesh_certificate(tls: ServerTLSSettings, at: Scope) -> None:
+    for name, value in _certificates(tls).items():
+        at[name].require(not value, "must not be set with ISTIO_MUTUAL, which has the mesh's certificate")
+
+
+def _warn_of_unused(tls: ServerTLSSettings, at: Scope) -> None:
+    """What is passed through has the certificate of the service behind."""
+    for name, value in _certificates(tls).items():
+        if value:
             at[name].warn(f"has no effect with {tls.mode}")
 
 

@@ -38,8 +38,6 @@ def _check_ports(spec: ServiceEntry, at: Scope) -> None:
         syntax.check_port_name(port.name, at[index]["name"])
         if port.protocol:
             syntax.check_protocol(port.protocol, at[index]["protocol"])
-        if port.target_port and spec.resolution == "NONE":
-            at[index]["targetPort"].warn("has no effect with resolution NONE")
     syntax.check_unique((port.number for port in spec.ports), at, "port")
     syntax.check_unique((port.name for port in spec.ports), at, "port name")
 
@@ -48,8 +46,8 @@ def _check_endpoints(spec: ServiceEntry, at: Scope) -> None:
     if spec.workload_selector is not None:
         at["endpoints"].require(not spec.endpoints, "cannot stand beside workloadSelector")
         check_label_selector(spec.workload_selector, at["workloadSelector"])
-        if spec.resolution != "STATIC":
-            at["workloadSelector"].warn(f"should not stand beside resolution {spec.resolution}")
+        if spec.resolution == "NONE":
+            at["workloadSelector"].warn("should not stand beside resolution NONE")
     names = {port.name for port in spec.ports}
     for index, endpoint in enumerate(spec.endpoints):
         here = at["endpoints"][index]

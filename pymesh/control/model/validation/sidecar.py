@@ -77,6 +77,10 @@ def _check_ingress_tls(ingress: IstioIngressListener, at: Scope) -> None:
     at["subjectAltNames"].require(not tls.subject_alt_names, "is not supported in a Sidecar")
     at["httpsRedirect"].require(not tls.https_redirect, "is not supported in a Sidecar")
     at["credentialName"].require(not tls.credential_name, "is not supported in a Sidecar")
+    at["credentialNames"].require(not tls.credential_names, "is not supported in a Sidecar")
+    at["tlsCertificates"].require(not tls.tls_certificates, "is not supported in a Sidecar")
+    protocol = ingress.port.protocol.upper() if ingress.port is not None else ""
+    at.require(protocol in syntax.TLS_PROTOCOLS, f"needs a port of protocol HTTPS or TLS, not {protocol or 'none'}")
     is_supported = tls.mode not in ("ISTIO_MUTUAL", "AUTO_PASSTHROUGH")
     at["mode"].require(is_supported, f"must not be {tls.mode} in a Sidecar")
     check_server_tls(tls, at)

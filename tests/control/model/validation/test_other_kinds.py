@@ -44,7 +44,7 @@ _EXTERNAL = "{hosts: [a.example.com], ports: [{number: 80, name: http, protocol:
             "dr",
             policy("loadBalancer: {localityLbSetting: {failoverPriority: [tier, a=b], failover: [{from: a, to: b}]}}"),
         ),
-        ("dr", policy("connectionPool: {tcp: {maxConnections: 1, connectTimeout: 1s}, http: {idleTimeout: 0s}}")),
+        ("dr", policy("connectionPool: {tcp: {maxConnections: 1, connectTimeout: 1s}, http: {idleTimeout: 1h}}")),
         ("dr", policy("tls: {mode: MUTUAL, clientCertificate: /c, privateKey: /k, caCertificates: /ca, sni: b}")),
         ("dr", policy("portLevelSettings: [{port: {number: 80}, tls: {mode: ISTIO_MUTUAL}}]")),
         ("gw", server("port: {number: 80, name: http, protocol: HTTP}, tls: {httpsRedirect: true}")),
@@ -375,22 +375,28 @@ def test_a_gateway_that_passes_tls_through_is_refused(refuse: Refuse) -> None:
         (
             "gw",
             server(_HTTPS + "{mode: ISTIO_MUTUAL, credentialName: a}"),
-            ["servers[0].tls.credentialName: must not be set with ISTIO_MUTUAL"],
+            ["servers[0].tls.credentialName: must not be set with ISTIO_MUTUAL, which has the mesh's certificate"],
         ),
         (
             "gw",
-            server(_HTTPS + "{mode: SIMPLE, credentialNames: [a, b, c], credentialName: d, caCrl: /x}"),
+            server(_HTTPS + "{mode: SIMPLE, credentialNames: [a, b, c], serverCertificate: /c, privateKey: /k}"),
             [
-                "servers[0].tls: must have only one of credentialName and credentialNames",
+                "servers[0].tls: must have only one of credentialNames, serverCertificate and privateKey",
                 "servers[0].tls.credentialNames: must be 2 at most",
-                "servers[0].tls.caCrl: is not supported with SIMPLE, as there is no client certificate",
-                "servers[0].tls.caCrl: cannot stand beside credentialName; put it into the Secret",
             ],
         ),
         (
             "gw",
+            server(_HTTPS + "{mode: SIMPLE, serverCertificate: /c, privateKey: /k, caCrl: /x}"),
+            ["servers[0].tls.caCrl: is not supported with SIMPLE, as there is no client certificate"],
+        ),
+        (
+            "gw",
             server(_HTTPS + "{mode: MUTUAL, tlsCertificates: [{privateKey: /k}]}"),
-            ["servers[0].tls.tlsCertificates[0].serverCertificate: is required"],
+            [
+                "servers[0].tls.tlsCertificates[0].serverCertificate: is required",
+                "servers[0].tls.caCertificates: or credentialName is required with MUTUAL",
+            ],
         ),
         (
             "gw",

@@ -30,6 +30,7 @@ def jwks(*keys: object) -> str:
     "spec",
     [
         "{}",
+        "{jwtRules: [{jwksUri: 'https://a/'}]}",
         rule("jwksUri: 'https://a.example.com:8443/jwks'"),
         rule("fromHeaders: [{name: x-jwt, prefix: 'Bearer '}], fromParams: [token], fromCookies: [token]"),
         rule("outputPayloadToHeader: x-a, outputClaimToHeaders: [{header: x-b, claim: c.d}], timeout: 1s"),
@@ -45,7 +46,7 @@ def test_what_istio_takes_is_taken(spec: str, check: Check) -> None:
 @pytest.mark.parametrize(
     ("spec", "violations"),
     [
-        ("{jwtRules: [{}]}", ["jwtRules[0].issuer: is required"]),
+        ("{jwtRules: [{}]}", ["jwtRules[0].issuer: is required without jwksUri"]),
         (rule("jwksUri: ftp://a"), ["jwtRules[0].jwksUri: must be a URL with http or https, not 'ftp://a'"]),
         (
             rule("jwksUri: 'http://a:port/'"),

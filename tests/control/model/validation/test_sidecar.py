@@ -77,6 +77,7 @@ def test_what_istio_takes_is_taken(spec: str, check: Check) -> None:
             [
                 "ingress[0].tls.subjectAltNames: is not supported in a Sidecar",
                 "ingress[0].tls.httpsRedirect: is not supported in a Sidecar",
+                "ingress[0].tls: needs a port of protocol HTTPS or TLS, not HTTP",
                 "ingress[0].tls.mode: must not be ISTIO_MUTUAL in a Sidecar",
             ],
         ),

@@ -116,15 +116,12 @@ _HTTPS = "port: {number: 443, name: https, protocol: HTTPS}, tls: "
         (
             "se",
             "{hosts: ['*a.com'], ports: [{number: 80, name: a, targetPort: 81}]}",
-            [
-                "hosts[0]: '*a.com': a wildcard that is a part of a label matches no host",
-                "ports[0].targetPort: has no effect with resolution NONE",
-            ],
+            ["hosts[0]: '*a.com': a wildcard that is a part of a label matches no host"],
         ),
         (
             "se",
-            "{hosts: [a.com], resolution: DNS, workloadSelector: {labels: {app: a}}}",
-            ["workloadSelector: should not stand beside resolution DNS"],
+            "{hosts: [a.com], workloadSelector: {labels: {app: a}}}",
+            ["workloadSelector: should not stand beside resolution NONE"],
         ),
         ("pa", "{selector: {}}", ["selector.matchLabels: is empty: all workloads are selected"]),
     ],
