@@ -63,8 +63,9 @@ def _apply(client: ControlClient, item: FileObject, dry_run: bool) -> None:
 
 
 def _content(found: dict[str, Any]) -> dict[str, Any]:
-    """The object without what the server sets, which a dry run does not answer."""
-    return {**found, "metadata": {key: value for key, value in found["metadata"].items() if key not in _SET_BY_SERVER}}
+    """The object without what the server sets: a dry run does not answer it, and the status changes by itself."""
+    metadata = {key: value for key, value in found["metadata"].items() if key not in _SET_BY_SERVER}
+    return {**found, "metadata": metadata, "status": None}
 
 
 def _put(
