@@ -90,7 +90,7 @@ def _only_destination_headers(http: HTTPRoute) -> tuple[Any, ...]:
 
 
 def _metadata(owner: Key, where: str, context: RouteContext) -> dict[str, Any]:
-    """Which object made this route, as Istio says it (the root, where it delegates), and where in whose spec it stands."""
+    """Which object made this route, as Istio says it (the root, if it delegates), and where in whose spec it stands."""
     found = {"config": _path(context.rule.key), "rule": where}
     if owner != context.rule.key:
         found["delegate"] = _path(owner)
