@@ -225,6 +225,8 @@ class Stream(ResponseHalf):
                 continue
             self._filter_index = index
             if status is not STOP:
+                if self.weighted_cluster is not None:  # it is logged, although nothing goes there
+                    self.info.upstream_cluster = self.weighted_cluster.name
                 self.send_local_reply(status)
             return
 

@@ -27,7 +27,7 @@ from pymesh.proxy.telemetry.metric_names import JWT_ALLOWED, JWT_DENIED, JWT_PRE
 NAME = "envoy.filters.http.jwt_authn"
 
 _DEFAULT_SKEW = 60
-_LONGEST_REALM = 256
+_LONGEST_PATH = 256  # in an answer
 _REQUIREMENTS = ("provider_name", "requires_any", "requires_all", "allow_missing", "allow_missing_or_failed")
 
 
@@ -92,6 +92,7 @@ class JwtAuthn:
             self._denied.value += 1
             return _refuse(status, realm)
         self._allowed.value += 1
+        stream.info.path = stream.path  # a token that was taken out of it is not for logs
         if metadata:
             stream.info.add_metadata(NAME, metadata)
         return CONTINUE
@@ -109,8 +110,8 @@ def _own_headers(config: JwtAuthnConfig) -> list[bytes]:
 
 
 def _original_uri(stream: Any) -> bytes:
-    uri: bytes = stream.scheme + b"://" + stream.authority + stream.path
-    return uri[:_LONGEST_REALM]
+    uri: bytes = stream.scheme + b"://" + stream.authority + stream.path[:_LONGEST_PATH]
+    return uri
 
 
 def _refuse(status: Status, realm: bytes) -> LocalReply:

@@ -1,5 +1,7 @@
 """A provider: an issuer, its keys, and what of its tokens reaches the application. Envoy: authenticator.cc."""
 
+import json
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,20 +88,25 @@ class Provider:
 
 
 def claim_text(payload: dict[str, Any], path: str) -> str:
-    """A claim as a header's value; empty where there is none, no scalar, or nothing that a header can hold."""
-    text = _scalar_text(payload, path)
-    return text if text.isprintable() else ""
+    """A claim as a header's value: lists and objects are JSON in base64.
 
-
-def _scalar_text(payload: dict[str, Any], path: str) -> str:
+    Empty where there is none, or nothing that a header can hold.
+    """
     value: Any = payload
     for key in [path] if path in payload else path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, list | dict):
+        return b64encode(json.dumps(value, separators=(",", ":")).encode()).decode()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and not value.is_integer():
-        return f"{value:.6f}"
-    return str(int(value)) if isinstance(value, int | float) else value if isinstance(value, str) else ""
+    if isinstance(value, int | float):
+        return _number(value)
+    return value if isinstance(value, str) and value.isprintable() else ""
+
+
+def _number(value: float) -> str:
+    """Envoy: convertClaimDoubleToString."""
+    return str(int(value)) if 0 <= value < 2**64 and value == int(value) else f"{value:.6f}"
 
 
 def _plain_audience(audience: str) -> str:

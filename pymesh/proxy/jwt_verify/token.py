@@ -16,8 +16,13 @@ ALGORITHMS = frozenset(
         *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"),
     )
 )
-_BASE64URL = re.compile(rb"[A-Za-z0-9_-]*")
-_TIMES = {"iat": Status.IAT_NOT_INTEGER, "nbf": Status.NBF_NOT_INTEGER, "exp": Status.EXP_NOT_INTEGER}
+_BASE64URL = re.compile(rb"([A-Za-z0-9_-]*)={0,2}")
+# What is told of a time that is no number, and of one that is out of range.
+_TIMES = {
+    "iat": (Status.IAT_NOT_INTEGER, Status.IAT_OUT_OF_RANGE),
+    "nbf": (Status.NBF_NOT_INTEGER, Status.NBF_OUT_OF_RANGE),
+    "exp": (Status.EXP_NOT_INTEGER, Status.EXP_OUT_OF_RANGE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class TokenError(Exception):
 def parse_token(text: bytes) -> Token:
     """Raises TokenError with Envoy's reason."""
     parts = text.split(b".")
-    if len(parts) != 3:
+    if len(parts) != 3 or not all(parts):
         raise TokenError(Status.BAD_FORMAT)
     header = _object(parts[0], Status.HEADER_BAD_BASE64, Status.HEADER_BAD_JSON)
     algorithm, key_id = header.get("alg"), header.get("kid", "")
@@ -65,7 +70,7 @@ def parse_token(text: bytes) -> Token:
     payload = _object(parts[1], Status.PAYLOAD_BAD_BASE64, Status.PAYLOAD_BAD_JSON)
     issuer = _text(payload, "iss", Status.ISS_NOT_STRING)
     _text(payload, "sub", Status.SUB_NOT_STRING)
-    times = {name: _time(payload, name, status) for name, status in _TIMES.items()}
+    times = {name: _time(payload, name, *statuses) for name, statuses in _TIMES.items()}
     return Token(
         algorithm=algorithm,
         key_id=key_id,
@@ -81,11 +86,13 @@ def parse_token(text: bytes) -> Token:
 
 
 def _decode(text: bytes, status: Status) -> bytes:
-    """RFC 7515 2: base64url without padding."""
-    if _BASE64URL.fullmatch(text) is None:
+    """RFC 7515 2: base64url without padding, which Envoy lets pass."""
+    match = _BASE64URL.fullmatch(text)
+    if match is None:
         raise TokenError(status)
+    plain = match[1]
     try:
-        return a2b_base64(text.replace(b"-", b"+").replace(b"_", b"/") + b"=" * (-len(text) % 4))
+        return a2b_base64(plain.replace(b"-", b"+").replace(b"_", b"/") + b"=" * (-len(plain) % 4))
     except BinasciiError:
         raise TokenError(status) from None
 
@@ -108,10 +115,12 @@ def _text(payload: dict[str, Any], name: str, status: Status) -> str:
     return value
 
 
-def _time(payload: dict[str, Any], name: str, status: Status) -> int:
+def _time(payload: dict[str, Any], name: str, no_number: Status, out_of_range: Status) -> int:
     value = payload.get(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
-        raise TokenError(status)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TokenError(no_number)
+    if not 0 <= value < 2**63:
+        raise TokenError(out_of_range)
     return int(value)
 
 

@@ -14,6 +14,7 @@ from oracle.cases import (
     matching,
     paths,
     retries,
+    security,
     streaming,
     timeouts,
     upgrades,
@@ -37,6 +38,7 @@ MODULES = (
     paths,
     timeouts,
     retries,
+    security,
     faults,
     upgrades,
 )

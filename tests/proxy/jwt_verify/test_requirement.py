@@ -86,7 +86,7 @@ def test_claims_become_headers_and_metadata(issuer: Any) -> None:
     carrier = request(token)
     _, metadata = verify(OPTIONAL, carrier, me)
     headers = {name: value for name, value in carrier.headers.items() if name != b"x-payload"}
-    assert headers == {b"x-sub": b"alice", b"x-n": b"5", b"x-b": b"true"}
+    assert headers == {b"x-sub": b"alice", b"x-n": b"5", b"x-b": b"true", b"x-l": b"WzFd"}
     assert carrier.headers[b"x-payload"].decode() == token.split(".")[1]
     assert metadata["payload"]["scope"] == ["r", "w"]
 
