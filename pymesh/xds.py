@@ -63,11 +63,22 @@ class Upstream(msgspec.Struct, frozen=True):
     port: int
 
 
+UNIX_PREFIX = "unix://"
+
+
 class Address(msgspec.Struct, frozen=True):
+    """`host` may be a Unix socket's `unix://PATH`, then with port 0."""
+
     host: str
     port: int
 
+    @property
+    def is_unix(self) -> bool:
+        return self.host.startswith(UNIX_PREFIX)
+
     def __str__(self) -> str:
+        if self.is_unix:
+            return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 

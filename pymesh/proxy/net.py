@@ -18,6 +18,8 @@ from pymesh.proxy.reset_watcher import watch_for_reset
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
+_UNIX = "unix://"
+
 USES_AIOFASTNET = os.environ.get("PYMESH_TRANSPORT", "aiofastnet") == "aiofastnet"
 
 
@@ -32,9 +34,13 @@ async def connect(
 ) -> asyncio.Transport:
     """Open a TCP connection, with TLS where a context is given (`server_hostname` is its SNI; "" sends none).
 
-    Raises OSError (ssl.SSLError among them). The caller bounds the time.
+    `host` may be `unix://PATH`. Raises OSError (ssl.SSLError among them). The caller bounds the time.
     """
     name = (server_hostname or "") if tls is not None else None
+    if host.startswith(_UNIX):
+        path = host.removeprefix(_UNIX)
+        unix_transport, _ = await loop.create_unix_connection(factory, path, ssl=tls, server_hostname=name)
+        return unix_transport
     if USES_AIOFASTNET:
         transport, _ = await aiofastnet.create_connection(loop, factory, host, port, ssl=tls, server_hostname=name)
         watch_for_reset(loop, transport, is_accepted=False)

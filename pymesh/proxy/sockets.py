@@ -4,9 +4,10 @@ import errno
 import ipaddress
 import os
 import socket
+from pathlib import Path
 
 from pymesh.errors import UsageError
-from pymesh.xds import Address
+from pymesh.xds import UNIX_PREFIX, Address
 
 _BACKLOG = 1024
 _DOCUMENTATION_ADDRESS = ("192.0.2.1", 9)  # RFC 5737; routed, never reached: a UDP connect sends nothing
@@ -79,8 +80,8 @@ def start_listening(sock: socket.socket) -> socket.socket:
 
 
 def bound_address(sock: socket.socket) -> Address:
-    host, port = sock.getsockname()[:2]
-    return Address(host, port)
+    name = sock.getsockname()
+    return Address(UNIX_PREFIX + name, 0) if isinstance(name, str) else Address(*name[:2])
 
 
 def advertised_host(bind_host: str) -> str:
@@ -121,12 +122,31 @@ def _listen_shared(host: str, port: int) -> socket.socket:
 
 
 def _listen(host: str, port: int, *options: int) -> socket.socket:
+    if host.startswith(UNIX_PREFIX):
+        return _listen_unix(host.removeprefix(UNIX_PREFIX))
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         for option in (socket.SO_REUSEADDR, *options):
             sock.setsockopt(socket.SOL_SOCKET, option, 1)
         sock.bind(address)
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _listen_unix(path: str) -> socket.socket:
+    """A socket that nobody listens at any more, a former process's, is in the way and is removed."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if sock.connect_ex(path) == errno.ECONNREFUSED and Path(path).is_socket():
+            os.unlink(path)
+        sock.close()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.bind(path)
         sock.listen(_BACKLOG)
     except OSError:
         sock.close()

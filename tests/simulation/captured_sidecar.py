@@ -17,6 +17,7 @@ from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
 from pymesh.proxy.http_filters.factories import per_filter_decoders
 from pymesh.proxy.routing.route import DirectResponseAction
 from pymesh.proxy.routing.route_table import RouteTable
+from pymesh.proxy.xds.cds import decode_cluster
 from pymesh.proxy.xds.lds import decode_listener
 from pymesh.proxy.xds.rds import decode_route_configuration
 from pymesh.xds import Address
@@ -69,6 +70,8 @@ class CapturedSidecar:
         self.listeners = {
             name: decode_listener(Reader(item), _DECODERS) for name, item in self.resources[xds.LISTENER].items()
         }
+        for cluster in self.clusters.values():  # none of which the proxy may refuse
+            decode_cluster(Reader(cluster))
 
     @property
     def clusters(self) -> dict[str, xds.Resource]:

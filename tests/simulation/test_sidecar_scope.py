@@ -149,6 +149,15 @@ def test_port_without_capture_is_bound_at_loopback():
     assert not mesh.listeners["0.0.0.0_80"].is_bound
 
 
+def test_port_may_be_a_unix_socket_which_takes_requests_to_all_ports():
+    listeners = "{port: {number: 0, name: u, protocol: HTTP}, bind: 'unix:///run/out.sock', hosts: ['*/*']}"
+    mesh = CapturedSidecar(MESH + sidecar(f"egress: [{listeners}, {{hosts: ['./*']}}]"))
+    listener = mesh.listeners["unix:///run/out.sock"]
+    assert (listener.is_bound, listener.address.is_unix) == (True, True)
+    hosts = {host["name"] for host in mesh.resources[xds.ROUTE]["unix:///run/out.sock"]["virtual_hosts"]}
+    assert {"a.default.svc.cluster.local:80", "b.shop.svc.cluster.local:81", "allow_any"} <= hosts
+
+
 def test_ingress_leads_to_its_endpoint_on_a_port_of_its_own():
     ingress = "{port: {number: 8080, protocol: HTTP, name: http}, defaultEndpoint: '127.0.0.1:9000'}"
     more = "{port: {number: 9443, protocol: TCP, name: tcp}, defaultEndpoint: '0.0.0.0:9001'}"

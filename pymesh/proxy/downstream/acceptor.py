@@ -34,12 +34,14 @@ class Acceptor:
         self._on_pause = on_pause
         self._pause: asyncio.TimerHandle | None = None
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # which accepted sockets inherit
+        self._is_tcp = sock.family != socket.AF_UNIX
+        if self._is_tcp:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # which accepted sockets inherit
         loop.add_reader(sock.fileno(), self._on_readable)
 
     def refuse_new(self) -> bool:
         """Let no connection begin that has not begun yet; `close` a moment later then loses none. False: it may."""
-        return self._sock.fileno() >= 0 and drop_new_connections(self._sock)
+        return self._is_tcp and self._sock.fileno() >= 0 and drop_new_connections(self._sock)
 
     def close(self) -> None:
         """Accept no more, but take those whose connection the kernel has made already: they would be reset."""

@@ -139,7 +139,8 @@ class Listener:
             return
         if destination is not None:
             local = (destination.host, destination.port)
-        chain = self.chains.find(_traits(local[0], local[1], hello))
+        address, port = ("", 0) if isinstance(local, str) else local[:2]
+        chain = self.chains.find(_traits(address, port, hello))
         if chain is None:
             log.debug("%s: no filter chain for %s, %s", self.config.name, remote, hello or "plaintext")
             self.stats.no_filter_chain_match += 1

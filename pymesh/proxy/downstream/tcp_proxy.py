@@ -16,6 +16,7 @@ from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 from pymesh.proxy.upstream.transport import ConnectError, connect
+from pymesh.xds import UNIX_PREFIX
 
 
 class TcpProxy:
@@ -187,6 +188,8 @@ def _stream_info(info: ConnectionInfo, is_inbound: bool) -> StreamInfo:
     return stream_info
 
 
-def format_address(name: tuple[str, int] | tuple[str, int, int, int]) -> str:
-    """A socket's name as `host:port`, IPv6 in brackets."""
+def format_address(name: str | tuple[str, int] | tuple[str, int, int, int]) -> str:
+    """A socket's name as `host:port`, IPv6 in brackets; a Unix socket's as `unix://PATH`."""
+    if isinstance(name, str):
+        return UNIX_PREFIX + name
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"

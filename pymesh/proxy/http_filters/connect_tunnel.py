@@ -81,7 +81,7 @@ class ConnectTunnel(asyncio.Protocol):
         self._cluster.on_result(endpoint, None, None)
         info = self._stream.info
         address = transport.get_extra_info("sockname")
-        info.upstream_local_address = str(Address(*address[:2]))
+        info.upstream_local_address = str(Address(*address[:2])) if isinstance(address, tuple) else ""
         ssl_object = transport.get_extra_info("ssl_object")
         info.is_mtls = info.is_mtls or endpoint.is_mtls
         if endpoint.is_mtls and (identity := peer_identity(ssl_object)) is not None:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, Workload
 from pymesh.proxy.tls.contexts import ClientTls
+from pymesh.xds import Address
 
 
 class Locality(NamedTuple):
@@ -114,7 +115,7 @@ class Endpoint:
     def __init__(self, config: EndpointConfig, tls: ClientTls | None = None) -> None:
         self.host = config.host
         self.port = config.port
-        self.address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
+        self.address = str(Address(config.host, config.port))
         # for the data path
         self.active_requests = 0
         self.pool: Pool | None = None

@@ -17,6 +17,7 @@ from pymesh.proxy.upstream.dns import LOOKUP_FAMILIES, DnsConfig, FailureRefresh
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment
 from pymesh.proxy.xds.eds import decode_cluster_load_assignment
+from pymesh.xds import UNIX_PREFIX
 
 _FORWARD_PROXY_CLUSTER = "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"
 
@@ -68,9 +69,13 @@ def _decode_load_assignment(reader: Reader, kind: str) -> ClusterLoadAssignment 
     if kind == LOGICAL_DNS and len(assignment.endpoints) != 1:
         # "LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint"
         found.fail("endpoints", "a LOGICAL_DNS cluster has one endpoint")
-    if kind == STATIC and not all(is_address(endpoint.host) for endpoint in assignment.endpoints):
+    if kind == STATIC and not all(_is_static(endpoint.host) for endpoint in assignment.endpoints):
         found.fail("endpoints", "a STATIC cluster's endpoints are IP addresses")
     return assignment
+
+
+def _is_static(host: str) -> bool:
+    return is_address(host) or host.startswith(UNIX_PREFIX)
 
 
 def _decode_dns(reader: Reader, default: DnsConfig) -> DnsConfig:

@@ -18,6 +18,7 @@ from pymesh.proxy.upstream.endpoint import (
     Locality,
 )
 from pymesh.proxy.upstream.priority_load import OVERPROVISIONING
+from pymesh.xds import UNIX_PREFIX
 
 # core.v3.HealthStatus
 _HEALTH = ("UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED")
@@ -70,13 +71,13 @@ def _decode_locality(reader: Reader) -> list[EndpointConfig]:
 
 def _decode_endpoint(reader: Reader, place: _Place) -> EndpointConfig:
     endpoint = reader.required_object("endpoint")
-    address = endpoint.required_object("address").required_object("socket_address")
+    host, port = _decode_address(endpoint.required_object("address"))
     metadata = _filter_metadata(reader)
     workload = metadata.get(ISTIO_METADATA, {}).get("workload")
     status = reader.enum("health_status", _HEALTH)
     return EndpointConfig(
-        host=address.required_string("address"),
-        port=_decode_port(address),
+        host=host,
+        port=port,
         hostname=endpoint.string("hostname"),
         workload=UNKNOWN_WORKLOAD if workload is None else parse_workload(str(workload)),
         weight=_decode_weight(reader),
@@ -89,6 +90,15 @@ def _decode_endpoint(reader: Reader, place: _Place) -> EndpointConfig:
         lb_metadata=metadata.get(LB_METADATA, {}),
         health_check=_decode_health_check(endpoint.object("health_check_config")),
     )
+
+
+def _decode_address(reader: Reader) -> tuple[str, int]:
+    """envoy.config.core.v3.Address: an IP address and port, or a Unix socket."""
+    pipe = reader.object("pipe")
+    if pipe is not None:
+        return UNIX_PREFIX + pipe.required_string("path"), 0
+    address = reader.required_object("socket_address")
+    return address.required_string("address"), _decode_port(address)
 
 
 def _decode_health_check(reader: Reader | None) -> HealthCheckAddress:

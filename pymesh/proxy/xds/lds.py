@@ -25,7 +25,7 @@ from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
 from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.tls.config import DOWNSTREAM_TLS_CONTEXT, DownstreamTlsConfig, decode_downstream_tls
 from pymesh.proxy.xds.rds import PerFilterDecoders, decode_route_configuration
-from pymesh.xds import Address
+from pymesh.xds import UNIX_PREFIX, Address
 
 _RAW_BUFFER = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 _LISTENER_FILTERS = (tls_inspector.TYPE_URL, http_inspector.TYPE_URL, original_dst.TYPE_URL)
@@ -70,7 +70,11 @@ def decode_listener(reader: Reader, per_filter_decoders: PerFilterDecoders) -> L
 
 
 def _decode_address(reader: Reader) -> Address:
-    socket_address = reader.required_object("address").required_object("socket_address")
+    address = reader.required_object("address")
+    pipe = address.object("pipe")
+    if pipe is not None:
+        return Address(UNIX_PREFIX + pipe.required_string("path"), 0)
+    socket_address = address.required_object("socket_address")
     socket_address.enum("protocol", ("TCP",))
     port = socket_address.integer("port_value")
     if not 0 <= port <= 65535:

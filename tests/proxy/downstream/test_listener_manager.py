@@ -20,6 +20,8 @@ from pymesh.proxy.listen_sockets import OwnSockets
 from pymesh.proxy.sockets import bind_address, bound_address
 from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, SubjectAltNameMatcher, TlsCertificate
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig
+from pymesh.proxy.upstream.cluster_config import STATIC, ClusterConfig
+from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.xds import Address
 
 ANY_PORT = Address("127.0.0.1", 0)
@@ -124,6 +126,31 @@ async def test_a_chosen_port_stays_over_changes(manager, say):
     await manager.apply(listener(chain("v2")))
     assert manager.addresses()["in"] == address
     assert await greeting(manager) == "v2"
+
+
+async def test_a_unix_socket_leads_to_another(manager, context, tmp_path):
+    served, listening = tmp_path / "app.sock", tmp_path / "sidecar.sock"
+
+    async def greet(reader, writer):
+        writer.write(b"app\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(greet, served)
+    endpoint = EndpointConfig(f"unix://{served}", 0)
+    cluster = ClusterConfig("app", STATIC, load_assignment=ClusterLoadAssignment("app", (endpoint,)))
+    context.clusters.apply_cluster(cluster)
+    listening.touch()
+    config = listener(chain("app"), address=Address(f"unix://{listening}", 0))
+    with pytest.raises(UsageError, match="Address already in use"):
+        await manager.apply(config)
+    listening.unlink()
+    for _ in range(2):  # what a former process has left is no hindrance
+        await manager.apply(config)
+        reader, writer = await asyncio.open_unix_connection(listening)
+        assert await asyncio.wait_for(reader.readline(), 5) == b"app\n"
+        writer.close()
+        await manager.remove("in")
+    server.close()
 
 
 async def test_an_unchanged_listener_is_left_alone(manager, say):

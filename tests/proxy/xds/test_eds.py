@@ -124,7 +124,7 @@ def test_where_health_checks_go_is_read():
         (assignment(endpoint(load_balancing_weight=0)), "endpoints[0].lb_endpoints[0].load_balancing_weight"),
         (assignment(endpoint(), priority=129), "endpoints[0].priority"),
         (
-            assignment({"endpoint": {"address": {"pipe": {"path": "/a"}}}}),
+            assignment({"endpoint": {"address": {"internal": {}}}}),
             "endpoints[0].lb_endpoints[0].endpoint.address.socket_address",
         ),
         ({"cluster_name": NAME, "policy": {"overprovisioning_factor": 0}}, "policy.overprovisioning_factor"),

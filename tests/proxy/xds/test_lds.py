@@ -127,7 +127,7 @@ def test_a_listener_of_captured_traffic_is_decoded():
         ({"name": "in"}, "address: is required"),
         (listener(), "filter_chains: is required"),
         (listener(chain(), name=""), "name: is required"),
-        (listener(chain(), address={"pipe": {"path": "/x"}}), "address.socket_address: is required"),
+        (listener(chain(), address={"pipe": {}}), "address.pipe.path: is required"),
         (
             listener(chain(), address={"socket_address": {"address": "::", "port_value": 70000}}),
             "address.socket_address.port_value: must be 0..65535",
