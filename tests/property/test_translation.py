@@ -203,7 +203,7 @@ def _child(parent: Any, step: str | int) -> Any:
 
 
 def _refused(kind: Kind) -> frozenset[str]:
-    return frozenset(one.path for one in NOT_IMPLEMENTED[kind.name] if not one.values)
+    return frozenset(one.path for one in NOT_IMPLEMENTED[kind.name] if not one.values and not one.prefix)
 
 
 def _views(resources: list[Any]) -> list[ProxyView]:

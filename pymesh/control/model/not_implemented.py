@@ -11,19 +11,27 @@ from pymesh.control.model.scope import Scope
 
 
 class Unsupported(NamedTuple):
-    """The empty path is the whole kind."""
+    """The empty path is the whole kind. `prefix`: only texts that begin so."""
 
     path: str
     values: tuple[Any, ...] = ()
+    prefix: str = ""
 
 
 _WHOLE_KIND = Unsupported("")
+_UNIX_SOCKET = "unix://"
 
 
 def _policies(*fields: Unsupported, has_ports: bool = True) -> tuple[Unsupported, ...]:
     """The same fields wherever a traffic policy can stand; `has_ports`: in that of a port, too."""
     of_rule = ("trafficPolicy", "trafficPolicy.portLevelSettings[]") if has_ports else ("trafficPolicy",)
     places = (*of_rule, *(f"subsets[].{place}" for place in of_rule))
+    return tuple(Unsupported(f"{place}.{field.path}", field.values) for place in places for field in fields)
+
+
+def _inbound_pools(*fields: Unsupported) -> tuple[Unsupported, ...]:
+    """The same fields in the connection pools of a Sidecar."""
+    places = ("ingress[].connectionPool", "inboundConnectionPool")
     return tuple(Unsupported(f"{place}.{field.path}", field.values) for place in places for field in fields)
 
 
@@ -51,6 +59,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     ),
     "Gateway": (
         Unsupported("servers[].defaultEndpoint"),
+        Unsupported("servers[].bind", prefix=_UNIX_SOCKET),
         Unsupported("servers[].port.protocol", ("HTTP2", "GRPC", "GRPC-WEB", "MONGO", "TLS", "UDP", "MYSQL", "REDIS")),
         Unsupported("servers[].tls.mode", ("MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL", "AUTO_PASSTHROUGH")),
         Unsupported("servers[].tls.caCertificates"),
@@ -70,15 +79,24 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("resolution", ("DYNAMIC_DNS",)),
         Unsupported("ports[].protocol", ("UDP",)),
         Unsupported("endpoints[].network"),
+        Unsupported("endpoints[].address", prefix=_UNIX_SOCKET),
     ),
-    "WorkloadEntry": (Unsupported("network"),),
+    "WorkloadEntry": (Unsupported("network"), Unsupported("address", prefix=_UNIX_SOCKET)),
     "WorkloadGroup": (
         _WHOLE_KIND,
         Unsupported("metadata"),
         Unsupported("probe"),
         Unsupported("template.network"),
     ),
-    "Sidecar": (Unsupported("ingress[].tls"),),
+    "Sidecar": (
+        Unsupported("ingress[].tls"),
+        *_inbound_pools(
+            Unsupported("http.h2UpgradePolicy", ("UPGRADE",)),
+            Unsupported("http.useClientProtocol", (True,)),
+            Unsupported("http.maxConcurrentStreams"),
+            Unsupported("http.http2KeepAlive"),
+        ),
+    ),
     "ProxyConfig": (
         _WHOLE_KIND,
         Unsupported("selector"),
@@ -165,15 +183,17 @@ def check_implemented(kind: str, fields: Any, at: Scope) -> None:
             at.fail(f"pymesh does not implement {kind}")
             return
         for value, place in _find(fields, unsupported.path.split("."), at):
-            if _is_refused(value, unsupported.values):
-                shown = f" {value}" if unsupported.values else ""
+            if _is_refused(value, unsupported):
+                shown = f" {value}" if unsupported.values or unsupported.prefix else ""
                 place.fail(f"pymesh does not implement {place.path}{shown}")
 
 
-def _is_refused(value: Any, refused: tuple[Any, ...]) -> bool:
-    if not refused:
+def _is_refused(value: Any, unsupported: Unsupported) -> bool:
+    if unsupported.prefix:
+        return isinstance(value, str) and value.startswith(unsupported.prefix)
+    if not unsupported.values:
         return value not in (None, {}, [], "")
-    return any(value == one or (isinstance(value, str) and value.upper() == one) for one in refused)
+    return any(value == one or (isinstance(value, str) and value.upper() == one) for one in unsupported.values)
 
 
 def _find(value: Any, steps: list[str], at: Scope) -> Iterator[tuple[Any, Scope]]:

@@ -37,6 +37,7 @@ def _field(entry: Unsupported) -> str:
         if entry.values == (True,)
         else ", ".join(str(value).lower() if value is False else value for value in entry.values)
     )
+    values = values or entry.prefix
     return f"`{entry.path}`" + (f" {values}" if values else "")
 
 

@@ -425,4 +425,4 @@ def test_what_istio_refuses_is_invalid_whether_or_not_pymesh_obeys_the_field(
 
 
 def test_an_endpoint_on_a_unix_socket_is_refused(refuse: Refuse) -> None:
-    assert refuse("we", "{address: unix:///a}") == ["address: pymesh does not implement spec.address of a Unix socket"]
+    assert refuse("we", "{address: unix:///a}") == ["address: pymesh does not implement spec.address unix:///a"]
