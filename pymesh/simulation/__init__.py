@@ -1,4 +1,4 @@
-"""The mesh without the mesh: Istio's YAML and a call -> what would become of it, and why. No socket, no clock.
+"""The mesh without the mesh: Istio's YAML and a call -> what would become of it, and why. No socket.
 
 `files` reads configuration, `workloads` finds who calls and who is called, `mesh` translates for a proxy and decodes
 the result with the proxy's own decoders (once for each proxy), `traffic` sends a call through: listener, filter chain,

@@ -14,9 +14,11 @@ timeout: `15s`; null is none. retries: {attempts, per_try_timeout, retry_on: wor
 mirrors: a list of {cluster, percentage}.
 request_headers: name -> value, as the endpoint gets them. response_headers: name -> value that the route sets; a name
     that it removes has null.
-inbound: {mtls: mutual_tls | none | rejected, authn: {verdict: ALLOW | DENY, principal}, authz: {verdict: ALLOW | DENY,
-    policy}}, at the workload that is called. `policy` is Istio's name of the rule that decided; null is none.
-error: one of ERRORS; null where the call arrives. A redirect, a direct response or a fault is no error.
+inbound: at the workload that is called, {mtls: mutual_tls | none | rejected, authn: ALLOW | DENY | NONE, of the token
+    (NONE: there is none, or nothing asks for one), authz: {verdict: ALLOW | DENY, policy}, request_principal:
+    `issuer/subject` of the token, reason: why the token was refused}. `policy` is Istio's name of the deciding rule.
+error: one of ERRORS; null where the call arrives; rbac_denied also for a refused token. A redirect, a direct
+    response or a fault is no error.
 """
 
 from dataclasses import dataclass, field, fields
@@ -107,14 +109,6 @@ class MirrorTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class Authentication:
-    """`principal` is that of a token: `<issuer>/<subject>`."""
-
-    verdict: str
-    principal: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Authorization:
     verdict: str
     policy: str | None = None
@@ -122,11 +116,13 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """Null verdicts: it did not come so far, or nothing asks."""
+    """Null verdicts: it did not come so far."""
 
     mtls: str
-    authn: Authentication | None = None
+    authn: str | None = None
     authz: Authorization | None = None
+    request_principal: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ def differences(expect: Mapping[str, Any], call: Call, decision: Decision) -> It
         elif name == "headers":
             for part, headers in wanted.items() if isinstance(wanted, dict) else ():
                 yield from _headers(f"headers.{part}", headers, answer.get(f"{part}_headers"))
-        elif name in ("authz", "authn") and isinstance(wanted, str):
-            yield from _compare(name, wanted.upper(), _at(answer, f"inbound.{name}.verdict"))
+        elif name == "authz" and isinstance(wanted, str):
+            yield from _compare(name, wanted.upper(), _at(answer, "inbound.authz.verdict"))
         else:
             yield from _compare(name, wanted, _at(answer, _ALIASES.get(name, name)))
 

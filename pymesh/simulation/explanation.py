@@ -156,10 +156,8 @@ def _verdicts(decision: Decision) -> Iterator[str]:
     inbound = decision.inbound
     assert inbound is not None
     yield f"mTLS: {inbound.mtls.replace('_', ' ')}"
-    if inbound.authn is not None:
-        yield f"authentication: {inbound.authn.verdict}" + (
-            f" ({inbound.authn.principal})" if inbound.authn.principal else ""
-        )
+    if inbound.authn not in (None, "NONE"):
+        yield f"token: {inbound.authn} {inbound.request_principal or inbound.reason or ''}".rstrip()
     if inbound.authz is not None:
         yield f"authorization: {inbound.authz.verdict}" + (
             f" by {inbound.authz.policy}" if inbound.authz.policy else ""

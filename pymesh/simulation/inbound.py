@@ -1,55 +1,43 @@
 """The verdicts on a call that arrives at a workload: was it mTLS, who is asking, may they."""
 
-from dataclasses import replace
+from typing import Any
 
-from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.downstream.access_verdict import DENY, authorize
-from pymesh.proxy.tls.peer_identity import PeerIdentity
+from pymesh.proxy.downstream.access_verdict import DENY, Access
+from pymesh.proxy.http_filters import jwt_authn
 from pymesh.simulation.decision import (
     MTLS_ERROR,
     NO_FILTER_CHAIN,
     NO_LISTENER,
-    RBAC_DENIED,
     TLS_ERROR,
     Authorization,
-    Decision,
     Inbound,
 )
-from pymesh.simulation.request import build_request
 from pymesh.simulation.traffic import Trail
 
 _REFUSED = (NO_LISTENER, NO_FILTER_CHAIN, TLS_ERROR, MTLS_ERROR)
 
 
-def judge(trail: Trail) -> Decision:
-    """The decision with its verdicts, and with the error that they make of it."""
-    decision = trail.decision
-    authz = _authorize(trail)
-    decision = replace(decision, inbound=Inbound(_mtls(trail), authz=authz))
-    if authz is not None and authz.verdict == DENY:
-        return replace(decision, error=RBAC_DENIED, endpoints=None)
-    return decision
-
-
-def _mtls(trail: Trail) -> str:
+def judge(trail: Trail) -> Inbound:
+    """The verdicts of the proxy's own filters."""
     if trail.decision.error in _REFUSED:
-        return "rejected"
-    return "mutual_tls" if _is_mutual(trail) else "none"
+        return Inbound("rejected")
+    mtls = "mutual_tls" if trail.has_peer else "none"
+    access = trail.access
+    if access is None:
+        return Inbound(mtls)
+    authn = access.authn
+    authz = Authorization(access.authz.verdict, access.authz.policy or None) if authn.verdict != DENY else None
+    return Inbound(mtls, str(authn.verdict), authz, _principal(access), str(authn.reason) or None)
 
 
-def _is_mutual(trail: Trail) -> bool:
-    return trail.chain is not None and trail.chain.tls is not None and trail.call.is_mtls
+def _principal(access: Access) -> str | None:
+    """Istio's request principal, `<issuer>/<subject>`, of the token that was verified."""
+    found: Any = access.call.dynamic_metadata.get(jwt_authn.NAME, {})
+    for claims in found.values():
+        if isinstance(claims, dict) and "iss" in claims:
+            return f"{_first(claims['iss'])}/{_first(claims.get('sub', ''))}"
+    return None
 
 
-def _authorize(trail: Trail) -> Authorization | None:
-    """By the proxy's own filters; None where the call did not come so far."""
-    if trail.chain is None or trail.decision.error:
-        return None
-    # A TCP connection has neither method nor path; without the chain's TLS nobody has shown who they are.
-    request = trail.request or replace(
-        build_request(trail.call, trail.address), method=b"", path=b"", authority=b"", headers=HeaderMap()
-    )
-    if _is_mutual(trail):
-        request = replace(request, peer=PeerIdentity((trail.call.principal,), (), "", ""))
-    found = authorize(trail.chain, request)
-    return Authorization(found.verdict, found.policy or None)
+def _first(claim: Any) -> Any:
+    return claim[0] if isinstance(claim, list) and claim else claim

@@ -1,6 +1,7 @@
 """SimulatedMesh: the configuration of a mesh, and what it does with calls."""
 
 from dataclasses import replace
+from time import time
 from typing import Any
 
 from pymesh import xds
@@ -50,10 +51,9 @@ class SimulatedMesh:
             return [self._arrive(self.workloads.named(call.to), call, call.port)]
         if call.gateway:
             gateway = self.workloads.gateway(call.gateway)
-            trails = [send(self.proxy(build_gateway(gateway)), call, "gateway", call.address or "0.0.0.0")]
-            judged = judge(trails[0])
-            if judged.error == RBAC_DENIED:
-                trails[0].decision = judged
+            trails = [send(self.proxy(build_gateway(gateway)), call, "gateway", call.address or "0.0.0.0", time())]
+            if trails[0].decision.error == RBAC_DENIED:
+                trails[0].decision = replace(trails[0].decision, inbound=judge(trails[0]))
         else:
             gateway = with_labels(self.workloads.named(call.source or DEFAULT_SOURCE), call.source_labels)
             trails = [self._leave(gateway, call)]
@@ -73,7 +73,7 @@ class SimulatedMesh:
 
     def _leave(self, source: Workload, call: Call) -> Trail:
         node = build_sidecar(source)
-        return send(self.proxy(node), call, "outbound", call.address or self._resolve(node, call.host))
+        return send(self.proxy(node), call, "outbound", call.address or self._resolve(node, call.host), time())
 
     def _resolve(self, node: xds.Node, host: str) -> str:
         """What DNS would tell the application."""
@@ -83,8 +83,8 @@ class SimulatedMesh:
     def _arrive(self, workload: Workload, call: Call, port: int) -> Trail:
         protocol = self.workloads.app_protocol(workload, port)
         node = build_sidecar(workload, port, protocol)
-        trail = send(self.proxy(node), replace(call, port=port), "inbound", workload.address)
-        decision = judge(trail)
+        trail = send(self.proxy(node), replace(call, port=port), "inbound", workload.address, time())
+        decision = replace(trail.decision, inbound=judge(trail))
         if decision.error == RBAC_DENIED:
             policies = ProxyView(self.snapshot, node).authorization_policies
             decision = replace(decision, denying=tuple(policy.key for policy in policies if not policy.spec.rules))

@@ -1,7 +1,7 @@
 """The request of a call as matchers, routes and formatters of the proxy see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pymesh.proxy.codec.header_map import HeaderMap
@@ -52,8 +52,8 @@ class SimulatedRequest:
         return self.local_address
 
 
-def build_request(call: Call, address: str) -> SimulatedRequest:
-    """`address` is where the connection went."""
+def build_request(call: Call, address: str, has_peer: bool = False) -> SimulatedRequest:
+    """`address` is where the connection went. `has_peer`: the client has shown its certificate."""
     headers = call.header_map()
     headers.set(b"host", call.authority.encode())
     return SimulatedRequest(
@@ -66,4 +66,11 @@ def build_request(call: Call, address: str) -> SimulatedRequest:
         local_address=f"{address}:{call.port}",
         downstream_principal=call.principal,
         requested_server_name=call.sni,
+        peer=PeerIdentity((call.principal,), (), "", "") if has_peer else None,
     )
+
+
+def build_connection(call: Call, address: str, has_peer: bool) -> SimulatedRequest:
+    """What is there of a call where nobody sees a request: neither method nor path nor headers."""
+    request = build_request(call, address, has_peer)
+    return replace(request, method=b"", path=b"", authority=b"", headers=HeaderMap())

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pymesh.names import HTTP_PROXY, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND
+from pymesh.proxy.downstream.access_verdict import DENY, Access, judge_access
 from pymesh.proxy.downstream.filter_chain_match import RAW_BUFFER, TLS, ConnectionTraits
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
@@ -19,12 +20,13 @@ from pymesh.simulation.decision import (
     NO_ROUTE,
     NO_VIRTUAL_HOST,
     PROTOCOL_ERROR,
+    RBAC_DENIED,
     TLS_ERROR,
     TLS_REDIRECT,
     Decision,
 )
 from pymesh.simulation.proxy import SimulatedProxy
-from pymesh.simulation.request import SimulatedRequest, build_request
+from pymesh.simulation.request import SimulatedRequest, build_connection, build_request
 from pymesh.simulation.route_outcome import decide_route, decide_tcp, redirect_to_tls
 from pymesh.xds import Address
 
@@ -34,24 +36,31 @@ Direction = Literal["outbound", "inbound", "gateway"]
 @dataclass(slots=True)
 class Trail:
     """Where the call has been: what `explanation` tells of. `address` is where the connection went; `request` is as it
-    came, `match` what took it."""
+    came, `match` what took it, `access` what the chain's own filters think of it. `now`: seconds since the epoch."""
 
     proxy: SimulatedProxy
     call: Call
     direction: Direction
     address: str
+    now: float
     listener: ListenerConfig | None = None
     traits: ConnectionTraits | None = None
     chain: FilterChainConfig | None = None
     table: RouteTable | None = None
     request: SimulatedRequest | None = None
     match: RouteMatch | None = None
+    access: Access | None = None
     decision: Decision = field(default_factory=Decision)
 
+    @property
+    def has_peer(self) -> bool:
+        """Whether the client has shown who it is: only to a chain that ends its TLS."""
+        return self.chain is not None and self.chain.tls is not None and self.call.is_mtls
 
-def send(proxy: SimulatedProxy, call: Call, direction: Direction, address: str) -> Trail:
+
+def send(proxy: SimulatedProxy, call: Call, direction: Direction, address: str, now: float = 0.0) -> Trail:
     """`address` is the IP of the connection; the port is the call's."""
-    trail = Trail(proxy, call, direction, address)
+    trail = Trail(proxy, call, direction, address, now)
     trail.decision = _decide(trail)
     return trail
 
@@ -73,8 +82,12 @@ def _decide(trail: Trail) -> Decision:
         return replace(decision, error=error)
     terminal = chain.network_filter
     if isinstance(terminal, TcpProxyConfig):  # an HTTP request, too, is bytes to it
-        return decide_tcp(proxy, terminal.clusters, terminal.choose_cluster(call.random), decision)
-    return _http(trail, terminal, call, decision)
+        trail.access = judge_access(chain, build_connection(call, trail.address, trail.has_peer), trail.now)
+        decision = decide_tcp(proxy, terminal.clusters, terminal.choose_cluster(call.random), decision)
+    else:
+        decision = _http(trail, terminal, call, decision)
+    is_denied = trail.access is not None and DENY in (trail.access.authn.verdict, trail.access.authz.verdict)
+    return replace(decision, error=RBAC_DENIED, endpoints=None) if is_denied else decision
 
 
 def _listener_name(trail: Trail) -> str:
@@ -112,7 +125,7 @@ def _http(trail: Trail, manager: HttpConnectionManagerConfig, call: Call, decisi
         return replace(decision, error=PROTOCOL_ERROR)
     trail.table = table = trail.proxy.routes(manager)
     decision = replace(decision, route_config=manager.route_config_name or (table.config.name if table else None))
-    request = build_request(call, trail.address)
+    request = build_request(call, trail.address, trail.has_peer)
     path = PathNormalizer(manager).normalize(request.path) if request.path else b""
     if path is None:
         return replace(decision, error=PROTOCOL_ERROR)
@@ -125,6 +138,8 @@ def _http(trail: Trail, manager: HttpConnectionManagerConfig, call: Call, decisi
     if host.require_tls and not call.is_tls:
         return replace(decision, error=TLS_REDIRECT, redirect=redirect_to_tls(request))
     trail.match = match = table.route(request, call.random)
+    trail.access = judge_access(trail.chain, request, trail.now)
+    request.headers = trail.access.call.headers
     if match is None:
         return replace(decision, error=NO_ROUTE)
     decision = replace(decision, route=match.route.name or None, rule=trail.proxy.rule_of(match.route))

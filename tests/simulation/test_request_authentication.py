@@ -93,3 +93,15 @@ def test_keys_that_were_not_fetched_fit_no_token(sidecar: Any) -> None:
     mesh = sidecar(document("RequestAuthentication", rule, "jwt", "default"))
     assert mesh.access("http://web/").authn.verdict == "NONE"
     assert mesh.access("http://web/", **bearer()).authn.status == 401
+
+
+def test_simulator_tells_whose_token_it_was_or_why_it_was_refused(mesh_of: Any) -> None:
+    mesh = mesh_of(takes("me") + requires("from: [{source: {requestPrincipals: [me/alice]}}]"))
+    found = mesh.simulate("GET http://web/", to="default/web", header=bearer())
+    assert (found.error, found.inbound.authn, found.inbound.request_principal) == (None, "ALLOW", "me/alice")
+    assert "authorization" not in found.request_headers
+    found = mesh.simulate("GET http://web/", to="default/web", header=bearer(iss="you"))
+    assert (found.error, found.inbound.authn, found.inbound.authz) == ("rbac_denied", "DENY", None)
+    assert found.inbound.reason == "Jwt issuer is not configured"
+    found = mesh.simulate("GET http://web/", to="default/web")
+    assert (found.error, found.inbound.authn, found.inbound.authz.verdict) == ("rbac_denied", "NONE", "DENY")
