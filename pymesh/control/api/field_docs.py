@@ -5,10 +5,15 @@ Python does not keep such strings. Only documents for clients need them, so the 
 
 import ast
 import inspect
+import re
 from functools import cache
 from types import ModuleType
 
+import msgspec
+
 from pymesh.control.model.messages import Message
+
+_NAME = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
 
 
 @cache
@@ -18,7 +23,7 @@ def field_docs(message: type[Message]) -> dict[str, str]:
     for base in reversed(message.__mro__):
         if issubclass(base, Message) and base is not Message:
             docs |= _class_docs(_module_of(base)).get(base.__qualname__, {})
-    return docs
+    return {name: _as_written(text, message) for name, text in docs.items()}
 
 
 def class_doc(message: type[Message]) -> str:
@@ -27,9 +32,15 @@ def class_doc(message: type[Message]) -> str:
     begin = inspect.cleandoc(_module_of(message).__doc__ or "").partition("\n\n")[0]
     is_main = begin.startswith(f"{message.__name__}: ")
     if own:
-        return _paragraphs(own)
+        return _as_written(_paragraphs(own), message)
     text = " ".join(begin.partition(": ")[2].split())
     return text[:1].upper() + text[1:] if is_main else ""
+
+
+def _as_written(text: str, message: type[Message]) -> str:
+    """Fields by the names that users write: `retryOn` for `retry_on`."""
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(message)}
+    return _NAME.sub(lambda match: names.get(match[0], match[0]), text)
 
 
 def _paragraphs(text: str) -> str:

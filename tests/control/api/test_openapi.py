@@ -18,10 +18,10 @@ Client = TestClient[Any, Any]
 
 
 class _Documented(Message):
-    """A message."""
+    """A message. `well_told` is a field, and other_words are none."""
 
     plain: str = ""
-    told: str = ""
+    well_told: str = ""
     """What it
     is for."""
 
@@ -40,8 +40,8 @@ def walk(value: Any) -> Any:
 
 
 def test_the_text_of_a_field_is_the_literal_below_it() -> None:
-    assert field_docs(_Documented) == {"told": "What it is for."}
-    assert class_doc(_Documented) == "A message."
+    assert field_docs(_Documented) == {"well_told": "What it is for."}
+    assert class_doc(_Documented) == "A message. `wellTold` is a field, and other_words are none."
 
 
 @pytest.mark.parametrize(
