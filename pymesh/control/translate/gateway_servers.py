@@ -13,6 +13,7 @@ from pymesh.xds import Address, NodeMetadata
 _ANY_ADDRESS = "0.0.0.0"
 _PRIVILEGED = 1024
 _UNPRIVILEGED_OFFSET = 8000
+_PASSING = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 
 
 class Family(StrEnum):
@@ -56,10 +57,19 @@ class GatewayServer:
         return f"https.{self.port}.{name}.{self.name}.{self.namespace}"
 
     @property
+    def is_passthrough(self) -> bool:
+        """TLS does not end here."""
+        return self.server.tls is not None and self.family is Family.TLS and self.server.tls.mode in _PASSING
+
+    @property
     def terminates_http(self) -> bool:
         """Requests are seen, because there is no TLS or because it ends here."""
-        is_passed = self.server.tls is not None and self.server.tls.mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH")
-        return self.family is Family.HTTP or (self.protocol is Protocol.HTTPS and not is_passed)
+        return self.family is Family.HTTP or (self.protocol is Protocol.HTTPS and not self.is_passthrough)
+
+    @property
+    def host_names(self) -> list[str]:
+        """Without the namespaces."""
+        return [host for _, host in self.hosts]
 
     @property
     def is_https_redirect(self) -> bool:
@@ -87,8 +97,8 @@ class PortServers:
             return False
         if self.family is Family.HTTP:
             return True
-        taken = {host for known in self.servers for _, host in known.hosts}
-        return taken.isdisjoint(host for _, host in server.hosts)
+        taken = {host for known in self.servers for host in known.host_names}
+        return taken.isdisjoint(server.host_names)
 
 
 def merged_servers(view: ProxyView) -> list[PortServers]:
@@ -122,8 +132,10 @@ def bound_port(node: NodeMetadata, port: int) -> int:
 
 def _servers(view: ProxyView) -> Iterator[GatewayServer]:
     for gateway in view.gateways:
+        named: set[str] = set()
         for server in gateway.spec.servers:
-            if server.port is not None:
+            if server.port is not None and server.name not in named:
+                named.update([server.name] if server.name else [])
                 yield _server(gateway, server)
 
 

@@ -6,16 +6,16 @@ Istio: tls.go and buildSidecarOutboundHTTPListenerOpts in pilot/pkg/networking/c
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pymesh.control.model.virtual_service import RouteDestination, TLSMatchAttributes, TLSRoute
+from pymesh.control.model.virtual_service import TLSMatchAttributes, TLSRoute
 from pymesh.control.snapshot.egress import EgressScope
 from pymesh.control.snapshot.mesh_service import MeshPort, MeshService
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.http_connection_manager import build_captured, rds
+from pymesh.control.translate.l4_filter import build_l4_filter
 from pymesh.control.translate.outbound_chain import OutboundChain
 from pymesh.control.translate.route_context import RouteContext
-from pymesh.control.translate.tcp_proxy import build_service_proxy, build_tcp_proxy
-from pymesh.control.translate.tcp_routes import build_l4_target
+from pymesh.control.translate.tcp_proxy import build_service_proxy
 from pymesh.names import outbound_cluster
 
 ANY_ADDRESS = "0.0.0.0"
@@ -61,7 +61,7 @@ def _tls_chains(view: ProxyView, target: OutboundPort, rules: list[VirtualServic
         context = RouteContext(view, rule, target.port.number)
         for route, match in _tls_matches(context):
             key = (match.sni_hosts, match.destination_subnets)
-            terminal = _terminal(context, route.route)
+            terminal = build_l4_filter(context, route.route)
             if key not in handled and terminal is not None:
                 handled.add(key)
                 subnets = match.destination_subnets if target.port.number else ()
@@ -86,7 +86,7 @@ def _tcp_chains(view: ProxyView, target: OutboundPort, rules: list[VirtualServic
         context = RouteContext(view, rule, target.port.number)
         for route in rule.spec.tcp:
             matches = [match for match in route.match if context.applies_l4(match)]
-            terminal = _terminal(context, route.route)
+            terminal = build_l4_filter(context, route.route)
             if (route.match and not matches) or terminal is None:
                 continue
             subnets = tuple(item for match in matches for item in match.destination_subnets)
@@ -97,24 +97,6 @@ def _tcp_chains(view: ProxyView, target: OutboundPort, rules: list[VirtualServic
             covers_own = covers_own or sorted(subnets) == sorted(target.subnets)
     if not covers_own:
         yield OutboundChain(_default(view, target), subnets=target.subnets)
-
-
-def _terminal(context: RouteContext, destinations: tuple[RouteDestination, ...]) -> dict[str, Any] | None:
-    """None for a route that leads nowhere, which validation lets nobody write."""
-    target = build_l4_target(destinations, context)
-    if target is None:
-        return None
-    if "cluster" in target:
-        return _of_destination(context, destinations, target)
-    return build_tcp_proxy(f"{context.rule.key.name}.{context.rule.namespace}", target)
-
-
-def _of_destination(
-    context: RouteContext, destinations: tuple[RouteDestination, ...], target: dict[str, Any]
-) -> dict[str, Any]:
-    used = next(item.destination for item in destinations if item.weight > 0 or len(destinations) == 1)
-    service = context.service(used) if used is not None else None
-    return build_service_proxy(context.view, target["cluster"], target, service)
 
 
 def _default(view: ProxyView, target: OutboundPort) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class RouteContext:
         if match.port and match.port != self.port:
             return False
         if match.gateways:
-            return self.gateway in {resolve_gateway(name, self.rule.namespace) for name in match.gateways}
+            return self.gateway in self._resolved(match.gateways)
         if match.source_namespace and match.source_namespace != self.view.namespace:
             return False
         return match.source_labels.items() <= self.view.labels.items()
@@ -46,6 +46,18 @@ class RouteContext:
         if match.source_namespace and match.source_namespace != self.view.namespace:
             return False
         return self.applies(match) and match.source_labels.items() <= self.view.labels.items()
+
+    def applies_at_gateway(self, match: L4MatchAttributes | TLSMatchAttributes) -> bool:
+        """Of connections to a gateway only port and gateway are asked for.
+
+        Istio: l4SingleMatch in pilot/pkg/networking/core/gateway.go.
+        """
+        if match.port and match.port != self.port:
+            return False
+        return not match.gateways or self.gateway in self._resolved(match.gateways)
+
+    def _resolved(self, gateways: tuple[str, ...]) -> set[str]:
+        return {resolve_gateway(name, self.rule.namespace) for name in gateways}
 
     def service(self, destination: Destination) -> MeshService | None:
         return self.view.service(self._host(destination))

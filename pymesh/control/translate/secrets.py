@@ -7,7 +7,7 @@ from pymesh.control.model.secret import Secret
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.gateway_servers import PortServers
 from pymesh.control.translate.outbound_cluster import OutboundCluster, UpstreamTls
-from pymesh.control.translate.tls import client_ca_credential, server_credentials
+from pymesh.control.translate.server_tls import client_ca_credential, server_credentials, verifies_clients
 from pymesh.names import CA_CREDENTIAL_SUFFIX, CREDENTIAL_PREFIX
 from pymesh.xds import SECRET, Resource
 
@@ -29,7 +29,7 @@ def _server_names(ports: Iterable[PortServers]) -> Iterator[str]:
             if tls is None or tls.https_redirect:
                 continue
             yield from server_credentials(tls)
-            if tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL") and client_ca_credential(tls):
+            if verifies_clients(tls) and client_ca_credential(tls):
                 yield client_ca_credential(tls)
 
 

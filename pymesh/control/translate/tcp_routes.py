@@ -14,15 +14,14 @@ def build_tcp_target(view: ProxyView, host: str, port: int) -> dict[str, Any]:
     rule = view.mesh_rules.most_specific(host)
     service = view.service(host)
     addresses = service.addresses if service is not None else ()
-    found = first_tcp_route(RouteContext(view, rule, port), addresses) if rule is not None else None
+    found = _first_route(RouteContext(view, rule, port), addresses) if rule is not None else None
     return found or {"cluster": outbound_cluster(host, port)}
 
 
-def first_tcp_route(context: RouteContext, addresses: tuple[str, ...] | None = None) -> dict[str, Any] | None:
+def _first_route(context: RouteContext, addresses: tuple[str, ...]) -> dict[str, Any] | None:
     """The target of the first route that matches all that is known; None without one.
 
-    `addresses` are those that the client may mean: a listener that stands for a service has no other destination. None:
-    nobody knows them, and nobody asks.
+    `addresses` are those that the client may mean: a listener that stands for a service has no other destination.
     """
     for route in context.rule.spec.tcp:
         if not route.match or any(_applies(match, context, addresses) for match in route.match):
@@ -30,8 +29,8 @@ def first_tcp_route(context: RouteContext, addresses: tuple[str, ...] | None = N
     return None
 
 
-def _applies(match: L4MatchAttributes, context: RouteContext, addresses: tuple[str, ...] | None) -> bool:
-    if addresses is None or not match.destination_subnets:
+def _applies(match: L4MatchAttributes, context: RouteContext, addresses: tuple[str, ...]) -> bool:
+    if not match.destination_subnets:
         return context.applies(match)
     networks = [ip_network(subnet, strict=False) for subnet in match.destination_subnets]
     is_meant = any(ip_address(address) in network for address in addresses for network in networks)

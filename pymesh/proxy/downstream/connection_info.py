@@ -7,7 +7,8 @@ from pymesh.proxy.tls.peer_identity import PeerIdentity
 
 class ConnectionInfo:
     """One per accepted connection; addresses are `host:port` text, ready for logs. `peer` is None without mTLS.
-    `is_redirected`: the local address is where the client was going, not where the proxy listens.
+    `is_redirected`: the local address is where the client was going, not where the proxy listens. `shows_identity`: the
+    certificate that a TLS client sees is the workload's own, of the mesh.
 
     The listener fills it before `connection_made` of the protocol that it is for; that protocol calls `on_close` once,
     at its `connection_lost`, or the listener would count the connection as open for ever.
@@ -21,6 +22,7 @@ class ConnectionInfo:
         "on_close",
         "peer",
         "remote_address",
+        "shows_identity",
         "sni",
         "start",
     )
@@ -39,6 +41,7 @@ class ConnectionInfo:
         self.start = start
         self.is_redirected = False
         self.is_tls = False
+        self.shows_identity = True
         self.sni = ""
         self.peer: PeerIdentity | None = None
         self.on_close = on_close

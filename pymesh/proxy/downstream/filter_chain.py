@@ -2,6 +2,7 @@
 
 import asyncio
 
+from pymesh.names import OWN_CERTIFICATE
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits, FilterChainTable
@@ -128,6 +129,7 @@ class TlsAcceptor(asyncio.Protocol):
             return
         self.is_connected = True
         self._info.is_tls = True
+        self._info.shows_identity = OWN_CERTIFICATE in tls.config.common.certificate_secrets
         self._info.peer = tls.peer_identity(ssl_object)
         protocol = self._chain.new_connection(self._info)
         transport.set_protocol(protocol)

@@ -3,6 +3,9 @@
 https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#x-forwarded-client-cert
 """
 
+import ssl
+from urllib.parse import quote
+
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.downstream.hcm_config import (
     ALWAYS_FORWARD_ONLY,
@@ -23,7 +26,7 @@ class ForwardedClientCert:
     __slots__ = ("_element", "_mode")
 
     def __init__(self, config: HttpConnectionManagerConfig, peer: PeerIdentity | None, principal: str) -> None:
-        """`principal` is the proxy's own SPIFFE URI."""
+        """`principal` is the SPIFFE URI of the certificate that the proxy showed, if it has one."""
         mode = config.forward_client_cert_details
         self._mode = mode if peer is not None or mode == ALWAYS_FORWARD_ONLY else SANITIZE  # Envoy: only with mTLS
         details = config.set_current_client_cert_details
@@ -43,6 +46,8 @@ class ForwardedClientCert:
 def _element(peer: PeerIdentity, principal: str, details: ClientCertDetails) -> bytes:
     parts = [f"By={principal}"] if principal else []
     parts.append(f"Hash={peer.sha256}")
+    if details.cert:
+        parts.append(f'Cert="{_url_encoded_pem(peer.certificate)}"')
     if details.subject:
         parts.append(f'Subject="{_quoted(peer.subject)}"')
     if details.uri:
@@ -50,6 +55,10 @@ def _element(peer: PeerIdentity, principal: str, details: ClientCertDetails) -> 
     if details.dns:
         parts += [f"DNS={name}" for name in peer.dns_names]
     return ";".join(parts).encode()
+
+
+def _url_encoded_pem(der: bytes) -> str:
+    return quote(ssl.DER_cert_to_PEM_cert(der), safe="")
 
 
 def _quoted(text: str) -> str:

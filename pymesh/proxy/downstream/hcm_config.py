@@ -76,6 +76,7 @@ class ClientCertDetails:
     subject: bool = False
     uri: bool = False
     dns: bool = False
+    cert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,9 @@ def _decode_client_cert_details(reader: Reader) -> ClientCertDetails:
     details = reader.object("set_current_client_cert_details")
     if details is None:
         return ClientCertDetails()
-    return ClientCertDetails(details.boolean("subject"), details.boolean("uri"), details.boolean("dns"))
+    return ClientCertDetails(
+        details.boolean("subject"), details.boolean("uri"), details.boolean("dns"), details.boolean("cert")
+    )
 
 
 def _decode_escaped_slashes(reader: Reader) -> str:

@@ -92,7 +92,8 @@ class HttpConnection(asyncio.Protocol):
         self.scheme = b"https" if info.is_tls else b"http"
         self.principal = "" if info.peer is None else info.peer.principal
         if info.peer is not None or manager.config.forward_client_cert_details == ALWAYS_FORWARD_ONLY:
-            self.client_cert = ForwardedClientCert(manager.config, info.peer, manager.context.principal)
+            principal = manager.context.principal if info.shows_identity else ""
+            self.client_cert = ForwardedClientCert(manager.config, info.peer, principal)
         self.is_last_request = manager.is_draining
         manager.on_connection_made(self)
         self.idle_since = manager.time()

@@ -24,6 +24,17 @@ class SubjectAltNameMatcher:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificatePins:
+    """SHA-256 hashes: a peer's certificate (DER), or the SubjectPublicKeyInfo in it, must be one of them."""
+
+    certificates: frozenset[bytes] = frozenset()
+    public_keys: frozenset[bytes] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.certificates or self.public_keys)
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateValidation:
     """What a peer's certificate must be. Nothing trusted (no PEM, no system roots) means that it is not verified."""
 
@@ -31,6 +42,7 @@ class CertificateValidation:
     system_roots: bool = False
     subject_alt_names: tuple[SubjectAltNameMatcher, ...] = ()
     accept_untrusted: bool = False
+    pins: CertificatePins = CertificatePins()
 
     @property
     def is_verifying(self) -> bool:
@@ -43,6 +55,9 @@ class CertificateValidation:
             other.system_roots or self.system_roots,
             self.subject_alt_names + other.subject_alt_names,
             other.accept_untrusted or self.accept_untrusted,
+            CertificatePins(
+                self.pins.certificates | other.pins.certificates, self.pins.public_keys | other.pins.public_keys
+            ),
         )
 
 

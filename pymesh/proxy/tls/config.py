@@ -6,13 +6,16 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/transport_sockets/
 import os
 import ssl
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
 from typing import get_args
 
 from pymesh.names import OWN_CERTIFICATE, ROOT_CA
 from pymesh.protojson import Reader
 from pymesh.proxy.tls.certificates import (
+    CertificatePins,
     CertificateValidation,
     SanKind,
     SubjectAltNameMatcher,
@@ -207,7 +210,31 @@ def _decode_validation(reader: Reader, trusted: Reader | None) -> CertificateVal
         system_roots=reader.object("system_root_certs") is not None,
         subject_alt_names=tuple(_decode_san_matcher(matcher) for matcher in matchers),
         accept_untrusted=chain == "ACCEPT_UNTRUSTED",
+        pins=_decode_pins(reader),
     )
+
+
+def _decode_pins(reader: Reader) -> CertificatePins:
+    """verify_certificate_hash is hexadecimal, with colons or without; verify_certificate_spki is base64."""
+    return CertificatePins(
+        frozenset(_decode_hash(reader, "verify_certificate_hash", _from_hexadecimal)),
+        frozenset(_decode_hash(reader, "verify_certificate_spki", partial(b64decode, validate=True))),
+    )
+
+
+def _decode_hash(reader: Reader, key: str, decode: Callable[[str], bytes]) -> Iterator[bytes]:
+    for text in reader.strings(key):
+        try:
+            digest = decode(text)
+        except ValueError:
+            digest = b""
+        if len(digest) != sha256().digest_size:
+            reader.fail(key, f"{text} is no SHA-256 hash")
+        yield digest
+
+
+def _from_hexadecimal(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
 
 
 def _decode_san_matcher(reader: Reader) -> SubjectAltNameMatcher:

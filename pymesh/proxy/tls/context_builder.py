@@ -55,7 +55,8 @@ def build_context(spec: ContextSpec) -> ssl.SSLContext:
     # As Envoy: an intermediate CA may be the anchor that is trusted.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     _set_trust(context, spec)
-    for certificate in spec.certificates:
+    # OpenSSL keeps one for each kind of key, the last one; Envoy's default is the first one.
+    for certificate in reversed(spec.certificates):
         _load_certificate(context, certificate)
     if spec.alpn:
         context.set_alpn_protocols(list(spec.alpn))

@@ -7,11 +7,12 @@ secret makes new contexts for new connections; live connections keep theirs.
 import logging
 import ssl
 
-from pymesh.proxy.tls.certificates import CertificateValidation, SubjectAltNameMatcher, TlsCertificate
+from pymesh.proxy.tls.certificates import CertificatePins, CertificateValidation, SubjectAltNameMatcher, TlsCertificate
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig, UpstreamTlsConfig
 from pymesh.proxy.tls.context_builder import ContextSpec, cached_context
 from pymesh.proxy.tls.file_secrets import is_file_secret
 from pymesh.proxy.tls.peer_identity import PeerIdentity, peer_identity
+from pymesh.proxy.tls.pinned_certificate import is_pinned
 from pymesh.proxy.tls.san_matcher import has_matching_name, matches_hostname
 from pymesh.proxy.tls.secrets import SecretStore
 
@@ -23,6 +24,7 @@ NO_SERVER_NAME = "0.0.0.0"
 # Envoy's words, for %UPSTREAM_TRANSPORT_FAILURE_REASON%.
 SECRET_MISSING = "TLS error: Secret is not supplied by SDS"
 NO_PEER_CERTIFICATE = "TLS_error:|peer did not return a certificate:TLS_error_end"
+HASH_MISMATCH = "TLS_error:|verify cert failed: cert hash and spki:TLS_error_end"
 SAN_MISMATCH = "TLS_error:|verify cert failed: verify SAN list:TLS_error_end"
 
 
@@ -42,13 +44,15 @@ class ServerTls:
 
         The chain is verified by then, and that there is a certificate where one is required.
         """
-        names = self._current.subject_alt_names
-        if not names:
+        names, pins = self._current.subject_alt_names, self._current.pins
+        if not names and not pins:
             return None
         identity = peer_identity(ssl_object)
         if identity is None:
             return NO_PEER_CERTIFICATE if self.config.require_client_certificate else None
-        return None if has_matching_name(identity, names) else SAN_MISMATCH
+        if names and not has_matching_name(identity, names):
+            return SAN_MISMATCH
+        return HASH_MISMATCH if pins and not is_pinned(identity.certificate, pins) else None
 
     def peer_identity(self, ssl_object: ssl.SSLObject) -> PeerIdentity | None:
         """Who the client is; None where it showed no certificate or none was verified."""
@@ -76,14 +80,17 @@ class ClientTls:
         """
         names = self._current.subject_alt_names
         is_host_checked = self.config.auto_sni_san_validation and bool(self.server_name)
-        if not self._current.is_verifying or not (names or is_host_checked):
+        pins = self._current.pins
+        if not self._current.is_verifying or not (names or is_host_checked or pins):
             return None
         identity = peer_identity(ssl_object)
         if identity is None:
             return NO_PEER_CERTIFICATE
-        if names:
-            return None if has_matching_name(identity, names) else SAN_MISMATCH
-        return None if matches_hostname(identity, self.server_name) else SAN_MISMATCH
+        if names or is_host_checked:
+            is_meant = has_matching_name(identity, names) if names else matches_hostname(identity, self.server_name)
+            if not is_meant:
+                return SAN_MISMATCH
+        return HASH_MISMATCH if pins and not is_pinned(identity.certificate, pins) else None
 
     def peer_identity(self, ssl_object: ssl.SSLObject) -> PeerIdentity | None:
         return peer_identity(ssl_object)
@@ -101,6 +108,7 @@ class _CurrentContext:
         "_secrets",
         "_verify",
         "is_verifying",
+        "pins",
         "subject_alt_names",
     )
 
@@ -115,6 +123,7 @@ class _CurrentContext:
         self._revision = -1
         self._context: ssl.SSLContext | None = None
         self.subject_alt_names: tuple[SubjectAltNameMatcher, ...] = ()
+        self.pins = CertificatePins()
         self.is_verifying = False
 
     def context(self) -> ssl.SSLContext | None:
@@ -133,6 +142,7 @@ class _CurrentContext:
             log.error("a client certificate is required, and nothing says whom to trust: %s", self._common)
             return None
         self.subject_alt_names = validation.subject_alt_names
+        self.pins = validation.pins
         self.is_verifying = validation.is_verifying
         try:
             return cached_context(self._spec(certificates, validation))

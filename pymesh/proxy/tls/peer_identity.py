@@ -27,6 +27,7 @@ class PeerIdentity(NamedTuple):
     sha256: str  # of the DER form, lower-case hex
     ip_addresses: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
+    certificate: bytes = b""  # DER
 
     @property
     def principal(self) -> str:
@@ -64,6 +65,7 @@ def _read_identity(certificate: dict[str, Any], der: bytes) -> PeerIdentity:
         sha256=sha256(der).hexdigest(),
         ip_addresses=_of_type(names, "IP Address"),
         emails=_of_type(names, "email"),
+        certificate=der,
     )
 
 

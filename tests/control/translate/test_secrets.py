@@ -5,7 +5,7 @@ from pymesh.control.model.kinds import SECRET as SECRET_KIND
 from pymesh.control.model.resource import Metadata, Resource
 from pymesh.control.model.secret import Secret
 from pymesh.control.translate.build import build
-from pymesh.control.translate.tls import client_ca_credential
+from pymesh.control.translate.server_tls import client_ca_credential
 from pymesh.xds import SECRET
 
 GATEWAY = """

@@ -1,6 +1,7 @@
 from pymesh.control.model.destination_rule import ClientTLSSettings
 from pymesh.control.model.gateway import ServerTLSSettings
-from pymesh.control.translate.tls import SYSTEM_CA_FILE, build_client, build_mesh_client, build_server
+from pymesh.control.translate.server_tls import build_server
+from pymesh.control.translate.tls import SYSTEM_CA_FILE, build_client, build_mesh_client
 
 
 def _common(context):

@@ -17,6 +17,17 @@ def forward(mode: str, peer: PeerIdentity | None = PEER, before: bytes | None = 
     return headers.get(XFCC)
 
 
+def test_the_certificate_itself_is_pem_in_url_encoding() -> None:
+    details = ClientCertDetails(cert=True)
+    config = HttpConnectionManagerConfig(
+        forward_client_cert_details="SANITIZE_SET", set_current_client_cert_details=details
+    )
+    headers = HeaderMap()
+    ForwardedClientCert(config, PEER._replace(certificate=b"\xfb\xff\xfe~"), "").apply(headers)
+    pem = "-----BEGIN%20CERTIFICATE-----%0A%2B%2F%2F%2Bfg%3D%3D%0A-----END%20CERTIFICATE-----%0A"
+    assert headers.get(XFCC) == f'Hash=ab12;Cert="{pem}"'.encode()
+
+
 def test_sanitize_removes_what_came() -> None:
     assert forward("SANITIZE") is None
 

@@ -1,5 +1,6 @@
 import asyncio
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,14 @@ from cryptography import x509
 
 from pymesh.names import OWN_CERTIFICATE, ROOT_CA
 from pymesh.proxy.tls.certificates import (
+    CertificatePins,
     CertificateValidation,
     SecretConfig,
     SubjectAltNameMatcher,
     TlsCertificate,
 )
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig, UpstreamTlsConfig
-from pymesh.proxy.tls.contexts import NO_PEER_CERTIFICATE, SAN_MISMATCH, ClientTls, ServerTls
+from pymesh.proxy.tls.contexts import HASH_MISMATCH, NO_PEER_CERTIFICATE, SAN_MISMATCH, ClientTls, ServerTls
 from pymesh.proxy.tls.file_secrets import SYSTEM_ROOTS, file_certificate, file_root
 from pymesh.proxy.tls.secrets import SecretStore
 
@@ -42,6 +44,15 @@ def context_of(tls: ServerTls | ClientTls) -> ssl.SSLContext:
     context = tls.ssl_context()
     assert context is not None
     return context
+
+
+async def test_a_client_whose_certificate_is_not_pinned_is_refused(ca, tls_pair):
+    pinned = CertificateValidation(pins=CertificatePins(frozenset({b"x" * 32})))
+    server = ServerTls(DownstreamTlsConfig(replace(MESH, validation=pinned), True), identity(ca, PAYMENT))
+    client = ClientTls(meant_for(PAYMENT), identity(ca, WEB))
+    pair = await tls_pair(context_of(server), context_of(client), client.server_hostname)
+    _, server_side = await pair.ssl_objects()
+    assert server.verify(server_side) == HASH_MISMATCH
 
 
 async def test_both_ends_of_a_mesh_connection_learn_who_the_other_is(ca, tls_pair):

@@ -7,6 +7,8 @@ from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.server_tls import check_server_tls
 from pymesh.control.model.validation.sidecar_host import check_host_part, check_namespace_part
 
+_HTTP2_PROTOCOLS = ("HTTP2", "GRPC")
+
 
 def check_gateway(spec: Gateway, metadata: Metadata, at: Scope) -> None:
     syntax.check_labels(spec.selector, at["selector"])
@@ -46,6 +48,8 @@ def _check_port(server: Server, at: Scope) -> None:
     if not server.bind.startswith(syntax.UNIX_PREFIX):
         syntax.check_port(server.port.number, at["number"])
     syntax.check_protocol(server.port.protocol, at["protocol"])
+    if server.port.protocol.upper() in _HTTP2_PROTOCOLS:
+        at["protocol"].warn(f"pymesh serves {server.port.protocol} over HTTP/1.1 only")
     at["name"].require(server.port.name, "is required")
     at["targetPort"].require(not server.port.target_port, "means nothing in a Gateway")
 
@@ -65,9 +69,6 @@ def _check_tls_of_protocol(server: Server, protocol: str, at: Scope) -> None:
         at["tls"].require(server.tls, f"is required for {protocol}")
         if is_redirected:
             at["tls"]["httpsRedirect"].warn(f"is for servers of HTTP, not of {protocol}")
-        if server.tls is not None and server.tls.mode == "PASSTHROUGH":  # the default, too
-            here = at["tls"]["mode"]
-            here.fail(f"pymesh does not implement {here.path} PASSTHROUGH")
     elif server.tls is not None:
         is_redirect = server.tls == ServerTLSSettings(https_redirect=is_redirected)
         if protocol in syntax.HTTP_PROTOCOLS:

@@ -1,5 +1,6 @@
 """Rules of the tls of a Gateway's server. Istio: validateTLSOptions in pkg/config/validation."""
 
+import re
 from collections.abc import Sequence
 
 from pymesh.control.model.gateway import ServerTLSSettings
@@ -25,9 +26,11 @@ CIPHER_SUITES = frozenset(
         "DES-CBC3-SHA",
     )
 )
+_SPKI_HASH = re.compile(r"[A-Za-z0-9+/]{43}=")
+_CERTIFICATE_HASH = re.compile(r"[0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 _VERSIONS = ("TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3")
 _TERMINATING = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
-_LARGEST_CREDENTIALS = 2  # one RSA and one ECDSA
+LARGEST_CREDENTIALS = 2  # one RSA and one ECDSA
 
 
 def check_server_tls(tls: ServerTLSSettings, at: Scope) -> None:
@@ -40,14 +43,14 @@ def check_server_tls(tls: ServerTLSSettings, at: Scope) -> None:
         else:
             _warn_of_unused(tls, at)
     _check_versions(tls, at)
+    _check_hashes(tls, at)
     check_cipher_suites(tls.cipher_suites, at["cipherSuites"])
 
 
 def check_cipher_suites(suites: Sequence[str], at: Scope) -> None:
     seen: set[str] = set()
     for index, suite in enumerate(suites):
-        # What begins with - or + is an instruction of OpenSSL's language.
-        if suite not in CIPHER_SUITES and suite not in ("", "ALL") and suite[0].isalnum():
+        if suite and not is_cipher_suite(suite):
             at[index].warn(f"{suite!r} is not a cipher suite and has no effect")
         elif suite in seen:
             at[index].warn(f"{suite!r} occurs twice")
@@ -66,9 +69,14 @@ def _check_single_source(tls: ServerTLSSettings, at: Scope) -> None:
     at.require(len(chosen) <= 1, f"must have only one of {', '.join(chosen)}")
 
 
+def is_cipher_suite(name: str) -> bool:
+    """What begins with - or + is an instruction of OpenSSL's language."""
+    return name in CIPHER_SUITES or name == "ALL" or (name != "" and not name[0].isalnum())
+
+
 def _check_credentials(tls: ServerTLSSettings, at: Scope) -> None:
-    is_few = len(tls.credential_names) <= _LARGEST_CREDENTIALS
-    at["credentialNames"].require(is_few, f"must be {_LARGEST_CREDENTIALS} at most")
+    is_few = len(tls.credential_names) <= LARGEST_CREDENTIALS
+    at["credentialNames"].require(is_few, f"must be {LARGEST_CREDENTIALS} at most")
     if tls.credential_name or tls.credential_names:
         for name in ("serverCertificate", "privateKey", "caCertificates", "caCrl"):
             if _certificates(tls)[name]:
@@ -85,8 +93,8 @@ def _check_files(tls: ServerTLSSettings, at: Scope) -> None:
     if not tls.tls_certificates:
         at["serverCertificate"].require(tls.server_certificate, f"or credentialName is required with {tls.mode}")
         at["privateKey"].require(tls.private_key, f"or credentialName is required with {tls.mode}")
-    if len(tls.tls_certificates) > _LARGEST_CREDENTIALS:
-        at["tlsCertificates"].warn(f"has more than {_LARGEST_CREDENTIALS}; only the first ones are used")
+    if len(tls.tls_certificates) > LARGEST_CREDENTIALS:
+        at["tlsCertificates"].warn(f"has more than {LARGEST_CREDENTIALS}; only the first ones are used")
     for index, certificate in enumerate(tls.tls_certificates):
         here = at["tlsCertificates"][index]
         here["serverCertificate"].require(certificate.server_certificate, "is required")
@@ -115,6 +123,15 @@ def _warn_of_unused(tls: ServerTLSSettings, at: Scope) -> None:
     for name, value in _certificates(tls).items():
         if value:
             at[name].warn(f"has no effect with {tls.mode}")
+
+
+def _check_hashes(tls: ServerTLSSettings, at: Scope) -> None:
+    for index, value in enumerate(tls.verify_certificate_spki):
+        at["verifyCertificateSpki"][index].require(_SPKI_HASH.fullmatch(value), "must be a SHA-256 hash in base64")
+    for index, value in enumerate(tls.verify_certificate_hash):
+        at["verifyCertificateHash"][index].require(
+            _CERTIFICATE_HASH.fullmatch(value), "must be a SHA-256 hash in hexadecimal, with colons or without"
+        )
 
 
 def _check_versions(tls: ServerTLSSettings, at: Scope) -> None:

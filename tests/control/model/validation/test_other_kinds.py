@@ -307,8 +307,13 @@ def test_what_istio_refuses_is_refused_with_the_path(
             "loadBalancer: {zoneAwareLbSetting: {enabled: true}}}]}}]}",
             "subsets[0].trafficPolicy.portLevelSettings[0].loadBalancer.zoneAwareLbSetting",
         ),
-        ("gw", server(_HTTPS + "{mode: MUTUAL, credentialName: a}"), "servers[0].tls.mode MUTUAL"),
-        ("gw", server("port: {number: 80, name: a, protocol: grpc}"), "servers[0].port.protocol grpc"),
+        ("gw", server(_HTTPS + "{mode: AUTO_PASSTHROUGH}"), "servers[0].tls.mode AUTO_PASSTHROUGH"),
+        ("gw", server("port: {number: 80, name: a, protocol: udp}"), "servers[0].port.protocol udp"),
+        (
+            "gw",
+            server(_HTTPS + "{mode: SIMPLE, credentialName: a, cipherSuites: [DES-CBC3-SHA]}"),
+            "servers[0].tls.cipherSuites[0] DES-CBC3-SHA",
+        ),
         ("pa", "{selector: {matchLabels: {app: a}}, mtls: {mode: STRICT}}", "selector"),
         ("svc", "{ports: [{port: 53, protocol: UDP}]}", "ports[0].protocol UDP"),
         ("we", "{address: 10.0.0.1, network: far}", "network"),
@@ -318,10 +323,29 @@ def test_what_is_not_implemented_is_refused_by_name(kind: str, spec: str, path: 
     assert refuse(kind, spec) == [f"{path.partition(' ')[0]}: pymesh does not implement spec.{path}"]
 
 
-def test_a_gateway_that_passes_tls_through_is_refused(refuse: Refuse) -> None:
-    refused = ["servers[0].tls.mode: pymesh does not implement spec.servers[0].tls.mode PASSTHROUGH"]
-    assert refuse("gw", server(_HTTPS + "{mode: PASSTHROUGH}")) == refused
-    assert refuse("gw", server(_HTTPS + "{}")) == refused
+@pytest.mark.parametrize(
+    "tls",
+    [
+        "{}",
+        "{mode: PASSTHROUGH}",
+        "{mode: ISTIO_MUTUAL}",
+        "{mode: MUTUAL, credentialName: a, caCertCredentialName: b, subjectAltNames: [a.example]}",
+        "{mode: OPTIONAL_MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /ca}",
+        "{mode: SIMPLE, credentialNames: [a, b]}",
+        "{mode: MUTUAL, tlsCertificates: [{serverCertificate: /c, privateKey: /k}], caCertificates: /ca}",
+        "{mode: MUTUAL, credentialName: a, verifyCertificateSpki: [NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A=]}",
+    ],
+)
+def test_a_gateways_tls_modes_are_accepted(tls: str, refuse: Refuse) -> None:
+    assert refuse("gw", server(_HTTPS + tls)) == []
+
+
+def test_hashes_of_client_certificates_must_be_hashes(refuse: Refuse) -> None:
+    hashes = "verifyCertificateSpki: [abc], verifyCertificateHash: ['12:34']"
+    assert refuse("gw", server(_HTTPS + f"{{mode: MUTUAL, credentialName: a, {hashes}}}")) == [
+        "servers[0].tls.verifyCertificateSpki[0]: must be a SHA-256 hash in base64",
+        "servers[0].tls.verifyCertificateHash[0]: must be a SHA-256 hash in hexadecimal, with colons or without",
+    ]
 
 
 @pytest.mark.parametrize(

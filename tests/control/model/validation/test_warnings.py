@@ -92,6 +92,11 @@ _HTTPS = "port: {number: 443, name: https, protocol: HTTPS}, tls: "
         ),
         (
             "gw",
+            server("port: {number: 80, name: a, protocol: GRPC}"),
+            ["servers[0].port.protocol: pymesh serves GRPC over HTTP/1.1 only"],
+        ),
+        (
+            "gw",
             server(_HTTPS + "{mode: PASSTHROUGH, credentialName: a}"),
             ["servers[0].tls.credentialName: has no effect with PASSTHROUGH"],
         ),
