@@ -34,4 +34,7 @@ def test_a_namespace_goes_with_all_that_is_in_it(kubectl: Kubectl) -> None:
     kubectl("delete", "namespace", kubectl.namespace)
     assert kubectl("get", "vs,svc", "-o", "name").out == ""
     assert kubectl("get", "namespace", kubectl.namespace, "--ignore-not-found").out == ""
+    whole = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {kubectl.namespace}}}\n---\n{VIRTUAL_SERVICE}"
+    kubectl("apply", "-f", "-", input=whole)
+    assert kubectl("delete", "-f", "-", input=whole).out.count(" deleted") == 2
     assert "may not be deleted" in kubectl("delete", "namespace", "default", code=1).err

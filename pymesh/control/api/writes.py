@@ -10,6 +10,7 @@ from aiohttp import web
 from pymesh.control.api.automatic_services import without_automatic_ports
 from pymesh.control.api.body import read_body, read_object, read_yaml, unsupported_type
 from pymesh.control.api.columns import utc_now
+from pymesh.control.api.departed import Departed
 from pymesh.control.api.json_patch import apply_json_patch
 from pymesh.control.api.merge_patch import apply_merge_patch
 from pymesh.control.api.namespaces import find_object, is_implied, list_objects
@@ -43,6 +44,7 @@ class Writes:
 
     def __init__(self, store: ConfigStore) -> None:
         self._store = store
+        self._departed = Departed()
 
     async def create(self, request: web.Request, target: Target) -> web.Response:
         plan = _plan(request, target)
@@ -81,6 +83,8 @@ class Writes:
 
     async def delete(self, request: web.Request, target: Target) -> web.Response:
         options = await _read_delete_options(request)
+        if target.key in self._departed and await self._store.get(*target.key) is None:
+            return respond(success(target.resource, target.name, ""), accepted_of(request))
         old = await self._expect(target.key)
         expected = options.check(old)
         if target.kind is NAMESPACE:
@@ -105,7 +109,10 @@ class Writes:
         if namespace == DEFAULT_NAMESPACE:
             message = f'namespaces "{namespace}" is forbidden: this namespace may not be deleted'
             raise RequestError(message, 403, "Forbidden")
-        await self._delete_all(await self._store.list(namespace=namespace), options)
+        present = await self._store.list(namespace=namespace)
+        await self._delete_all(present, options)
+        if not options.is_dry_run:
+            self._departed.add(one.key for one in present)
 
     async def _delete_all(self, resources: list[Resource[Any]], options: "_DeleteOptions") -> None:
         for one in resources:
