@@ -82,10 +82,12 @@ class Simulation:
         return _answer(send(self.proxy, call, "gateway", "0.0.0.0"))
 
     def inbound(self, transport: str, *alpn: str) -> str:
-        """The name of the filter chain that a connection to the inbound listener gets; empty for none."""
+        """What a connection to the inbound listener gets: `mtls`, `plaintext`, `tls` (passed on); empty: nothing."""
         listener = self.proxy.listener("virtualInbound")
         chain = self.proxy.chains(listener).find(ConnectionTraits(listener.address.port, "", transport, alpn))
-        return chain.name if chain is not None else ""
+        if chain is None:
+            return ""
+        return "mtls" if chain.tls is not None else "plaintext" if transport == "raw_buffer" else "tls"
 
     def receive(self, url: str, method: str = "GET", **call: Any) -> Authorization:
         """At the inbound listener: may it pass? See `access`."""

@@ -459,9 +459,9 @@ def test_consistent_hash_keeps_tried_hosts(sidecar):
 
 def test_inbound_permissive_takes_mtls_plaintext_and_foreign_tls(sidecar):
     mesh = sidecar(MESH)
-    assert mesh.inbound("tls", "istio") == "virtualInbound-mtls"
-    assert mesh.inbound("raw_buffer") == "virtualInbound-plaintext"
-    assert mesh.inbound("tls", "h2") == "virtualInbound-tls"
+    assert mesh.inbound("tls", "istio") == "mtls"
+    assert mesh.inbound("raw_buffer") == "plaintext"
+    assert mesh.inbound("tls", "h2") == "tls"
 
 
 def test_inbound_strict_takes_mtls_only(sidecar):
@@ -472,5 +472,5 @@ metadata: {name: default, namespace: istio-system}
 spec: {mtls: {mode: STRICT}}
 """
     mesh = sidecar(MESH + strict)
-    assert mesh.inbound("tls", "istio") == "virtualInbound-mtls"
+    assert mesh.inbound("tls", "istio") == "mtls"
     assert mesh.inbound("raw_buffer") == mesh.inbound("tls", "h2") == ""

@@ -123,7 +123,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "ConfigMap": (Unsupported("immutable", (True,)),),
     "Namespace": (),
     "ServiceAccount": (),
-    "PeerAuthentication": (Unsupported("selector"), Unsupported("portLevelMtls")),
+    "PeerAuthentication": (),
     "Service": (
         Unsupported("type", ("ExternalName",)),
         Unsupported("externalName"),

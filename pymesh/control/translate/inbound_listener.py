@@ -23,6 +23,8 @@ from pymesh.xds import Address, Resource
 Chain = dict[str, Any]
 Filters = list[dict[str, Any]]
 
+_ANY = "0.0.0.0"
+
 
 def build_inbound_listeners(view: ProxyView) -> Iterator[Resource]:
     """None for a proxy without an application, and where only mTLS is allowed but the proxy has no certificate."""
@@ -48,21 +50,19 @@ def _listener(name: str, address: Address, chains: list[Chain]) -> Resource:
 def _chains(view: ProxyView, port: InboundPort, asks_for_port: bool) -> Iterator[Chain]:
     """mTLS of mesh peers; plaintext; the application's own TLS, which is passed on as it is."""
     mode = view.inbound_mode(port.number)
-    where = port.number if asks_for_port else 0
     if mode != "DISABLE" and view.has_certificate:
         match = {"transport_protocol": "tls", "application_protocols": list(MESH_ALPN)}
-        chain = _chain("mtls", where, match, _application(view, port))
+        chain = _chain(port, asks_for_port, match, _application(view, port))
         yield chain | {"transport_socket": tls_socket(build_mesh_server())}
     if mode != "STRICT":
-        yield _chain("plaintext", where, {"transport_protocol": "raw_buffer"}, _application(view, port))
-        yield _chain("tls", where, {"transport_protocol": "tls"}, _application_bytes(view, port))
+        yield _chain(port, asks_for_port, {"transport_protocol": "raw_buffer"}, _application(view, port))
+        yield _chain(port, asks_for_port, {"transport_protocol": "tls"}, _application_bytes(view, port))
 
 
-def _chain(kind: str, port: int, match: dict[str, Any], filters: Filters) -> Chain:
-    """`port` 0: of whatever port."""
-    name = f"{VIRTUAL_INBOUND}-{port}-{kind}" if port else f"{VIRTUAL_INBOUND}-{kind}"
-    where = {"destination_port": port} if port else {}
-    return {"name": name, "filter_chain_match": where | match, "filters": filters}
+def _chain(port: InboundPort, asks_for_port: bool, match: dict[str, Any], filters: Filters) -> Chain:
+    """As in Istio, the chains of a port have one name."""
+    where = {"destination_port": port.number} if asks_for_port else {}
+    return {"name": f"{port.bind or _ANY}_{port.number}", "filter_chain_match": where | match, "filters": filters}
 
 
 def _application(view: ProxyView, port: InboundPort) -> Filters:

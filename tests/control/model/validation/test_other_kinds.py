@@ -314,7 +314,6 @@ def test_what_istio_refuses_is_refused_with_the_path(
             server(_HTTPS + "{mode: SIMPLE, credentialName: a, cipherSuites: [DES-CBC3-SHA]}"),
             "servers[0].tls.cipherSuites[0] DES-CBC3-SHA",
         ),
-        ("pa", "{selector: {matchLabels: {app: a}}, mtls: {mode: STRICT}}", "selector"),
         ("svc", "{ports: [{port: 53, protocol: UDP}]}", "ports[0].protocol UDP"),
         ("we", "{address: 10.0.0.1, network: far}", "network"),
     ],
