@@ -6,6 +6,7 @@ Exit codes as istioctl has them: 0, 79 where a message is as severe as `--fail-o
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from pymesh.cli.analysis_filter import Suppression, parse_suppression, without_suppressed
@@ -14,11 +15,9 @@ from pymesh.cli.objects import collection_path, read_source
 from pymesh.control.analysis.analyzers import ANALYZERS, analyze
 from pymesh.control.analysis.collector import Collector
 from pymesh.control.analysis.message import Level, Message
-from pymesh.control.model.document import DocumentError, read_documents
+from pymesh.control.model.document import DocumentError
 from pymesh.control.model.kinds import KINDS
-from pymesh.control.model.mesh_config import MeshConfig
-from pymesh.control.model.mesh_config_decoder import decode_mesh_config
-from pymesh.errors import UsageError
+from pymesh.control.startup_config import read_mesh_config
 from pymesh.names import DEFAULT_NAMESPACE
 
 EXIT_DATA_ERROR = 65
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CODE=KIND NAME.NAMESPACE",
         help='no message of this code for this object, as "IST0101=VirtualService *.shop"; may be given several times',
     )
-    parser.add_argument("--mesh-config", "--meshConfigFile", metavar="FILE", help="Istio's MeshConfig")
+    parser.add_argument("--mesh-config", "--meshConfigFile", metavar="FILE", type=Path, help="Istio's MeshConfig")
     parser.add_argument("-L", "--list-analyzers", action="store_true", help="say what is looked for, and stop")
     add_client_arguments(parser)
 
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     collector, files = Collector(), [*args.files, *args.filename]
     unreadable = _read_files(collector, files, args) if files else _read_mesh(collector, args)
-    mesh = collector.build(_read_mesh_config(args.mesh_config), is_running=not files)
+    mesh = collector.build(read_mesh_config(args.mesh_config) if args.mesh_config else None, is_running=not files)
     found = [one for one in analyze(mesh) if args.all_namespaces or _is_of(one, args.namespace)]
     messages = without_suppressed(found, _known(args.suppress), collector.suppressed)
     shown = [one for one in messages if one.type.level >= _LEVELS[args.output_threshold]]
@@ -96,18 +95,6 @@ def _read_mesh(collector: Collector, args: argparse.Namespace) -> int:
 
 def _items(client: ControlClient, path: str) -> list[dict[str, Any]]:
     return list(client.get(path)["items"])
-
-
-def _read_mesh_config(file: str | None) -> MeshConfig | None:
-    if file is None:
-        return None
-    for name, content in read_source(file):
-        try:
-            documents = read_documents(content)
-        except DocumentError as error:
-            raise UsageError(f"{name}: {error}") from error
-        return decode_mesh_config(documents[0].value if documents else {})
-    return None
 
 
 def _is_of(message: Message, namespace: str | None) -> bool:

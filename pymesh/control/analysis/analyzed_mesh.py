@@ -28,20 +28,27 @@ class InvalidObject(NamedTuple):
 
 @dataclass(frozen=True)
 class AnalyzedMesh:
-    """`resources` are the valid objects, by key, and `warnings` what validation says of them. `is_running`: the objects
-    are those of a running mesh, whose gateways are not among them."""
+    """`resources` are the valid objects, by key, and `warnings` what validation says of them. Of the invalid ones,
+    Istio would take those in `unimplemented`. `is_running`: the objects are those of a running mesh, whose gateways are
+    not among them."""
 
     resources: Mapping[Key, Resource[Any]]
     invalid: Mapping[Key, InvalidObject] = field(default_factory=dict)
+    unimplemented: Mapping[Key, Resource[Any]] = field(default_factory=dict)
     warnings: Mapping[Key, tuple[Violation, ...]] = field(default_factory=dict)
     workloads: tuple[Workload, ...] = ()
     mesh: MeshConfig = field(default_factory=MeshConfig)
     is_running: bool = False
 
     def of(self, kind: Kind, _: type[SpecT]) -> "list[Resource[SpecT]]":
-        """The valid objects of a kind, by namespace and name; the kind table guarantees the type of their specs."""
-        found = [resource for resource in self.resources.values() if resource.kind == kind]
+        """The objects of a kind that Istio would take, by namespace and name; the kind table guarantees their type."""
+        found = [one for one in (*self.resources.values(), *self.unimplemented.values()) if one.kind == kind]
         return cast("list[Resource[SpecT]]", sorted(found, key=lambda resource: resource.key))
+
+    def find(self, kind: Kind, namespace: str, name: str) -> Resource[Any] | None:
+        """One of them."""
+        key = Key(kind.name, namespace, name)
+        return self.resources.get(key) or self.unimplemented.get(key)
 
     def has(self, kind: Kind, namespace: str, name: str) -> bool:
         """Also an invalid one: that it is invalid is said elsewhere."""
@@ -85,11 +92,11 @@ class AnalyzedMesh:
         ]
 
 
-def _hosts(broken: InvalidObject) -> list[str]:
-    kind, namespace, name = broken.key
+def _hosts(invalid: InvalidObject) -> list[str]:
+    kind, namespace, name = invalid.key
     if kind == "Service":
         return [service_fqdn(name, namespace).lower()]
-    spec = broken.fields.get("spec") if isinstance(broken.fields, dict) else None
+    spec = invalid.fields.get("spec") if isinstance(invalid.fields, dict) else None
     if kind not in ("ServiceEntry", "DestinationRule") or not isinstance(spec, dict):
         return []
     hosts = spec.get("hosts") if kind == "ServiceEntry" else [spec.get("host")]

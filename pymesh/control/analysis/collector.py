@@ -11,12 +11,14 @@ from pymesh.control.model.kinds import kind_of
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, is_mesh_config_map
 from pymesh.control.model.resource import Key, Resource
-from pymesh.control.model.serializer import decode_with_warnings, word_at
+from pymesh.control.model.serializer import decode_stored, decode_with_warnings, word_at
 from pymesh.control.model.source import Source, objects_of
 from pymesh.errors import ValidationError, Violation
 from pymesh.names import DEFAULT_NAMESPACE
 
 SUPPRESS_ANNOTATION = "galley.istio.io/analyze-suppress"
+
+_NOT_IMPLEMENTED = "pymesh does not implement"
 
 
 class Collector:
@@ -31,6 +33,7 @@ class Collector:
         self.suppressed: dict[Key, frozenset[str]] = {}
         self._resources: dict[Key, Resource[Any]] = {}
         self._invalid: dict[Key, InvalidObject] = {}
+        self._unimplemented: dict[Key, Resource[Any]] = {}
         self._warnings: dict[Key, tuple[Violation, ...]] = {}
         self._pods: dict[Key, Workload] = {}
 
@@ -50,17 +53,23 @@ class Collector:
             if pod is not None:
                 self._pods[key] = pod
             return
-        for table in (self._resources, self._invalid, self._warnings):
+        for table in (self._resources, self._invalid, self._unimplemented, self._warnings):
             table.pop(key, None)
         self._decode(fields, key, namespace)
 
     def build(self, mesh: MeshConfig | None = None, is_running: bool = False) -> AnalyzedMesh:
-        """`mesh` counts for more than Istio's ConfigMap among the objects."""
-        resources = self._resources
-        found = mesh or self._mesh_config() or MeshConfig()
-        workloads = [one for resource in resources.values() for one in workloads_of(resource)]
+        """`mesh` counts for more than Istio's ConfigMap in the files; a running mesh does not obey one."""
+        found = mesh or (None if is_running else self._mesh_config()) or MeshConfig()
+        objects = (*self._resources.values(), *self._unimplemented.values())
+        workloads = [one for resource in objects for one in workloads_of(resource)]
         return AnalyzedMesh(
-            resources, self._invalid, self._warnings, (*workloads, *self._pods.values()), found, is_running
+            resources=self._resources,
+            invalid=self._invalid,
+            unimplemented=self._unimplemented,
+            warnings=self._warnings,
+            workloads=(*workloads, *self._pods.values()),
+            mesh=found,
+            is_running=is_running,
         )
 
     def _decode(self, fields: Any, key: Key, namespace: str) -> None:
@@ -68,24 +77,24 @@ class Collector:
             decoded = decode_with_warnings(fields, namespace)
         except ValidationError as error:
             self._invalid[key] = InvalidObject(key, fields, error.violations)
+            if all(one.message.startswith(_NOT_IMPLEMENTED) for one in error.violations):
+                self._add_unimplemented(fields, key)
             return
         self._resources[key] = decoded.resource
         if decoded.warnings:
             self._warnings[key] = decoded.warnings
 
+    def _add_unimplemented(self, fields: Any, key: Key) -> None:
+        """An object in which nothing else is wrong, unless what is not implemented is a field that nothing can hold."""
+        try:
+            resource = decode_stored({**fields, "metadata": {**fields["metadata"], "namespace": key.namespace}})
+        except ValidationError:
+            return
+        self._unimplemented[key] = resource
+
     def _mesh_config(self) -> MeshConfig | None:
-        for key, resource in list(self._resources.items()):
-            if not is_mesh_config_map(resource):
-                continue
-            try:
-                decoded = decode_mesh_config_map(resource.spec)
-            except ValidationError as error:
-                self._invalid[key] = InvalidObject(key, {}, error.violations)
-                return None
-            if decoded.warnings:
-                self._warnings[key] = (*self._warnings.get(key, ()), *decoded.warnings)
-            return decoded.mesh
-        return None
+        maps = (resource for resource in self._resources.values() if is_mesh_config_map(resource))
+        return next((decode_mesh_config_map(resource.spec).mesh for resource in maps), None)
 
 
 def _key_of(fields: Any, namespace: str) -> Key:

@@ -45,7 +45,7 @@ MTLS_POLICY_CONFLICT = MessageType(
     "IST0113",
     "MTLSPolicyConflict",
     _ERROR,
-    "For host {} the DestinationRule {} has clients send {}, but the PeerAuthentication {} has mode {}.",
+    "For host {} the DestinationRule {} has TLS mode {}, but by PeerAuthentication its workloads have mode {}.",
 )
 DEPLOYMENT_ASSOCIATED_TO_MULTIPLE_SERVICES = MessageType(
     "IST0116",
@@ -76,15 +76,14 @@ NO_SERVER_CERTIFICATE_VERIFICATION_DESTINATION_LEVEL = MessageType(
     "IST0128",
     "NoServerCertificateVerificationDestinationLevel",
     _WARNING,
-    "DestinationRule {} in namespace {} has TLS mode {} without caCertificates: the certificate of the servers of host "
-    "{} is not verified",
+    "DestinationRule {} in namespace {} has TLS mode {} and no caCertificates that verify the servers of host {}",
 )
 NO_SERVER_CERTIFICATE_VERIFICATION_PORT_LEVEL = MessageType(
     "IST0129",
     "NoServerCertificateVerificationPortLevel",
     _WARNING,
-    "DestinationRule {} in namespace {} has TLS mode {} without caCertificates: the certificate of the servers of host "
-    "{} is not verified at port {}",
+    "DestinationRule {} in namespace {} has TLS mode {} and no caCertificates that verify the servers of host {} at "
+    "port {}",
 )
 VIRTUAL_SERVICE_UNREACHABLE_RULE = MessageType(
     "IST0130", "VirtualServiceUnreachableRule", _WARNING, "VirtualService rule {} is not used ({})."
@@ -192,12 +191,6 @@ MULTIPLE_TELEMETRIES_WITHOUT_WORKLOAD_SELECTORS = MessageType(
     "MultipleTelemetriesWithoutWorkloadSelectors",
     _ERROR,
     'The Telemetries {} in namespace "{}" have no workload selector; only one of them is in force.',
-)
-INVALID_GATEWAY_CREDENTIAL = MessageType(
-    "IST0161",
-    "InvalidGatewayCredential",
-    _ERROR,
-    "The Secret to which Gateway {} in namespace {} refers is not a usable credential: {}",
 )
 GATEWAY_PORT_NOT_DEFINED_ON_SERVICE = MessageType(
     "IST0162",

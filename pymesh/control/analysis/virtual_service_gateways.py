@@ -29,7 +29,7 @@ def check_gateways_of_virtual_services(mesh: AnalyzedMesh) -> Iterator[Message]:
 
 def _check_gateway(mesh: AnalyzedMesh, resource: Resource[VirtualService], name: str, path: str) -> Iterator[Message]:
     namespace, _, short = resolve_gateway(name, resource.namespace).partition("/")
-    gateway = mesh.resources.get(Key(GATEWAY.name, namespace, short))
+    gateway = mesh.find(GATEWAY, namespace, short)
     if gateway is None:
         if not mesh.has(GATEWAY, namespace, short):
             yield report(REFERENCED_RESOURCE_NOT_FOUND, resource.key, path, "gateway", name)
