@@ -23,6 +23,29 @@ _UNIX = "unix://"
 USES_AIOFASTNET = os.environ.get("PYMESH_TRANSPORT", "aiofastnet") == "aiofastnet"
 
 
+async def _connect_unix(loop: asyncio.AbstractEventLoop, path: str) -> socket.socket:
+    """uvloop itself knows no abstract names."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def unix_path(address: str) -> str:
+    """Of `unix:///PATH` or `unix://@NAME`, a name that is in no file system (unix(7): abstract)."""
+    path = address.removeprefix(_UNIX)
+    return "\0" + path[1:] if path.startswith("@") else path
+
+
+def unix_address(name: str | bytes) -> str:
+    """Of a Unix socket's name, as the kernel tells it."""
+    return _UNIX + (name if isinstance(name, str) else "@" + name.removeprefix(b"\0").decode("latin-1"))
+
+
 async def connect(
     loop: asyncio.AbstractEventLoop,
     factory: ProtocolFactory,
@@ -38,8 +61,8 @@ async def connect(
     """
     name = (server_hostname or "") if tls is not None else None
     if host.startswith(_UNIX):
-        path = host.removeprefix(_UNIX)
-        unix_transport, _ = await loop.create_unix_connection(factory, path, ssl=tls, server_hostname=name)
+        sock = await _connect_unix(loop, unix_path(host))
+        unix_transport, _ = await loop.create_unix_connection(factory, sock=sock, ssl=tls, server_hostname=name)
         return unix_transport
     if USES_AIOFASTNET:
         transport, _ = await aiofastnet.create_connection(loop, factory, host, port, ssl=tls, server_hostname=name)

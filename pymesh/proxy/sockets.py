@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from pymesh.errors import UsageError
+from pymesh.proxy.net import unix_address, unix_path
 from pymesh.xds import UNIX_PREFIX, Address
 
 _BACKLOG = 1024
@@ -81,7 +82,7 @@ def start_listening(sock: socket.socket) -> socket.socket:
 
 def bound_address(sock: socket.socket) -> Address:
     name = sock.getsockname()
-    return Address(UNIX_PREFIX + name, 0) if isinstance(name, str) else Address(*name[:2])
+    return Address(*name[:2]) if isinstance(name, tuple) else Address(unix_address(name), 0)
 
 
 def advertised_host(bind_host: str) -> str:
@@ -123,7 +124,7 @@ def _listen_shared(host: str, port: int) -> socket.socket:
 
 def _listen(host: str, port: int, *options: int) -> socket.socket:
     if host.startswith(UNIX_PREFIX):
-        return _listen_unix(host.removeprefix(UNIX_PREFIX))
+        return _listen_unix(unix_path(host))
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -142,7 +143,7 @@ def _listen_unix(path: str) -> socket.socket:
     """A socket that nobody listens at any more, a former process's, is in the way and is removed."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if sock.connect_ex(path) == errno.ECONNREFUSED and Path(path).is_socket():
+        if sock.connect_ex(path) == errno.ECONNREFUSED and path[0] != "\0" and Path(path).is_socket():
             os.unlink(path)
         sock.close()
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -26,6 +26,7 @@ _PACKAGES = (
     "filters.network.tcp_proxy",
     "path.match.uri_template",
     "retry.host.previous_hosts",
+    "retry.priority.previous_priorities",
     "transport_sockets.raw_buffer",
     "transport_sockets.tls",
     "upstreams.http",

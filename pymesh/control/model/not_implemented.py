@@ -39,7 +39,6 @@ _TARGETS = (Unsupported("targetRef"), Unsupported("targetRefs"))
 
 NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "VirtualService": (
-        Unsupported("http[].retries.retryRemoteLocalities"),
         Unsupported("http[].fault.delay.exponentialDelay"),
         Unsupported("http[].fault.abort.http2Error"),
         Unsupported("tcp[].match[].sourceSubnet"),
@@ -52,7 +51,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
             Unsupported("connectionPool.http.maxConcurrentStreams"),
             Unsupported("connectionPool.http.http2KeepAlive"),
             Unsupported("outlierDetection.outlierDetectionHttpErrorCodes"),
-            Unsupported("tls.credentialName"),
             Unsupported("tls.caCrl"),
         ),
         *_policies(Unsupported("tunnel"), Unsupported("proxyProtocol"), has_ports=False),
@@ -135,7 +133,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("accessLogFile"),
         Unsupported("accessLogFormat"),
         Unsupported("accessLogEncoding"),
-        Unsupported("defaultHttpRetryPolicy.retryRemoteLocalities"),
         Unsupported("protocolDetectionTimeout"),
         Unsupported("tcpKeepalive"),
         Unsupported("inboundTrafficPolicy.mode", ("LOCALHOST",)),

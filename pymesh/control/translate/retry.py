@@ -5,11 +5,17 @@ from typing import Any
 
 from pymesh.control.model.virtual_service import HTTPRetry
 from pymesh.control.translate.config_source import duration
-from pymesh.control.translate.type_urls import PREVIOUS_HOSTS, PREVIOUS_HOSTS_PREDICATE
+from pymesh.control.translate.type_urls import (
+    PREVIOUS_HOSTS,
+    PREVIOUS_HOSTS_PREDICATE,
+    PREVIOUS_PRIORITIES,
+    PREVIOUS_PRIORITIES_PRIORITY,
+)
 
 _ATTEMPTS = 2
 _RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 _HOST_SELECTION_ATTEMPTS = 5
+_TRIES_OF_A_PRIORITY = 2  # before retries look elsewhere
 _STATUS_CODES = "retriable-status-codes"
 _KNOWN_CODES = frozenset(status.value for status in HTTPStatus)
 
@@ -39,6 +45,9 @@ def _overrides(retries: HTTPRetry) -> dict[str, Any]:
         fields |= _retry_on(retries.retry_on)
     if retries.per_try_timeout:
         fields["per_try_timeout"] = duration(retries.per_try_timeout)
+    if retries.retry_remote_localities:
+        config = {"@type": PREVIOUS_PRIORITIES, "update_frequency": _TRIES_OF_A_PRIORITY}
+        fields["retry_priority"] = {"name": PREVIOUS_PRIORITIES_PRIORITY, "typed_config": config}
     if retries.backoff:
         fields["retry_back_off"] = {"base_interval": duration(retries.backoff)}
     return fields

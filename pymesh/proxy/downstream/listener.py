@@ -139,7 +139,7 @@ class Listener:
             return
         if destination is not None:
             local = (destination.host, destination.port)
-        address, port = ("", 0) if isinstance(local, str) else local[:2]
+        address, port = local[:2] if isinstance(local, tuple) else ("", 0)
         chain = self.chains.find(_traits(address, port, hello))
         if chain is None:
             log.debug("%s: no filter chain for %s, %s", self.config.name, remote, hello or "plaintext")

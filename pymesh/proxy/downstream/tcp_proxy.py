@@ -10,13 +10,13 @@ from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
 from pymesh.proxy.downstream.tunnel import Tunnel
+from pymesh.proxy.net import unix_address
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
 from pymesh.proxy.upstream.transport import ConnectError, connect
-from pymesh.xds import UNIX_PREFIX
 
 
 class TcpProxy:
@@ -188,8 +188,8 @@ def _stream_info(info: ConnectionInfo, is_inbound: bool) -> StreamInfo:
     return stream_info
 
 
-def format_address(name: str | tuple[str, int] | tuple[str, int, int, int]) -> str:
+def format_address(name: str | bytes | tuple[str, int] | tuple[str, int, int, int]) -> str:
     """A socket's name as `host:port`, IPv6 in brackets; a Unix socket's as `unix://PATH`."""
-    if isinstance(name, str):
-        return UNIX_PREFIX + name
+    if not isinstance(name, tuple):
+        return unix_address(name)
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"

@@ -90,6 +90,14 @@ class UpstreamTry(LoadBalancerContext):
         weighted: WeightedCluster = self._stream.weighted_cluster
         return weighted.metadata_match
 
+    def avoided_priorities(self) -> set[int]:
+        policy = self._action.retry_policy
+        frequency = policy.avoid_priorities_after if policy is not None else 0
+        if not frequency:
+            return set()
+        counted = len(self.tried) // frequency * frequency
+        return {endpoint.config.priority for endpoint in tuple(self.tried)[:counted]}
+
     def original_destination(self) -> str:
         client = self._stream.connection.info
         return client.local_address if client.is_redirected else ""

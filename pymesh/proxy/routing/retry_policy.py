@@ -27,6 +27,9 @@ RETRY_ON = frozenset(
     )
 )
 _PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
+_PREVIOUS_PRIORITIES = (
+    "type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
+)
 SECONDS, UNIX_TIMESTAMP = _RESET_FORMATS = ("SECONDS", "UNIX_TIMESTAMP")
 
 
@@ -42,7 +45,9 @@ class RetryPolicy:
     """`num_retries` does not count the first try. `avoid_previous_hosts`: endpoints already tried are chosen again only
     after `host_selection_retry_max_attempts` further picks. Back-off is `base_interval` * 2**n with full jitter, but
     what one of `reset_headers` says where that is up to `reset_max_interval`. With `retriable_request_headers`, only
-    requests that match one of them are tried again. `has_odd_responses`: also a response below 400 may be retried.
+    requests that match one of them are tried again. `avoid_priorities_after`: after so many tries, and again after as
+    many, the priorities whose endpoints failed are left out; 0 for never. `has_odd_responses`: also a response below
+    400 may be retried.
     """
 
     retry_on: frozenset[str] = frozenset()
@@ -56,6 +61,7 @@ class RetryPolicy:
     max_interval: float = 0.25
     host_selection_retry_max_attempts: int = 1
     avoid_previous_hosts: bool = False
+    avoid_priorities_after: int = 0
     reset_headers: tuple[ResetHeader, ...] = ()
     reset_max_interval: float = 300.0
     has_odd_responses: bool = field(init=False, repr=False, compare=False)
@@ -84,6 +90,7 @@ def decode_retry_policy(reader: Reader) -> RetryPolicy:
         max_interval=maximum,
         host_selection_retry_max_attempts=reader.integer("host_selection_retry_max_attempts", 1),
         avoid_previous_hosts=_decode_host_predicates(reader),
+        avoid_priorities_after=_decode_retry_priority(reader.object("retry_priority")),
         reset_headers=reset_headers,
         reset_max_interval=reset_max_interval,
     )
@@ -134,6 +141,19 @@ def _decode_response_header(reader: Reader) -> HeaderMatcher:
     if matcher.name.startswith(":"):
         reader.fail("name", "must be a header of a response")
     return matcher
+
+
+def _decode_retry_priority(reader: Reader | None) -> int:
+    if reader is None:
+        return 0
+    reader.ignore("name")
+    found = reader.any("typed_config")
+    if found is None or found[0] != _PREVIOUS_PRIORITIES:
+        reader.fail("typed_config", "this proxy knows only previous_priorities")
+    config = found[1]
+    config.ignore("@type")
+    frequency = config.integer("update_frequency")
+    return frequency if frequency > 0 else config.fail("update_frequency", "must be above 0")
 
 
 def _decode_host_predicates(reader: Reader) -> bool:

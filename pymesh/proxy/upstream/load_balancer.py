@@ -29,6 +29,10 @@ class LoadBalancerContext:
         """What the route asks of an endpoint's metadata; only clusters with subsets want to know."""
         return ()
 
+    def avoided_priorities(self) -> Collection[int]:
+        """Where this request has failed too often; asked only where there are `tried` endpoints."""
+        return ()
+
     def original_destination(self) -> str:
         """`host:port` where the client's connection was going before it was redirected; empty if it was not."""
         return ""

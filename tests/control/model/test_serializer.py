@@ -147,10 +147,6 @@ def test_mesh_config_has_istios_defaults_and_refuses_what_it_does_not_know() -> 
         decode_mesh_config({"connectTimeout": "soon"})
     with pytest.raises(ValidationError, match=r"defaultServiceExportTo\[0\]: must be '.', '\*' or a namespace"):
         decode_mesh_config({"defaultServiceExportTo": ["Shop"]})
-    with pytest.raises(
-        ValidationError, match=r"defaultHttpRetryPolicy\.retryRemoteLocalities: pymesh does not implement"
-    ):
-        decode_mesh_config({"defaultHttpRetryPolicy": {"attempts": 1, "retryRemoteLocalities": True}})
 
 
 def test_mesh_config_says_how_many_traces_are_sampled_and_nothing_else_of_proxies() -> None:

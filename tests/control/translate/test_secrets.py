@@ -6,7 +6,7 @@ from pymesh.control.model.resource import Metadata, Resource
 from pymesh.control.model.secret import Secret
 from pymesh.control.translate.build import build
 from pymesh.control.translate.server_tls import client_ca_credential
-from pymesh.xds import SECRET
+from pymesh.xds import CLUSTER, SECRET
 
 GATEWAY = """
 apiVersion: networking.istio.io/v1
@@ -68,3 +68,28 @@ def test_sidecar_gets_no_secrets(view_of):
 def test_ca_for_clients_is_named_after_the_credential():
     assert client_ca_credential(ServerTLSSettings(credential_name="shop")) == "shop-cacert"
     assert client_ca_credential(ServerTLSSettings(ca_certificates="/ca.pem")) == ""
+
+
+CLIENT = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: out, namespace: edge}
+spec: {hosts: [out.example], resolution: DNS, ports: [{number: 443, name: https, protocol: HTTPS}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: out, namespace: edge}
+spec: {host: out.example, trafficPolicy: {tls: {mode: MUTUAL, credentialName: client}}}
+---
+"""
+
+
+def test_gateway_gets_the_credential_of_a_destination_rule_and_a_sidecar_does_not(view_of):
+    data = {"tls.crt": b"chain", "tls.key": b"key", "ca.crt": b"roots"}
+    secret = Resource(kind=SECRET_KIND, metadata=Metadata(name="client", namespace="edge"), spec=Secret(data=data))
+    gateway = view_of(CLIENT, more=(secret,), router=True, namespace="edge")
+    assert list(_secrets(gateway)) == ["kubernetes://client", "kubernetes://client-cacert"]
+    context = build(gateway)[CLUSTER]["outbound|443||out.example"]["transport_socket"]["typed_config"]
+    named = context["common_tls_context"]["tls_certificate_sds_secret_configs"]
+    assert [item["name"] for item in named] == ["kubernetes://client"]
+    assert _secrets(view_of(CLIENT, more=(secret,), namespace="edge")) == {}

@@ -153,6 +153,18 @@ async def test_a_unix_socket_leads_to_another(manager, context, tmp_path):
     server.close()
 
 
+async def test_a_unix_socket_may_have_a_name_in_no_file_system(manager, say):
+    await say("v1")
+    address = Address(f"unix://@pymesh-test-{os.getpid()}", 0)
+    await manager.apply(listener(chain("v1"), address=address))
+    assert manager.addresses()["in"] == address
+    reader = asyncio.StreamReader()
+    client = asyncio.StreamReaderProtocol(reader)
+    transport = await net.connect(asyncio.get_running_loop(), lambda: client, address.host, 0)
+    assert await asyncio.wait_for(reader.readline(), 5) == b"v1\n"
+    transport.close()
+
+
 async def test_an_unchanged_listener_is_left_alone(manager, say):
     await say("v1")
     await manager.apply(listener(chain("v1")))

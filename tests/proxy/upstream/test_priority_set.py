@@ -159,3 +159,22 @@ def test_in_panic_localities_have_no_weights():
     members = (at(A, EAST, 1), at(unhealthy(B), EAST, 1), at(unhealthy(C), WEST, 9))
     counts = chosen(make_set(*members, has_locality_weights=True, panic_threshold=50)[0])
     assert counts == {A.host: 20, B.host: 20, C.host: 20}
+
+
+class Retried(LoadBalancerContext):
+    """A request that failed at some endpoints, and whose retries leave some priorities out."""
+
+    def __init__(self, tried: list[Endpoint], avoided: set[int]) -> None:
+        super().__init__(tried=tried)
+        self.avoided = avoided
+
+    def avoided_priorities(self) -> set[int]:
+        return self.avoided
+
+
+def test_retry_that_avoids_a_priority_goes_to_the_next_that_is_healthy():
+    near, far, sick = A, replace(B, priority=2), unhealthy(replace(C, priority=1))
+    priorities, endpoints = make_set(near, far, sick)
+    assert set(chosen(priorities, context=Retried(endpoints[:1], set()))) == {A.host}
+    assert set(chosen(priorities, context=Retried(endpoints[:1], {0}))) == {B.host}
+    assert set(chosen(priorities, context=Retried(endpoints[:2], {0, 2}))) == {A.host}

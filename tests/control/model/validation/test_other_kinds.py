@@ -189,7 +189,6 @@ def test_what_istio_takes_is_taken(kind: str, spec: str, refuse: Refuse) -> None
             "dr",
             policy("tls: {mode: SIMPLE, credentialName: c, privateKey: /k}"),
             [
-                "trafficPolicy.tls.credentialName: pymesh does not implement spec.trafficPolicy.tls.credentialName",
                 "trafficPolicy.tls.privateKey: cannot stand beside credentialName",
             ],
         ),
@@ -345,6 +344,13 @@ def test_hashes_of_client_certificates_must_be_hashes(refuse: Refuse) -> None:
         "servers[0].tls.verifyCertificateSpki[0]: must be a SHA-256 hash in base64",
         "servers[0].tls.verifyCertificateHash[0]: must be a SHA-256 hash in hexadecimal, with colons or without",
     ]
+
+
+def test_a_sidecar_may_not_have_a_secret_by_labels_that_it_says_itself(refuse: Refuse) -> None:
+    tls = "trafficPolicy: {tls: {mode: SIMPLE, credentialName: c}}"
+    refused = ["trafficPolicy.tls.credentialName: pymesh does not implement it beside workloadSelector"]
+    assert refuse("dr", f"{{host: a, workloadSelector: {{matchLabels: {{a: b}}}}, {tls}}}") == refused
+    assert refuse("dr", f"{{host: a, {tls}}}") == []
 
 
 @pytest.mark.parametrize(
