@@ -21,8 +21,10 @@ error: one of ERRORS; null where the call arrives; rbac_denied also for a refuse
     response or a fault is no error.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
+
+import msgspec
 
 from pymesh.control.model.resource import Key
 from pymesh.names import parse_cluster
@@ -133,8 +135,7 @@ class Rule:
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """`rule`, `inbound_decision` and `denying` (policies without rules that denied it) are not part of the JSON."""
 
     listener: str | None = None
@@ -157,9 +158,9 @@ class Decision:
     response_headers: dict[str, str | None] | None = None
     inbound: Inbound | None = None
     error: str | None = None
-    rule: Rule | None = field(default=None, repr=False)
-    inbound_decision: "Decision | None" = field(default=None, repr=False)
-    denying: tuple[Key, ...] = field(default=(), repr=False)
+    rule: Rule | None = None
+    inbound_decision: "Decision | None" = None
+    denying: tuple[Key, ...] = ()
 
     @property
     def destination(self) -> Destination | None:
@@ -170,7 +171,7 @@ class Decision:
         return Destination(parsed.host, parsed.subset or None, parsed.port)
 
     def to_json(self) -> dict[str, Any]:
-        return {item.name: _plain(getattr(self, item.name)) for item in fields(self) if item.name not in _INTERNAL}
+        return {name: _plain(getattr(self, name)) for name in self.__struct_fields__ if name not in _INTERNAL}
 
 
 _INTERNAL = ("rule", "inbound_decision", "denying")

@@ -1,8 +1,10 @@
 """SimulatedMesh: the configuration of a mesh, and what it does with calls."""
 
-from dataclasses import replace
+import dataclasses
 from time import time
 from typing import Any
+
+from msgspec.structs import replace
 
 from pymesh import xds
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
@@ -83,7 +85,7 @@ class SimulatedMesh:
     def _arrive(self, workload: Workload, call: Call, port: int) -> Trail:
         protocol = self.workloads.app_protocol(workload, port)
         node = build_sidecar(workload, port, protocol)
-        trail = send(self.proxy(node), replace(call, port=port), "inbound", workload.address, time())
+        trail = send(self.proxy(node), dataclasses.replace(call, port=port), "inbound", workload.address, time())
         decision = replace(trail.decision, inbound=judge(trail))
         if decision.error == RBAC_DENIED:
             policies = ProxyView(self.snapshot, node).authorization_policies
@@ -110,7 +112,7 @@ class SimulatedMesh:
         """The call as the next proxy gets it from this one."""
         call, decision = trail.call, trail.decision
         own = str(SpiffeId(client.namespace, client.service_account, self.snapshot.mesh.trust_domain))
-        forwarded = replace(
+        forwarded = dataclasses.replace(
             call,
             source="",
             gateway="",
@@ -121,7 +123,7 @@ class SimulatedMesh:
         )
         if decision.rewritten is None:
             return forwarded
-        return replace(
+        return dataclasses.replace(
             forwarded,
             method=decision.rewritten.method,
             authority=decision.rewritten.authority,

@@ -1,6 +1,6 @@
 """What the route that took a request does with it: the proxy's own actions, applied and written down."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pymesh import xds
 from pymesh.names import parse_cluster

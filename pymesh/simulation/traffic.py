@@ -1,7 +1,10 @@
 """A call at one proxy: listener, filter chain, and what that does with it. Follows Istio's pilot/pkg/simulation."""
 
-from dataclasses import dataclass, field, replace
+import dataclasses
+from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec.structs import replace
 
 from pymesh.names import HTTP_PROXY, VIRTUAL_INBOUND, VIRTUAL_OUTBOUND
 from pymesh.proxy.downstream.access_verdict import DENY, Access, judge_access
@@ -130,7 +133,7 @@ def _http(trail: Trail, manager: HttpConnectionManagerConfig, call: Call, decisi
     if path is None:
         return replace(decision, error=PROTOCOL_ERROR)
     request.path = path
-    trail.request = replace(request, headers=request.headers.copy())  # the route will change the other's
+    trail.request = dataclasses.replace(request, headers=request.headers.copy())  # the route will change the other's
     host = table.virtual_host(request.authority) if table is not None else None
     if table is None or host is None:
         return replace(decision, error=NO_VIRTUAL_HOST)
