@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pymesh.control.model.kinds import AUTHORIZATION_POLICY, VIRTUAL_SERVICE
 from pymesh.control.model.resource import Key
@@ -15,7 +16,10 @@ _ROUTE = re.compile(r"(http|tls|tcp)\[\d+\]")
 
 @dataclass(slots=True)
 class Coverage:
-    """Counts HTTP routes of VirtualServices and rules of AuthorizationPolicies; a policy without rules counts once."""
+    """Counts routes of VirtualServices and rules of AuthorizationPolicies; a policy without rules counts once.
+
+    A route that delegates is its delegate's routes.
+    """
 
     configuration: Configuration
     _reached: set[Rule] = field(default_factory=set)
@@ -58,9 +62,17 @@ def _rules_of(decision: Decision) -> Iterable[Rule]:
 def _all_rules(configuration: Configuration) -> Iterable[Rule]:
     for resource in configuration.resources:
         if resource.kind == VIRTUAL_SERVICE:
-            yield from (Rule(resource.key, f"http[{i}]") for i in range(len(resource.spec.http)))
+            for kind in ("http", "tls", "tcp"):
+                routes = getattr(resource.spec, kind)
+                yield from (
+                    Rule(resource.key, f"{kind}[{i}]") for i, route in enumerate(routes) if not _delegates(route)
+                )
         elif resource.kind == AUTHORIZATION_POLICY:
             rules = resource.spec.rules
             yield from (Rule(resource.key, f"rules[{i}]") for i in range(len(rules)))
             if not rules:
                 yield Rule(resource.key, "")
+
+
+def _delegates(route: Any) -> bool:
+    return getattr(route, "delegate", None) is not None

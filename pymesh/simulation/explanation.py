@@ -6,6 +6,7 @@ from pymesh.control.model.resource import Key
 from pymesh.names import parse_cluster
 from pymesh.proxy.downstream import filter_chain_match
 from pymesh.proxy.downstream.filter_chain_match import FilterChainMatch
+from pymesh.proxy.downstream.listener_config import FilterChainConfig
 from pymesh.proxy.routing import route_explanation
 from pymesh.proxy.routing.domain_table import DomainTable
 from pymesh.proxy.routing.route import Route, VirtualHost
@@ -66,7 +67,7 @@ class _Explanation:
         for i, chain in enumerate(listener.filter_chains):
             title = f"filter chain {chain.name or i}{_conditions(chain.match)}"
             if chain is taken:
-                yield _line(2, title)
+                yield _line(2, f"{title}{self._place(chain)}")
             else:
                 reason = filter_chain_match.describe_mismatch(chain.match, traits)
                 yield _line(2, title, reason or "another one matches more narrowly")
@@ -101,8 +102,8 @@ class _Explanation:
                 return
             yield _line(5, title, route_explanation.describe_mismatch(route.match, request, self._trail.call.random))
 
-    def _place(self, route: Route) -> str:
-        rule = self._trail.proxy.rule_of(route)
+    def _place(self, made: Route | FilterChainConfig) -> str:
+        rule = self._trail.proxy.rule_of(made)
         return f" of {place_of(rule, self._configuration)}" if rule is not None else ""
 
     def _outcome(self) -> Iterator[str]:

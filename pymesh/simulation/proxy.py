@@ -12,7 +12,7 @@ from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.original_dst import find_listener
 from pymesh.proxy.http_filters.factories import per_filter_decoders
-from pymesh.proxy.routing.route import Route, RouteConfiguration
+from pymesh.proxy.routing.route import Route
 from pymesh.proxy.routing.route_table import RouteTable
 from pymesh.proxy.xds.lds import decode_listener
 from pymesh.proxy.xds.rds import decode_route_configuration
@@ -43,8 +43,10 @@ class SimulatedProxy:
     def listener(self, name: str) -> ListenerConfig:
         found = self._listeners.get(name)
         if found is None:
-            found = decode_listener(Reader(self.resources[xds.LISTENER][name]), _DECODERS)
-            self._listeners[name] = found
+            resource = self.resources[xds.LISTENER][name]
+            found = self._listeners[name] = decode_listener(Reader(resource), _DECODERS)
+            for chain, chain_json in zip(found.filter_chains, resource["filter_chains"], strict=True):
+                self._add_rule(chain, chain_json)
         return found
 
     def listener_of(self, destination: xds.Address) -> str:
@@ -79,12 +81,20 @@ class SimulatedProxy:
         if found is None:
             config = decode_route_configuration(Reader(resource), _DECODERS)
             found = self._tables[name] = RouteTable(config)
-            self._rules |= _rules(config, resource)
+            for host, host_json in zip(config.virtual_hosts, resource["virtual_hosts"], strict=True):
+                for route, route_json in zip(host.routes, host_json.get("routes", ()), strict=True):
+                    self._add_rule(route, route_json)
         return found
 
-    def rule_of(self, route: Route) -> Rule | None:
-        """Which rule of which object made the route; None where translation made it of itself."""
-        return self._rules.get(id(route))
+    def rule_of(self, made: Route | FilterChainConfig) -> Rule | None:
+        """Which rule of which object made it; None where translation did of itself."""
+        return self._rules.get(id(made))
+
+    def _add_rule(self, made: Route | FilterChainConfig, resource: Mapping[str, Any]) -> None:
+        """By the identity of what was decoded of this JSON."""
+        rule = rule_in(resource)
+        if rule is not None:
+            self._rules[id(made)] = rule
 
     def endpoints(self, cluster: str) -> tuple[str, ...]:
         assignment = self.assignment(cluster)
@@ -105,17 +115,6 @@ class SimulatedProxy:
         if found is None:
             found = self.resources[xds.CLUSTER].get(cluster, {}).get("load_assignment", {})
         return found or {}
-
-
-def _rules(config: RouteConfiguration, resource: xds.Resource) -> dict[int, Rule]:
-    """By the identity of the decoded route, which stands at the same place as its JSON."""
-    rules = {}
-    for host, host_json in zip(config.virtual_hosts, resource["virtual_hosts"], strict=True):
-        for route, route_json in zip(host.routes, host_json.get("routes", ()), strict=True):
-            rule = rule_in(route_json)
-            if rule is not None:
-                rules[id(route)] = rule
-    return rules
 
 
 def rule_in(resource: Mapping[str, Any]) -> Rule | None:

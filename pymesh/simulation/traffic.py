@@ -86,6 +86,7 @@ def _decide(trail: Trail) -> Decision:
     terminal = chain.network_filter
     if isinstance(terminal, TcpProxyConfig):  # an HTTP request, too, is bytes to it
         trail.access = judge_access(chain, build_connection(call, trail.address, trail.has_peer), trail.now)
+        decision = replace(decision, rule=proxy.rule_of(chain))
         decision = decide_tcp(proxy, terminal.clusters, terminal.choose_cluster(call.random), decision)
     else:
         decision = _http(trail, terminal, call, decision)

@@ -132,3 +132,30 @@ def test_cases_without_a_configuration_are_a_wrong_usage(files, capsys):
     (files / "cases.yaml").write_text(ONE)
     assert main(["test", str(files / "cases.yaml")]) == 2
     assert "which configuration?" in capsys.readouterr().err
+
+
+def test_tcp_routes_count_and_a_route_that_delegates_does_not(tmp_path, capsys):
+    (tmp_path / "mesh.yaml").write_text("""
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {clusterIP: 10.96.0.9, ports: [{name: tcp, port: 3306}, {name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: db}
+spec:
+  hosts: [db]
+  tcp: [{match: [{port: 3306}], route: [{destination: {host: db, port: {number: 3306}}}]}]
+  http: [{delegate: {name: web}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec: {http: [{route: [{destination: {host: db, port: {number: 80}}}]}]}
+""")
+    (tmp_path / "cases.yaml").write_text("- {request: 'TCP tcp://10.96.0.9:3306', expect: {destination: db}}\n")
+    assert main(["test", str(tmp_path / "cases.yaml"), "-f", str(tmp_path / "mesh.yaml")]) == 0
+    out = capsys.readouterr().out
+    assert "coverage 50 %: 1 of 2" in out
+    assert "never reached: VirtualService default/web http[0]" in out

@@ -14,17 +14,19 @@ from pymesh.control.translate.gateway_servers import Family, GatewayServer
 from pymesh.control.translate.l4_filter import build_l4_filter
 from pymesh.control.translate.rbac import build_network_rbac
 from pymesh.control.translate.route_context import RouteContext
+from pymesh.control.translate.rule_metadata import rule_metadata
 
 
-def build_tcp_filters(view: ProxyView, server: GatewayServer) -> list[dict[str, Any]]:
-    """Of the first tcp route that applies, in the order of the VirtualServices; empty without one."""
+def build_tcp_chain(view: ProxyView, server: GatewayServer) -> dict[str, Any] | None:
+    """Of the first tcp route that applies, in the order of the VirtualServices; None without one."""
     for context in _contexts(view, server):
-        for route in context.rule.spec.tcp:
+        for i, route in enumerate(context.rule.spec.tcp):
             applies = not route.match or any(context.applies_at_gateway(match) for match in route.match)
             terminal = build_l4_filter(context, route.route) if applies else None
             if terminal is not None:
-                return [*build_network_rbac(view, None), terminal]
-    return []
+                metadata = rule_metadata(context.rule.key, f"tcp[{i}]")
+                return {"metadata": metadata, "filters": [*build_network_rbac(view, None), terminal]}
+    return None
 
 
 def build_passthrough_chains(view: ProxyView, server: GatewayServer, taken: set[str]) -> Iterator[dict[str, Any]]:
@@ -32,20 +34,22 @@ def build_passthrough_chains(view: ProxyView, server: GatewayServer, taken: set[
     those of the others join them.
     """
     for context in _contexts(view, server):
-        for route, match in _matches(context):
+        for where, route, match in _matches(context):
             names = dict.fromkeys(name.lower() for name in match.sni_hosts)
             terminal = build_l4_filter(context, route.route) if taken.isdisjoint(names) else None
             if terminal is not None:
                 taken.update(names)
                 chain_match = {} if "*" in names else {"filter_chain_match": {"server_names": list(names)}}
-                yield {**chain_match, "filters": [*build_network_rbac(view, None), terminal]}
+                metadata = rule_metadata(context.rule.key, where)
+                filters = [*build_network_rbac(view, None), terminal]
+                yield {**chain_match, "metadata": metadata, "filters": filters}
 
 
-def _matches(context: RouteContext) -> Iterator[tuple[TLSRoute, TLSMatchAttributes]]:
-    for route in context.rule.spec.tls:
-        for match in route.match:
+def _matches(context: RouteContext) -> Iterator[tuple[str, TLSRoute, TLSMatchAttributes]]:
+    for i, route in enumerate(context.rule.spec.tls):
+        for j, match in enumerate(route.match):
             if context.applies_at_gateway(match):
-                yield route, match
+                yield f"tls[{i}].match[{j}]", route, match
 
 
 def _contexts(view: ProxyView, server: GatewayServer) -> Iterator[RouteContext]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pymesh.control.snapshot.proxy_view import ProxyView
-from pymesh.control.translate.gateway_connections import build_passthrough_chains, build_tcp_filters
+from pymesh.control.translate.gateway_connections import build_passthrough_chains, build_tcp_chain
 from pymesh.control.translate.gateway_servers import Family, GatewayServer, PortServers
 from pymesh.control.translate.http_connection_manager import build_edge
 from pymesh.control.translate.listener import build_listener
@@ -58,14 +58,14 @@ def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
 
 def _tcp_chain(view: ProxyView, server: GatewayServer) -> Iterator[Chain]:
     """In plaintext, or where TLS ends here."""
-    filters = build_tcp_filters(view, server)
-    if not filters:
+    chain = build_tcp_chain(view, server)
+    if chain is None:
         return
     if server.server.tls is None:
-        yield {"filters": filters}
+        yield chain
     else:
         socket = tls_socket(build_server(server.server.tls, is_tcp=True))
-        yield {**_server_names(server), "filters": filters, "transport_socket": socket}
+        yield {**_server_names(server), **chain, "transport_socket": socket}
 
 
 def _server_names(server: GatewayServer) -> Chain:

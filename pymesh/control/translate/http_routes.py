@@ -4,8 +4,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
-from pymesh.control.model.kinds import VIRTUAL_SERVICE
-from pymesh.control.model.resource import Key
 from pymesh.control.model.virtual_service import HTTPBody, HTTPMatchRequest, HTTPRoute
 from pymesh.control.translate.cors import build_cors
 from pymesh.control.translate.fault import build_fault
@@ -14,8 +12,9 @@ from pymesh.control.translate.redirect import build_redirect
 from pymesh.control.translate.route_action import build_route_action, used_destinations
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import build_route_match, is_catch_all
+from pymesh.control.translate.rule_metadata import rule_metadata
 from pymesh.control.translate.type_urls import CORS_FILTER, FAULT_FILTER
-from pymesh.names import ISTIO_METADATA, parse_cluster
+from pymesh.names import parse_cluster
 
 Route = dict[str, Any]
 
@@ -38,7 +37,7 @@ def _until_catch_all(context: RouteContext) -> Iterator[Route]:
             where = f"http[{origin.number}]"
             if match is not None and not context.rule.origins:  # a delegate's matches are merged with the root's
                 where += f".match[{j}]"
-            route = _build_route(http, match, _metadata(origin.key, where, context), context)
+            route = _build_route(http, match, rule_metadata(context.rule.key, where, origin.key), context)
             yield route
             if is_catch_all(route["match"]):
                 return
@@ -87,18 +86,6 @@ def _only_destination_headers(http: HTTPRoute) -> tuple[Any, ...]:
     """A single destination is no weighted cluster: its header operations join the route's."""
     used = used_destinations(http.route)
     return (used[0].headers,) if len(used) == 1 else ()
-
-
-def _metadata(owner: Key, where: str, context: RouteContext) -> dict[str, Any]:
-    """Which object made this route, as Istio says it (the root, if it delegates), and where in whose spec it stands."""
-    found = {"config": _path(context.rule.key), "rule": where}
-    if owner != context.rule.key:
-        found["delegate"] = _path(owner)
-    return {"filter_metadata": {ISTIO_METADATA: found}}
-
-
-def _path(key: Key) -> str:
-    return f"/apis/{VIRTUAL_SERVICE.api_version}/namespaces/{key.namespace}/virtual-service/{key.name}"
 
 
 def _operation(route: Route, context: RouteContext) -> str:

@@ -24,12 +24,13 @@ class _Criteria(NamedTuple):
 @dataclass(frozen=True, slots=True, eq=False)
 class OutboundChain:
     """What is empty matches everything, and so does the server name `*`. `is_http_only`: takes what is found to be
-    plaintext HTTP."""
+    plaintext HTTP. `metadata`: of the rule that made it, if one did."""
 
     terminal: dict[str, Any]
     server_names: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     is_http_only: bool = False
+    metadata: dict[str, Any] | None = None
 
     @property
     def matches_all(self) -> bool:
@@ -50,6 +51,8 @@ class OutboundChain:
         if self.is_http_only:
             match |= {"transport_protocol": "raw_buffer", "application_protocols": list(HTTP_PROTOCOLS)}
         chain: dict[str, Any] = {"filter_chain_match": match} if match else {}
+        if self.metadata is not None:
+            chain["metadata"] = self.metadata
         return chain | {"filters": [self.terminal]}
 
     @property

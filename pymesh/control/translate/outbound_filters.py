@@ -15,6 +15,7 @@ from pymesh.control.translate.http_connection_manager import build_captured, rds
 from pymesh.control.translate.l4_filter import build_l4_filter
 from pymesh.control.translate.outbound_chain import OutboundChain
 from pymesh.control.translate.route_context import RouteContext
+from pymesh.control.translate.rule_metadata import rule_metadata
 from pymesh.control.translate.tcp_proxy import build_service_proxy
 from pymesh.names import outbound_cluster
 
@@ -59,24 +60,25 @@ def _tls_chains(view: ProxyView, target: OutboundPort, rules: list[VirtualServic
     handled: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
     for rule in rules:
         context = RouteContext(view, rule, target.port.number)
-        for route, match in _tls_matches(context):
+        for where, route, match in _tls_matches(context):
             key = (match.sni_hosts, match.destination_subnets)
             terminal = build_l4_filter(context, route.route)
             if key not in handled and terminal is not None:
                 handled.add(key)
                 subnets = match.destination_subnets if target.port.number else ()
-                yield OutboundChain(terminal, match.sni_hosts, subnets or target.subnets)
+                metadata = rule_metadata(rule.key, where)
+                yield OutboundChain(terminal, match.sni_hosts, subnets or target.subnets, metadata=metadata)
     if not handled:
         # Where the address does not tell the service, its name does.
         is_shared = bool(target.subnet) or target.bind == ANY_ADDRESS
         yield OutboundChain(_default(view, target), (target.service.host,) if is_shared else (), target.subnets)
 
 
-def _tls_matches(context: RouteContext) -> Iterator[tuple[TLSRoute, TLSMatchAttributes]]:
-    for route in context.rule.spec.tls:
-        for match in route.match:
+def _tls_matches(context: RouteContext) -> Iterator[tuple[str, TLSRoute, TLSMatchAttributes]]:
+    for i, route in enumerate(context.rule.spec.tls):
+        for j, match in enumerate(route.match):
             if context.applies_l4(match):
-                yield route, match
+                yield f"tls[{i}].match[{j}]", route, match
 
 
 def _tcp_chains(view: ProxyView, target: OutboundPort, rules: list[VirtualServiceRule]) -> Iterator[OutboundChain]:
@@ -84,14 +86,15 @@ def _tcp_chains(view: ProxyView, target: OutboundPort, rules: list[VirtualServic
     covers_own = False
     for rule in rules:
         context = RouteContext(view, rule, target.port.number)
-        for route in rule.spec.tcp:
+        for i, route in enumerate(rule.spec.tcp):
             matches = [match for match in route.match if context.applies_l4(match)]
             terminal = build_l4_filter(context, route.route)
             if (route.match and not matches) or terminal is None:
                 continue
             subnets = tuple(item for match in matches for item in match.destination_subnets)
             is_any = not all(match.destination_subnets for match in matches) or not subnets or not target.port.number
-            yield OutboundChain(terminal, subnets=target.subnets if is_any else subnets)
+            metadata = rule_metadata(rule.key, f"tcp[{i}]")
+            yield OutboundChain(terminal, subnets=target.subnets if is_any else subnets, metadata=metadata)
             if is_any:
                 return
             covers_own = covers_own or sorted(subnets) == sorted(target.subnets)
