@@ -7,7 +7,7 @@ import base64
 import binascii
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -19,6 +19,8 @@ from pymesh.control.model.scope import Scope
 
 MessageT = TypeVar("MessageT", bound=Message)
 
+_MOST_SUGGESTIONS = 50  # looking for a similar word is slow
+_LONGEST_WORD = 100
 _LARGEST_INT = 2**64  # proto3's uint64
 _INVALID: Any = object()  # the violation is noted; the field keeps its default
 
@@ -67,7 +69,7 @@ def _struct_decoder(message_type: type[Message]) -> _Decode:
         arguments = {}
         for key, item in value.items():
             if key not in fields:
-                at[str(key)].fail_unknown(_unknown_field(key, tuple(fields)))
+                at[str(key)].fail_unknown(_unknown_field(key, fields, at))
             elif item is not None:  # null is as good as absent, as in Kubernetes
                 name, decode_field = fields[key]
                 decoded = decode_field(item, at[key])
@@ -78,8 +80,9 @@ def _struct_decoder(message_type: type[Message]) -> _Decode:
     return decode
 
 
-def _unknown_field(key: Any, known: tuple[str, ...]) -> str:
-    close = get_close_matches(str(key), known, n=1)
+def _unknown_field(key: Any, known: Iterable[str], at: Scope) -> str:
+    is_worth_it = len(at.violations) < _MOST_SUGGESTIONS and len(str(key)) < _LONGEST_WORD
+    close = get_close_matches(str(key), known, n=1) if is_worth_it else []
     return f"unknown field; did you mean {close[0]}?" if close else "unknown field"
 
 

@@ -5,18 +5,23 @@ from typing import Any
 
 from pymesh.control.model.scope import Step
 
+_Tree = dict[Step, Any]  # of trees
+
 
 def prune(value: Any, unknown: Iterable[tuple[Step, ...]]) -> Any:
     """A copy of `value` without what stands at these places; `value` itself where there are none."""
-    for steps in unknown:
-        value = _without(value, steps)
-    return value
+    dropped: _Tree = {}
+    for *steps, last in unknown:
+        inner = dropped
+        for step in steps:
+            inner = inner.setdefault(step, {})
+        inner[last] = {}
+    return _without(value, dropped) if dropped else value
 
 
-def _without(value: Any, steps: tuple[Step, ...]) -> Any:
-    first, *rest = steps
-    if not rest:
-        return {key: item for key, item in value.items() if key != first}
-    copy: Any = list(value) if isinstance(value, list) else dict(value)
-    copy[first] = _without(value[first], tuple(rest))
-    return copy
+def _without(value: Any, dropped: _Tree) -> Any:
+    if isinstance(value, list):
+        return [_without(item, dropped[index]) if index in dropped else item for index, item in enumerate(value)]
+    # What has nothing below it in the tree goes itself; unknown fields are members of maps.
+    kept = ((key, item) for key, item in value.items() if dropped.get(key) != {})
+    return {key: _without(item, dropped[key]) if key in dropped else item for key, item in kept}

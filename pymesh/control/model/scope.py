@@ -9,8 +9,14 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 Step = str | int  # a key of a map or an index of a list
 
 
+_MOST_NOTES = 1000
+
+
 class Notes:
-    """What was found in one object. `unknown`: fields that no message has, with the keys that lead there."""
+    """What was found in one object. `unknown`: fields that no message has, with the keys that lead there.
+
+    Nobody reads more than so many violations, and an object of 3 MB could have a million.
+    """
 
     __slots__ = ("unknown", "violations", "warnings")
 
@@ -18,6 +24,10 @@ class Notes:
         self.violations: list[Violation] = []
         self.warnings: list[Violation] = []
         self.unknown: list[tuple[Step, ...]] = []
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.violations) >= _MOST_NOTES
 
 
 class Scope:
@@ -57,7 +67,8 @@ class Scope:
         return self.notes.warnings
 
     def fail(self, message: str) -> None:
-        self.notes.violations.append(Violation(self.path or ".", message))
+        if not self.notes.is_full:
+            self.notes.violations.append(Violation(self.path or ".", message))
 
     def fail_unknown(self, message: str) -> None:
         self.fail(message)
@@ -65,7 +76,8 @@ class Scope:
 
     def warn(self, message: str) -> None:
         """Note what is valid and yet not what its author may expect."""
-        self.notes.warnings.append(Violation(self.path or ".", message))
+        if len(self.notes.warnings) < _MOST_NOTES:
+            self.notes.warnings.append(Violation(self.path or ".", message))
 
     def require(self, is_valid: object, message: str) -> None:
         if not is_valid:

@@ -289,3 +289,26 @@ def test_a_kind_that_is_not_in_force_is_refused_whatever_it_says() -> None:
     kind = {"apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup", "metadata": {"name": "x"}}
     kind["spec"] = {"template": {}}
     assert violations(kind) == ["spec: pymesh does not implement WorkloadGroup"]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"hosts": ["a"], "http": [5] * 200_000},
+        {"hosts": ["a"], "http": [{f"field{number}": 1 for number in range(50_000)}]},
+    ],
+    ids=["types", "names"],
+)
+def test_an_object_with_countless_mistakes_is_told_the_first_thousand(spec: Any) -> None:
+    fields = {**virtual_service(), "spec": spec}
+    assert len(violations(fields)) <= 1001
+    assert decode_or_none(fields) is None
+
+
+def test_very_many_hosts_are_checked_for_overlap_in_time() -> None:
+    fields = virtual_service()
+    fields["spec"] |= {"gateways": ["gw"], "hosts": [f"*.h{number}.example.com" for number in range(20_000)]}
+    fields["spec"]["hosts"] += ["*.example.com"]
+    found = violations(fields)
+    assert len(found) == 1000
+    assert found[0] == "spec.hosts[0]: '*.h0.example.com' is part of '*.example.com'"

@@ -2,6 +2,7 @@
 
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.host_cover import HostCover
 from pymesh.control.model.validation.route import check_destination, check_gateway_names, check_weights
 from pymesh.control.model.virtual_service import L4MatchAttributes, TCPRoute, TLSMatchAttributes, TLSRoute
 
@@ -15,7 +16,7 @@ def check_tcp_route(route: TCPRoute, at: Scope) -> None:
     _check_destinations(route, at["route"])
 
 
-def check_tls_route(route: TLSRoute, hosts: tuple[str, ...], at: Scope) -> None:
+def check_tls_route(route: TLSRoute, hosts: HostCover, at: Scope) -> None:
     """`hosts`: those of the VirtualService."""
     at["match"].require(route.match, "must have at least one match")
     for index, match in enumerate(route.match):
@@ -27,13 +28,12 @@ def check_tls_route(route: TLSRoute, hosts: tuple[str, ...], at: Scope) -> None:
     _check_destinations(route, at["route"])
 
 
-def _check_sni_host(sni_host: str, hosts: tuple[str, ...], at: Scope) -> None:
+def _check_sni_host(sni_host: str, hosts: HostCover, at: Scope) -> None:
     if syntax.is_ip_address(sni_host):
         at.warn(f"{sni_host} is an IP address, which clients do not send as a server name (RFC 6066)")
         return
     syntax.check_host(sni_host, at)
-    is_part = any(syntax.covers_host(host, sni_host) for host in hosts)
-    at.require(is_part, f"{sni_host!r} is not part of any of the hosts {', '.join(hosts)}")
+    at.require(hosts.covers(sni_host), f"{sni_host!r} is not part of any of the VirtualService's hosts")
 
 
 def _check_match(match: L4MatchAttributes | TLSMatchAttributes, at: Scope) -> None:

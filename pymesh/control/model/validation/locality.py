@@ -46,10 +46,12 @@ def _check_locality(locality: str, at: Scope) -> None:
 
 def _check_distinct(localities: Iterable[str], at: Scope) -> None:
     """None may be part of another: which one of the two would hold?"""
-    seen: list[list[str]] = []
+    seen: set[tuple[str, ...]] = set()
+    within: set[tuple[str, ...]] = set()  # what those are in
     for locality in localities:
-        parts = [part for part in locality.split("/") if part != "*"]
-        for other in seen:
-            shorter = min(len(parts), len(other))
-            at.require(parts[:shorter] != other[:shorter], f"{locality!r} overlaps another locality")
-        seen.append(parts)
+        parts = tuple(part for part in locality.split("/", 3) if part != "*")
+        around = [parts[:length] for length in range(len(parts) + 1)]
+        is_alone = parts not in within and seen.isdisjoint(around)
+        at.require(is_alone, f"{locality!r} overlaps another locality")
+        seen.add(parts)
+        within.update(around)

@@ -83,11 +83,6 @@ def _check_host(host: str, at: Scope, first_label: re.Pattern[str]) -> None:
     at.require(not is_valid or not others or not others[-1].isdigit(), f"{host!r} has a numeric top-level domain")
 
 
-def covers_host(host: str, other: str) -> bool:
-    """Whether all hosts that `other` stands for are among those of `host`; either may be a wildcard."""
-    return host == other or (host.startswith("*") and other.endswith(host[1:]))
-
-
 def check_address(address: str, at: Scope) -> None:
     """An IP address or a DNS name."""
     if not is_ip_address(address):

@@ -10,6 +10,7 @@ import msgspec
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.virtual_service import HTTPMatchRequest, HTTPRoute, TCPRoute, TLSRoute
 
+_LONGEST_PATH = 1024  # of longer ones, a file could have so many that looking at them takes seconds
 _NO_OTHER_CONDITION = msgspec.json.encode(HTTPMatchRequest())
 
 
@@ -44,6 +45,7 @@ class _Seen:
     def __init__(self) -> None:
         self._whole: dict[bytes, int] = {}
         self._prefixes: dict[tuple[bytes, str], int] = {}
+        self._lengths: set[int] = set()
 
     def add(self, match: msgspec.Struct, index: int) -> int | None:
         """The route before that takes all of it, if there is one."""
@@ -56,10 +58,13 @@ class _Seen:
             return found
         others = msgspec.json.encode(msgspec.structs.replace(match, uri=None))
         path = uri.prefix if uri.prefix is not None else uri.exact or ""
+        if len(path) > _LONGEST_PATH:
+            return found
         if found is None:
             found = self._find_prefix(path, others)
         if uri.prefix is not None:
             self._prefixes.setdefault((others, uri.prefix), index)
+            self._lengths.add(len(path))
         return found
 
     def _add_whole(self, match: msgspec.Struct, index: int) -> int | None:
@@ -69,7 +74,7 @@ class _Seen:
         return found
 
     def _find_prefix(self, path: str, others: bytes) -> int | None:
-        for end in range(len(path) + 1):
+        for end in sorted(length for length in self._lengths if length <= len(path)):
             for conditions in (others, _NO_OTHER_CONDITION):
                 found = self._prefixes.get((conditions, path[:end]))
                 if found is not None:

@@ -3,6 +3,7 @@
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.host_cover import HostCover
 from pymesh.control.model.validation.http_route import check_http_route
 from pymesh.control.model.validation.l4_route import check_tcp_route, check_tls_route
 from pymesh.control.model.validation.route import check_gateway_names
@@ -24,8 +25,9 @@ def check_virtual_service(spec: VirtualService, metadata: Metadata, at: Scope) -
         check_http_route(http, not spec.hosts, is_for_gateways, at["http"][index])
     for index, tcp in enumerate(spec.tcp):
         check_tcp_route(tcp, at["tcp"][index])
+    cover = HostCover(spec.hosts)
     for index, tls in enumerate(spec.tls):
-        check_tls_route(tls, spec.hosts, at["tls"][index])
+        check_tls_route(tls, cover, at["tls"][index])
     for name, routes in (("http", spec.http), ("tcp", spec.tcp), ("tls", spec.tls)):
         warn_of_unreachable(routes, at[name])
 
@@ -43,7 +45,7 @@ def _check_hosts(spec: VirtualService, at: Scope) -> None:
             syntax.check_host(host, at[index])
         at[index].require(host != "*" or not is_for_mesh, "'*' is only for gateways, not for the mesh")
     syntax.check_unique(spec.hosts, at, "host")
-    wildcards = [host for host in spec.hosts if host.startswith("*")]
+    cover = HostCover(spec.hosts)
     for index, host in enumerate(spec.hosts):
-        wider = next((one for one in wildcards if one != host and syntax.covers_host(one, host)), None)
+        wider = cover.wildcard_of(host)
         at[index].require(wider is None, f"{host!r} is part of {wider!r}")
