@@ -60,7 +60,13 @@ class Publisher(Generic[SnapshotT]):
     # what the controller and the registry call
 
     def publish(self, snapshot: SnapshotT, revision: int) -> None:
-        """From now on proxies are to have this. Wakes those that wait; each builds its own resources."""
+        """From now on proxies are to have this. Wakes those that wait; each builds its own resources.
+
+        Another snapshot of the same revision has what the store does not know of, as a key set that was fetched.
+        """
+        if revision == self.revision:
+            for session in self._sessions:
+                session.revision = -1
         self._snapshot, self.revision, self._published_at = snapshot, revision, self._clock()
         self._versions = Versions()
         self._changed.notify()

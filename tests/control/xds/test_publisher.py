@@ -37,6 +37,14 @@ async def test_a_held_poll_takes_a_change(publisher, proxy, web, held):
     assert await poll == {CLUSTER: ["web"], ROUTE: ["r"]}
 
 
+async def test_a_held_poll_takes_what_is_published_anew_at_the_same_revision(publisher, proxy, web, held):
+    publisher.publish(web, 1)
+    await proxy.poll()
+    poll = await held(proxy.poll(30))
+    publisher.publish({CLUSTER: {"web": 2}}, 1)
+    assert await poll == {CLUSTER: ["web"]}
+
+
 async def test_a_poll_without_a_change_ends_at_its_deadline(publisher, proxy, web):
     publisher.publish(web, 1)
     await proxy.poll()
