@@ -10,6 +10,7 @@ from pymesh.control.model.validation.selector import check_label_selector
 from pymesh.control.model.validation.server_tls import check_server_tls
 from pymesh.control.model.validation.sidecar_host import check_egress_hosts
 
+_HTTP_PROXY = "HTTP_PROXY"  # of an egress listener: requests to every port of its hosts
 _LOCAL_ADDRESSES = ("", "127.0.0.1", "0.0.0.0", "::1", "::")
 
 
@@ -50,7 +51,8 @@ def _check_ingress(ingress: IstioIngressListener, at: Scope) -> None:
 def _check_port_fields(listener: IstioIngressListener | IstioEgressListener, at: Scope) -> None:
     port = listener.port
     if port is not None:
-        if port.protocol:
+        is_http_proxy = isinstance(listener, IstioEgressListener) and port.protocol.upper() == _HTTP_PROXY
+        if port.protocol and not is_http_proxy:
             syntax.check_protocol(port.protocol, at["protocol"])
         if port.name:
             syntax.check_port_name(port.name, at["name"])
