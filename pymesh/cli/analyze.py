@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = {"metavar": "FILE", "help": "YAML or JSON, a directory of such files, or - for standard input"}
     parser.add_argument("files", nargs="*", **files)  # type: ignore[arg-type]
     parser.add_argument("-f", "--filename", action="append", default=[], metavar="FILE", help="the same as FILE")
+    parser.add_argument(
+        "--with-mesh", action="store_true", help="look at the files as if they had been applied to the running mesh"
+    )
     parser.add_argument("-R", "--recursive", action="store_true", help="also the directories in a directory")
     parser.add_argument(
         "-n", "--namespace", metavar="NS", help="only messages of this one, which is that of objects that name none"
@@ -61,8 +64,11 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(f"* {analyzer.name}:\n  {analyzer.description}" for analyzer in ANALYZERS))
         return 0
     collector, files = Collector(), [*args.files, *args.filename]
-    unreadable = _read_files(collector, files, args) if files else _read_mesh(collector, args)
-    mesh = collector.build(read_mesh_config(args.mesh_config) if args.mesh_config else None, is_running=not files)
+    is_running = args.with_mesh or not files
+    if is_running:
+        _read_mesh(collector, args)
+    unreadable = _read_files(collector, files, args)
+    mesh = collector.build(read_mesh_config(args.mesh_config) if args.mesh_config else None, is_running)
     found = [one for one in analyze(mesh) if args.all_namespaces or _is_of(one, args.namespace)]
     messages = without_suppressed(found, _known(args.suppress), collector.suppressed)
     shown = [one for one in messages if one.type.level >= _LEVELS[args.output_threshold]]
@@ -85,12 +91,11 @@ def _read_files(collector: Collector, files: list[str], args: argparse.Namespace
     return unreadable
 
 
-def _read_mesh(collector: Collector, args: argparse.Namespace) -> int:
+def _read_mesh(collector: Collector, args: argparse.Namespace) -> None:
     with open_client(args) as client:
         for kind in KINDS:
             for item in _items(client, collection_path(kind, None)):
                 collector.add_object({"apiVersion": kind.api_version, "kind": kind.name, **item})
-    return 0
 
 
 def _items(client: ControlClient, path: str) -> list[dict[str, Any]]:

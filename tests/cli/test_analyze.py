@@ -107,6 +107,16 @@ def test_without_files_the_running_mesh_is_looked_at(pymesh, lost: str) -> None:
     assert "reference" not in json.loads(pymesh("analyze", "-o", "json").out)[0]
 
 
+def test_files_can_be_looked_at_as_if_they_had_been_applied(pymesh, lost: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    service = tmp_path / "service.yaml"
+    service.write_text(_SERVICE.replace("reviews", "nowhere"))
+    assert pymesh("apply", "-f", str(service)).code == 0
+    assert pymesh("analyze", lost).code == 79
+    assert pymesh("analyze", lost, "--with-mesh").code == 0
+    Path(lost).write_text(_LOST.replace("nowhere", "reviewz"))
+    assert f"(VirtualService default/reviews {lost}:8)" in pymesh("analyze", lost, "--with-mesh").out
+
+
 def test_only_the_messages_of_a_namespace(pymesh, lost: str) -> None:  # type: ignore[no-untyped-def]
     named = Path(lost).with_name("named.yaml")
     named.write_text(_LOST.replace("name: reviews", "name: reviews, namespace: shop"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
-from pymesh.control.analysis.workload import DEFAULT_INGRESS_GATEWAY, Workload
+from pymesh.control.analysis.workload import DEFAULT_INGRESS_GATEWAY, Workload, Workloads
 from pymesh.control.model.kinds import NAMESPACE, Kind
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.messages import Message
@@ -73,23 +73,26 @@ class AnalyzedMesh:
 
     def select(self, namespace: str, labels: dict[str, str]) -> list[Workload]:
         """The namespace's workloads that have all these labels."""
-        return [one for one in self.workloads if one.namespace == namespace and one.has(labels)]
+        return self._index.select(namespace, labels)
 
     def select_gateways(self, labels: dict[str, str]) -> list[Workload]:
         """A Gateway's selector looks into all namespaces."""
         return [one for one in (*self.workloads, DEFAULT_INGRESS_GATEWAY) if one.has(labels)]
 
-    def services_behind(self, workload: Workload) -> list[MeshService]:
-        """The Services whose selector chooses it."""
-        services = (service for candidates in self.snapshot.services_by_host.values() for service in candidates)
-        return [
-            service
-            for service in services
-            if service.is_kubernetes
-            and service.namespace == workload.namespace
-            and service.selector
-            and workload.has(service.selector)
-        ]
+    @cached_property
+    def services_behind(self) -> Mapping[Key, list[MeshService]]:
+        """The Services whose selector chooses a workload."""
+        found: dict[Key, list[MeshService]] = {}
+        for candidates in self.snapshot.services_by_host.values():
+            for service in candidates:
+                is_selecting = service.is_kubernetes and service.selector
+                for workload in self.select(service.namespace, service.selector) if is_selecting else ():
+                    found.setdefault(workload.key, []).append(service)
+        return found
+
+    @cached_property
+    def _index(self) -> Workloads:
+        return Workloads(self.workloads)
 
 
 def _hosts(invalid: InvalidObject) -> list[str]:

@@ -14,11 +14,11 @@ from pymesh.control.analysis.destination_rules import (
     check_subset_labels,
 )
 from pymesh.control.analysis.envoy_filters import check_envoy_patches
+from pymesh.control.analysis.gateway_credentials import check_gateway_credentials
 from pymesh.control.analysis.gateway_routes import check_gateway_routes
 from pymesh.control.analysis.gateways import (
     check_conflicting_gateways,
     check_duplicate_certificates,
-    check_gateway_credentials,
     check_gateway_ports,
     check_gateway_selectors,
 )
@@ -98,7 +98,11 @@ ANALYZERS = (
         check_conflicting_gateways,
     ),
     Analyzer("gateway.IngressGatewayPortAnalyzer", "Services of gateways lead to their ports", check_gateway_ports),
-    Analyzer("gateway.SecretAnalyzer", "the Secrets of Gateways are there", check_gateway_credentials),
+    Analyzer(
+        "gateway.SecretAnalyzer",
+        "Gateways have the Secrets that they name, with the keys",
+        check_gateway_credentials,
+    ),
     Analyzer("gateway.SelectorAnalyzer", "Gateways have workloads", check_gateway_selectors),
     Analyzer("schema.ValidationAnalyzer", "objects are valid", check_schema),
     Analyzer("service.PortNameAnalyzer", "the names of ports say what they speak", check_port_names),

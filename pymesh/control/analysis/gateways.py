@@ -1,4 +1,4 @@
-"""Gateways: the workloads, the credentials and the Services that they need, and each other."""
+"""Gateways: the workloads and the Services that they need, and each other."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from pymesh.control.analysis.message_types import (
 )
 from pymesh.control.analysis.selectors import format_labels
 from pymesh.control.model.gateway import Gateway, Server, ServerTLSSettings
-from pymesh.control.model.kinds import GATEWAY, SECRET
+from pymesh.control.model.kinds import GATEWAY
 from pymesh.control.model.resource import Resource
 from pymesh.control.snapshot.host_index import intersect
 
@@ -33,38 +33,12 @@ def check_gateway_ports(mesh: AnalyzedMesh) -> Iterator[Message]:
     for gateway in mesh.of(GATEWAY, Gateway):
         labels = gateway.spec.selector
         workloads = [one for one in mesh.workloads if labels and one.has(labels)]
-        services = [service for one in workloads for service in mesh.services_behind(one)]
+        services = [service for one in workloads for service in mesh.services_behind.get(one.key, ())]
         reachable = {number for service in services for port in service.ports for number in (port.number, port.target)}
         for index, server in enumerate(gateway.spec.servers if services else ()):
             if server.port is not None and server.port.number not in reachable:
                 path, selector = f"spec.servers[{index}].port.number", format_labels(labels)
                 yield report(GATEWAY_PORT_NOT_DEFINED_ON_SERVICE, gateway.key, path, server.port.number, selector)
-
-
-def check_gateway_credentials(mesh: AnalyzedMesh) -> Iterator[Message]:
-    for gateway in mesh.of(GATEWAY, Gateway):
-        workloads = mesh.select_gateways(gateway.spec.selector)
-        # Without a workload, or where nobody knows them, any namespace may be the gateway's.
-        namespaces = mesh.namespaces if mesh.is_running or not workloads else {one.namespace for one in workloads}
-        for path, name in _credentials(gateway.spec):
-            if "://" not in name and not any(mesh.has(SECRET, namespace, name) for namespace in namespaces):
-                yield report(REFERENCED_RESOURCE_NOT_FOUND, gateway.key, path, "credentialName", name)
-
-
-def _credentials(spec: Gateway) -> Iterator[tuple[str, str]]:
-    """Path and name of each Secret."""
-    for index, server in enumerate(spec.servers):
-        if server.tls is None:
-            continue
-        at = f"spec.servers[{index}].tls"
-        for field, name in (
-            ("credentialName", server.tls.credential_name),
-            ("caCertCredentialName", server.tls.ca_cert_credential_name),
-        ):
-            if name:
-                yield f"{at}.{field}", name
-        for number, name in enumerate(server.tls.credential_names):
-            yield f"{at}.credentialNames[{number}]", name
 
 
 def check_conflicting_gateways(mesh: AnalyzedMesh) -> Iterator[Message]:

@@ -192,6 +192,12 @@ MULTIPLE_TELEMETRIES_WITHOUT_WORKLOAD_SELECTORS = MessageType(
     _ERROR,
     'The Telemetries {} in namespace "{}" have no workload selector; only one of them is in force.',
 )
+INVALID_GATEWAY_CREDENTIAL = MessageType(
+    "IST0161",
+    "InvalidGatewayCredential",
+    _ERROR,
+    "The Secret {} to which Gateway {} in namespace {} refers is no usable credential: {}",
+)
 GATEWAY_PORT_NOT_DEFINED_ON_SERVICE = MessageType(
     "IST0162",
     "GatewayPortNotDefinedOnService",

@@ -77,7 +77,8 @@ def check_jwt_ports(mesh: AnalyzedMesh) -> Iterator[Message]:
 
 
 def _services(mesh: AnalyzedMesh, namespace: str, labels: dict[str, str]) -> list[MeshService]:
-    behind = (service for workload in mesh.select(namespace, labels) for service in mesh.services_behind(workload))
+    workloads = mesh.select(namespace, labels)
+    behind = (service for workload in workloads for service in mesh.services_behind.get(workload.key, ()))
     return list(dict.fromkeys(behind))
 
 

@@ -10,9 +10,8 @@ from pymesh.control.analysis.message_types import (
     EXTERNAL_NAME_SERVICE_TYPE_INVALID_PORT_NAME,
     PORT_NAME_IS_NOT_UNDER_NAMING_CONVENTION,
 )
-from pymesh.control.analysis.workload import Workload
 from pymesh.control.model.kinds import SERVICE
-from pymesh.control.model.resource import Resource
+from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.service import Service, ServicePort
 from pymesh.control.snapshot.protocol import port_protocol
 from pymesh.names import MANAGED_BY_LABEL
@@ -42,20 +41,18 @@ def _check_port_name(resource: Resource[Service], port: ServicePort, path: str) 
 
 
 def check_services_of_workloads(mesh: AnalyzedMesh) -> Iterator[Message]:
-    services = mesh.of(SERVICE, Service)
-    for workload in mesh.workloads:
-        behind = [one for one in services if _selects(one, workload)]
-        if len(behind) > 1:
-            yield from _check_protocols(workload, behind)
-            yield from _check_target_ports(workload, behind)
+    behind: dict[Key, list[Resource[Service]]] = {}
+    for service in mesh.of(SERVICE, Service):
+        selector = service.spec.selector
+        for workload in mesh.select(service.namespace, selector) if selector else ():
+            behind.setdefault(workload.key, []).append(service)
+    for key, services in behind.items():
+        if len(services) > 1:
+            yield from _check_protocols(key, services)
+            yield from _check_target_ports(key, services)
 
 
-def _selects(service: Resource[Service], workload: Workload) -> bool:
-    selector = service.spec.selector
-    return bool(selector) and service.namespace == workload.namespace and workload.has(selector)
-
-
-def _check_protocols(workload: Workload, services: list[Resource[Service]]) -> Iterator[Message]:
+def _check_protocols(workload: Key, services: list[Resource[Service]]) -> Iterator[Message]:
     """One port number, several transports."""
     uses: dict[int, dict[str, list[str]]] = {}
     for service in services:
@@ -65,10 +62,10 @@ def _check_protocols(workload: Workload, services: list[Resource[Service]]) -> I
         if len(protocols) > 1:
             names = ", ".join(sorted(name for found in protocols.values() for name in found))
             kind = DEPLOYMENT_ASSOCIATED_TO_MULTIPLE_SERVICES
-            yield report(kind, workload.key, _NAME, workload.key.name, number, names)
+            yield report(kind, workload, _NAME, workload.name, number, names)
 
 
-def _check_target_ports(workload: Workload, services: list[Resource[Service]]) -> Iterator[Message]:
+def _check_target_ports(workload: Key, services: list[Resource[Service]]) -> Iterator[Message]:
     """One target port, several port numbers, of several Services."""
     uses: dict[str, dict[int, str]] = {}
     for service in services:
@@ -78,7 +75,7 @@ def _check_target_ports(workload: Workload, services: list[Resource[Service]]) -
         if len(set(names.values())) > 1 and len(names) > 1:
             listed, numbers = ", ".join(sorted(names.values())), ", ".join(map(str, sorted(names)))
             kind = DEPLOYMENT_CONFLICTING_PORTS
-            yield report(kind, workload.key, _NAME, workload.key.name, listed, target, numbers)
+            yield report(kind, workload, _NAME, workload.name, listed, target, numbers)
 
 
 def _name(service: Resource[Service]) -> str:

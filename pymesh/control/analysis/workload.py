@@ -1,6 +1,6 @@
 """What selectors choose: workloads, as WorkloadEntries, WorkloadGroups and Kubernetes' pod templates tell of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pymesh.control.model.kinds import WORKLOAD_ENTRY, WORKLOAD_GROUP
@@ -31,6 +31,24 @@ class Workload(NamedTuple):
 
     def has(self, labels: dict[str, str]) -> bool:
         return labels.items() <= self.labels.items()
+
+
+class Workloads:
+    """Found by labels: a selector looks only at those that have its rarest one."""
+
+    def __init__(self, workloads: Iterable[Workload]) -> None:
+        self._by_namespace: dict[str, list[Workload]] = {}
+        self._by_label: dict[tuple[str, str, str], list[Workload]] = {}
+        for workload in workloads:
+            self._by_namespace.setdefault(workload.namespace, []).append(workload)
+            for item in workload.labels.items():
+                self._by_label.setdefault((workload.namespace, *item), []).append(workload)
+
+    def select(self, namespace: str, labels: dict[str, str]) -> list[Workload]:
+        """The namespace's workloads that have all these labels."""
+        candidates = [self._by_label.get((namespace, *item), []) for item in labels.items()]
+        rarest = min(candidates, key=len, default=self._by_namespace.get(namespace, []))
+        return [one for one in rarest if one.has(labels)]
 
 
 # istioctl, too, takes for granted what Istio's own installation has.

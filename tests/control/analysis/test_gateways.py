@@ -63,42 +63,6 @@ def test_gateways_with_other_ports_hosts_namespaces_or_workloads_do_not_conflict
     assert analyzed(*of_namespaces).codes == []
 
 
-def _https(credential: str, host: str) -> str:
-    return f"""  - port: {{number: 443, name: https, protocol: HTTPS}}
-    tls:
-      mode: SIMPLE
-      credentialName: {credential}
-    hosts: [{host}]"""
-
-
-_SECRET = """---
-apiVersion: v1
-kind: Secret
-metadata: {name: shop, namespace: istio-system}
-data: {}
-"""
-
-
-def test_a_credential_without_a_secret_is_not_found(analyzed: Analyze) -> None:
-    assert analyzed(_gateway("a", _https("shop", "shop.example"))).of("IST0101") == ["Gateway default/a:12"]
-
-
-def test_a_secret_must_be_where_the_gateways_workload_is(analyzed: Analyze) -> None:
-    assert analyzed(_gateway("a", _https("shop", "shop.example")), _SECRET).codes == []
-    elsewhere = _gateway("a", _https("shop", "shop.example"), "{istio: edge}")
-    assert analyzed(elsewhere, _SECRET, _WORKLOAD).codes == ["IST0101"]
-
-
-def test_gateways_with_one_certificate_share_it(analyzed: Analyze) -> None:
-    gateways = (_gateway("a", _https("shop", "a.example")), _gateway("b", _https("shop", "b.example")))
-    assert analyzed(*gateways, _SECRET).of("IST0138") == ["Gateway default/a:5", "Gateway default/b:18"]
-
-
-def test_gateways_with_a_certificate_each_do_not(analyzed: Analyze) -> None:
-    gateways = (_gateway("a", _https("shop", "a.example")), _gateway("b", _https("other", "b.example")))
-    assert analyzed(*gateways, _SECRET, _SECRET.replace("name: shop", "name: other")).codes == []
-
-
 def test_a_gateway_that_is_not_implemented_is_looked_at_all_the_same(analyzed: Analyze) -> None:
     servers = _HTTP.replace("hosts", "defaultEndpoint: 127.0.0.1:80, hosts")
     found = analyzed(_gateway("a", servers, "{app: x}"))
