@@ -1,0 +1,340 @@
+"""TLS at a gateway that is a real process: every mode, several certificates, connections passed through."""
+
+import base64
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from urllib.parse import quote
+
+import pytest
+import trustme
+
+ECDSA, RSA = trustme.KeyType.ECDSA, trustme.KeyType.RSA
+
+RULES = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: web}}
+spec:
+  hosts: [web.internal]
+  resolution: STATIC
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  endpoints: [{{address: 127.0.0.1, ports: {{http: {web}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: echo}}
+spec:
+  hosts: [echo.internal]
+  resolution: STATIC
+  ports: [{{number: 7, name: tcp, protocol: TCP}}]
+  endpoints: [{{address: 127.0.0.1, ports: {{tcp: {echo}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: secure}}
+spec:
+  hosts: [secure.internal]
+  resolution: STATIC
+  ports: [{{number: 443, name: tls, protocol: TLS}}]
+  endpoints: [{{address: 127.0.0.1, ports: {{tls: {secure}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: edge}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:
+  - port: {{number: 80, name: http, protocol: HTTP}}
+    hosts: ["*.example.com"]
+    tls: {{httpsRedirect: true}}
+  - port: {{number: 443, name: mutual, protocol: HTTPS}}
+    hosts: [mutual.example.com]
+    tls: {{mode: MUTUAL, credentialName: mutual, caCertCredentialName: clients}}
+  - port: {{number: 443, name: named, protocol: HTTPS}}
+    hosts: [named.example.com]
+    tls: {{mode: MUTUAL, credentialName: mutual, caCertCredentialName: clients, subjectAltNames: [admin.client]}}
+  - port: {{number: 443, name: pinned, protocol: HTTPS}}
+    hosts: [pinned.example.com]
+    tls: {{mode: MUTUAL, credentialName: mutual, caCertCredentialName: clients, verifyCertificateHash: ["{pin}"]}}
+  - port: {{number: 443, name: optional, protocol: HTTPS}}
+    hosts: [optional.example.com]
+    tls:
+      mode: OPTIONAL_MUTUAL
+      serverCertificate: {directory}/optional.pem
+      privateKey: {directory}/optional.key
+      caCertificates: {directory}/clients.pem
+  - port: {{number: 443, name: several, protocol: HTTPS}}
+    hosts: [several.example.com]
+    tls: {{mode: SIMPLE, credentialNames: [several-rsa, several-ecdsa]}}
+  - port: {{number: 443, name: modern, protocol: HTTPS}}
+    hosts: [modern.example.com]
+    tls: {{mode: SIMPLE, credentialName: mutual, minProtocolVersion: TLSV1_3}}
+  - port: {{number: 443, name: ciphers, protocol: HTTPS}}
+    hosts: [ciphers.example.com]
+    tls:
+      mode: SIMPLE
+      credentialName: mutual
+      maxProtocolVersion: TLSV1_2
+      cipherSuites: [RC4-MD5, ECDHE-ECDSA-AES256-GCM-SHA384]
+  - port: {{number: 443, name: echo, protocol: TLS}}
+    hosts: [echo.example.com]
+    tls: {{mode: SIMPLE, credentialName: mutual}}
+  - port: {{number: 443, name: through, protocol: TLS}}
+    hosts: ["*.through.example.com"]
+    tls: {{mode: PASSTHROUGH}}
+  - port: {{number: 7, name: tcp, protocol: TCP}}
+    hosts: ["*"]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: edge}}
+spec:
+  hosts: ["*.example.com"]
+  gateways: [edge]
+  http:
+  - route: [{{destination: {{host: web.internal}}}}]
+  tcp:
+  - match: [{{port: 443}}, {{port: 7}}]
+    route: [{{destination: {{host: echo.internal}}}}]
+  tls:
+  - match: [{{sniHosts: [secure.through.example.com]}}]
+    route: [{{destination: {{host: secure.internal}}}}]
+  - match: [{{sniHosts: [echo.through.example.com]}}]
+    route: [{{destination: {{host: echo.internal}}}}]
+---
+"""
+SECRET = """
+apiVersion: v1
+kind: Secret
+metadata: {{name: {name}, namespace: istio-system}}
+data: {data}
+---
+"""
+
+Connect = Callable[..., ssl.SSLSocket]
+
+
+class Certificates:
+    """The server's authority, that of its clients, and one that nobody trusts."""
+
+    def __init__(self) -> None:
+        self.ca, self.clients, self.strangers = trustme.CA(), trustme.CA(), trustme.CA()
+        self.server = self.ca.issue_cert("*.example.com", "*.through.example.com", key_type=ECDSA)
+        self.rsa = self.ca.issue_cert("*.example.com", key_type=RSA)
+        self.client = self.clients.issue_cert("user.client")
+        self.admin = self.clients.issue_cert("admin.client")
+        self.stranger = self.strangers.issue_cert("user.client")
+
+
+def pem(certificate: trustme.LeafCert) -> str:
+    return certificate.cert_chain_pems[0].bytes().decode()
+
+
+def secret(name: str, **data: bytes) -> str:
+    encoded = {key.replace("_", "."): base64.b64encode(value).decode() for key, value in data.items()}
+    return SECRET.format(name=name, data=encoded)
+
+
+def tls_secret(name: str, certificate: trustme.LeafCert) -> str:
+    key = certificate.private_key_pem.bytes()
+    return secret(name, tls_crt=certificate.cert_chain_pems[0].bytes(), tls_key=key)
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Certificates:
+    return Certificates()
+
+
+@pytest.fixture(scope="module")
+def secure_app(certificates: Certificates) -> Iterator[int]:
+    """A TLS server that says its name; ends with the tests."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificates.server.configure_cert(context)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with context.wrap_socket(connection, server_side=True) as secured:
+                secured.sendall(b"secure app")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(5)
+
+
+@pytest.fixture(scope="module")
+def ports(module_mesh, certificates: Certificates, secure_app: int, tmp_path_factory) -> dict[int, int]:
+    """Of the gateway: Gateway's port -> the one that is open."""
+    mesh, directory = module_mesh, tmp_path_factory.mktemp("files")
+    (directory / "optional.pem").write_text(pem(certificates.server))
+    (directory / "optional.key").write_bytes(certificates.server.private_key_pem.bytes())
+    (directory / "clients.pem").write_bytes(certificates.clients.cert_pem.bytes())
+    mesh.control()
+    gateway = mesh.gateway("--port-map", "80=0", "--port-map", "443=0", "--port-map", "7=0")
+    rules = RULES.format(
+        web=mesh.http_app("web").port,
+        echo=mesh.tcp_app(b"echo ").port,
+        secure=secure_app,
+        directory=directory,
+        pin=_sha256(certificates.admin),
+    )
+    secrets = tls_secret("mutual", certificates.server) + secret(
+        "clients", ca_crt=certificates.clients.cert_pem.bytes()
+    )
+    secrets += tls_secret("several-rsa", certificates.rsa) + tls_secret("several-ecdsa", certificates.server)
+    mesh.apply(secrets + rules)
+    opened = (gateway.wait_line(rf"^listening on \S+:(\d+) \(Gateway port {port}\)") for port in (80, 443, 7))
+    return dict(zip((80, 443, 7), (int(found.group(1)) for found in opened), strict=True))
+
+
+def _sha256(certificate: trustme.LeafCert) -> str:
+    return sha256(ssl.PEM_cert_to_DER_cert(pem(certificate))).hexdigest()
+
+
+@pytest.fixture
+def connect(ports: dict[int, int], certificates: Certificates) -> Iterator[Connect]:
+    """A TLS connection to a server name, perhaps with a client certificate."""
+    opened: list[ssl.SSLSocket] = []
+
+    def make(name: str, client: trustme.LeafCert | None = None, **settings: object) -> ssl.SSLSocket:
+        context = ssl.create_default_context(cadata=certificates.ca.cert_pem.bytes().decode())
+        for key, value in settings.items():
+            setattr(context, key, value) if key != "ciphers" else context.set_ciphers(str(value))
+        if client is not None:
+            client.configure_cert(context)
+        plain = socket.create_connection(("127.0.0.1", ports[443]), timeout=10)
+        try:
+            opened.append(context.wrap_socket(plain, server_hostname=name))
+        except BaseException:
+            plain.close()
+            raise
+        return opened[-1]
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+def get(connection: ssl.SSLSocket, host: str, *headers: str) -> bytes:
+    """The whole answer."""
+    lines = ("GET / HTTP/1.1", f"host: {host}", "connection: close", *headers)
+    connection.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
+    answer = b""
+    while data := connection.recv(65536):
+        answer += data
+    return answer
+
+
+def is_refused(connect: Connect, name: str, client: trustme.LeafCert | None = None) -> bool:
+    """TLS 1.3 tells a client only when it reads that its certificate is not taken."""
+    try:
+        return get(connect(name, client), name) == b""
+    except (ssl.SSLError, ConnectionError):
+        return True
+
+
+def test_mutual_tls_lets_in_who_has_a_certificate_of_the_right_authority_only(connect, certificates) -> None:
+    answer = get(connect("mutual.example.com", certificates.client), "mutual.example.com")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert is_refused(connect, "mutual.example.com")
+    assert is_refused(connect, "mutual.example.com", certificates.stranger)
+
+
+def test_the_application_learns_the_clients_certificate_and_no_claim_of_the_client(connect, certificates) -> None:
+    connection = connect("mutual.example.com", certificates.client)
+    answer = get(connection, "mutual.example.com", "x-forwarded-client-cert: Hash=claimed").partition(b"\r\n\r\n")[2]
+    told = json.loads(answer)["headers"]["x-forwarded-client-cert"]
+    certificate = quote(pem(certificates.client), safe="")
+    assert told.startswith(f'Hash={_sha256(certificates.client)};Cert="{certificate}";Subject="')
+    assert told.endswith(";URI=;DNS=user.client")
+
+
+def test_a_client_must_have_one_of_the_names(connect, certificates) -> None:
+    answer = get(connect("named.example.com", certificates.admin), "named.example.com")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert is_refused(connect, "named.example.com", certificates.client)
+
+
+def test_a_client_must_have_a_pinned_certificate(connect, certificates) -> None:
+    answer = get(connect("pinned.example.com", certificates.admin), "pinned.example.com")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert is_refused(connect, "pinned.example.com", certificates.client)
+
+
+def test_optional_mutual_tls_takes_none_or_a_good_certificate_and_no_bad_one(connect, certificates) -> None:
+    for client in (None, certificates.client):
+        answer = get(connect("optional.example.com", client), "optional.example.com")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert is_refused(connect, "optional.example.com", certificates.stranger)
+
+
+@pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
+def test_a_server_with_certificates_of_two_kinds_shows_the_one_that_the_client_can_verify(connect, kind) -> None:
+    limit = {"maximum_version": ssl.TLSVersion.TLSv1_2, "ciphers": f"ECDHE-{kind}-AES128-GCM-SHA256"}
+    connection = connect("several.example.com", **limit)
+    assert connection.cipher()[0] == f"ECDHE-{kind}-AES128-GCM-SHA256"
+
+
+def test_the_oldest_version_is_kept(connect) -> None:
+    assert connect("modern.example.com").version() == "TLSv1.3"
+    with pytest.raises(ssl.SSLError):
+        connect("modern.example.com", maximum_version=ssl.TLSVersion.TLSv1_2)
+
+
+def test_cipher_suites_are_those_of_the_gateway_without_the_unknown_ones(connect) -> None:
+    assert connect("ciphers.example.com").cipher()[0] == "ECDHE-ECDSA-AES256-GCM-SHA384"
+    with pytest.raises(ssl.SSLError):
+        connect("ciphers.example.com", ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
+
+
+def test_tls_that_ends_at_a_tls_server_goes_on_as_tcp(connect) -> None:
+    connection = connect("echo.example.com")
+    connection.sendall(b"hello")
+    assert connection.recv(100) == b"echo hello"
+
+
+def test_tls_is_passed_through_to_the_service_of_its_server_name(connect, ports) -> None:
+    assert connect("secure.through.example.com").recv(100) == b"secure app"
+    hello = _client_hello("echo.through.example.com")
+    with socket.create_connection(("127.0.0.1", ports[443]), timeout=10) as plain:
+        plain.sendall(hello)
+        assert plain.recv(5) == b"echo "  # what comes is the client's own hello: nobody ended the TLS
+        assert plain.recv(len(hello), socket.MSG_WAITALL) == hello
+
+
+def _client_hello(name: str) -> bytes:
+    outgoing = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
+def test_a_server_name_that_no_server_has_is_refused(connect) -> None:
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        connect("other.through.example.com")
+
+
+def test_tcp_is_forwarded(ports) -> None:
+    with socket.create_connection(("127.0.0.1", ports[7]), timeout=10) as plain:
+        plain.sendall(b"hello")
+        assert plain.recv(100) == b"echo hello"
+
+
+def test_plain_http_is_sent_to_https(ports) -> None:
+    with socket.create_connection(("127.0.0.1", ports[80]), timeout=10) as plain:
+        plain.sendall(b"GET /a?b=c HTTP/1.1\r\nhost: mutual.example.com\r\nconnection: close\r\n\r\n")
+        answer = plain.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 301 ")
+    assert b"location: https://mutual.example.com/a?b=c\r\n" in answer
