@@ -105,7 +105,8 @@ def parse_call(fields: Mapping[str, Any]) -> Call:
         source_labels=dict(_pairs(given.get("source-label"), "source-label", "=")),
         principal=principal,
         is_tls=is_tls,
-        sni=sni or _default_sni(authority if method != TCP else host, is_tls and not principal),
+        # A sidecar's mTLS has a server name of its own kind; who calls a gateway with a certificate says the host.
+        sni=sni or _default_sni(authority if method != TCP else host, is_tls and (not principal or "gateway" in given)),
         alpn=_alpn(given, method, is_tls, bool(principal)),
         random=_random(given),
     )

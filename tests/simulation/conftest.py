@@ -69,9 +69,10 @@ class Simulation:
         """Through the sidecar's HTTP proxy. Underscores in names of headers are dashes."""
         return _answer(send(self.proxy, _call(url, method, random, headers), "outbound", "1.3.3.7"))
 
-    def arrive(self, url: str, method: str = "GET", random: float = 0.0, **headers: str) -> Answer:
+    def arrive(self, url: str, method: str = "GET", random: float = 0.0, sni: str = "", **headers: str) -> Answer:
         """At a gateway; the URL's port is the listener's."""
         call = _call(url, method, random, headers)
+        call = replace(call, sni=sni or call.sni)
         listener = self.proxy.listener_of(xds.Address("0.0.0.0", call.port))
         if listener and call.is_tls:
             chain = self.proxy.chains(self.proxy.listener(listener)).find(
@@ -80,6 +81,11 @@ class Simulation:
             if chain is not None and chain.tls is not None and chain.tls.require_client_certificate:
                 call = replace(call, principal="spiffe://cluster.local/ns/default/sa/client")
         return _answer(send(self.proxy, call, "gateway", "0.0.0.0"))
+
+    def connect(self, port: int, address: str = "0.0.0.0", **call: Any) -> Answer:
+        """A connection without a request at a gateway; the arguments are fields of the call, such as `sni`."""
+        told = parse_call({"request": f"TCP tcp://{address}:{port}", **call})
+        return _answer(send(self.proxy, told, "gateway", address))
 
     def inbound(self, transport: str, *alpn: str) -> str:
         """What a connection to the inbound listener gets: `mtls`, `plaintext`, `tls` (passed on); empty: nothing."""

@@ -155,3 +155,51 @@ def test_a_gateways_virtual_service_that_is_also_of_the_mesh_works_in_both(gatew
     yaml = SERVICE + edge(HTTP % '"*"') + both
     assert gateway(yaml).arrive("http://web.default.svc.cluster.local:80/").route == "web"
     assert sidecar(yaml).send("http://web/").route == "web"
+
+
+def test_match_that_names_gateways_asks_for_neither_labels_nor_namespace_of_the_source(gateway):
+    match = "{gateways: [istio-system/edge], sourceLabels: {app: other}, sourceNamespace: other}"
+    rules = rule("a.example.com").replace("{uri: {prefix: /}}", match)
+    assert gateway(SERVICE + edge(HTTP % '"*"') + rules).arrive("http://a.example.com:80/").cluster == WEB
+
+
+def test_match_without_gateways_asks_for_labels_and_namespace_of_the_gateway_itself(gateway):
+    for match, error in (
+        ("{sourceLabels: {istio: ingressgateway}, sourceNamespace: istio-system}", ""),
+        ("{sourceLabels: {istio: other}}", "no_route"),
+        ("{sourceNamespace: default}", "no_route"),
+    ):
+        rules = rule("a.example.com").replace("{uri: {prefix: /}}", match)
+        found = gateway(SERVICE + edge(HTTP % '"*"') + rules).arrive("http://a.example.com:80/")
+        assert (found.error if found.error == "no_route" else "") == error
+
+
+def test_routes_of_one_host_are_joined_across_gateways_and_a_rule_bound_to_both_stands_once(gateway):
+    second = edge(HTTP % "a.example.com", name="second", created=NEW)
+    both = rule("a.example.com", "both", "/both").replace(
+        "[istio-system/edge]", "[istio-system/edge, istio-system/second]"
+    )
+    only = rule("a.example.com", "only", "/", NEW).replace("istio-system/edge", "istio-system/second")
+    mesh = gateway(SERVICE + edge(HTTP % "a.example.com") + second + both + only)
+    assert mesh.arrive("http://a.example.com:80/both").route == "both"
+    assert mesh.arrive("http://a.example.com:80/").route == "only"
+    (host,) = mesh.resources["type.googleapis.com/envoy.config.route.v3.RouteConfiguration"]["http.80"]["virtual_hosts"]
+    assert len(host["routes"]) == 2
+
+
+def test_private_virtual_service_of_the_gateways_namespace_comes_before_an_older_public_one(gateway):
+    private = rule("a.example.com", "private", "/a", NEW, "istio-system").replace("hosts:", 'exportTo: ["."]\n  hosts:')
+    mesh = gateway(SERVICE + edge(HTTP % '"*"') + rule("a.example.com", "public", "/a") + private)
+    assert mesh.arrive("http://a.example.com:80/a").route == "private"
+
+
+def test_virtual_service_that_is_not_exported_to_the_gateways_namespace_is_not_bound(gateway):
+    hidden = rule("a.example.com").replace("hosts:", 'exportTo: ["."]\n  hosts:')
+    assert gateway(SERVICE + edge(HTTP % '"*"') + hidden).arrive("http://a.example.com:80/").error == "no_route"
+
+
+def test_redirect_to_tls_is_told_apart_from_a_routes_redirect(gateway):
+    redirecting = HTTP.replace("hosts: [%s]", "hosts: [default/a.example.com], tls: {httpsRedirect: true}")
+    mesh = gateway(SERVICE + edge(redirecting) + rule("a.example.com"))
+    assert mesh.arrive("http://a.example.com:80/").error == "tls_redirect"
+    assert mesh.arrive("http://b.example.com:80/").error == "no_virtual_host"
