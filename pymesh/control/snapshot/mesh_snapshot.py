@@ -19,6 +19,7 @@ from pymesh.control.model.kinds import (
     SERVICE,
     SERVICE_ENTRY,
     SIDECAR,
+    TELEMETRY,
     VIRTUAL_SERVICE,
     WORKLOAD_ENTRY,
     Kind,
@@ -32,6 +33,7 @@ from pymesh.control.model.secret import Secret
 from pymesh.control.model.service import Service
 from pymesh.control.model.service_entry import ServiceEntry
 from pymesh.control.model.sidecar import Sidecar
+from pymesh.control.model.telemetry import Telemetry
 from pymesh.control.model.virtual_service import VirtualService
 from pymesh.control.model.workload_entry import WorkloadEntry
 from pymesh.control.snapshot.creation_order import SpecT, oldest_first
@@ -45,6 +47,7 @@ from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.services import Mesh, build_service, build_service_entry
 from pymesh.control.snapshot.sidecars import Sidecars
+from pymesh.control.snapshot.telemetries import Telemetries
 from pymesh.control.snapshot.virtual_services import VirtualServices, build_virtual_service, source_label_keys
 from pymesh.control.snapshot.workload_policies import WorkloadPolicies
 
@@ -73,6 +76,7 @@ class MeshSnapshot:
         "secrets",
         "services_by_host",
         "sidecars",
+        "telemetries",
         "virtual_services",
     )
 
@@ -101,10 +105,12 @@ class MeshSnapshot:
         self.sidecars = Sidecars(_of(objects, SIDECAR, Sidecar), mesh.root_namespace)
         self.gateways = tuple(_of(objects, GATEWAY, Gateway))
         self.secrets = {(item.namespace, item.name): item.spec for item in _of(objects, SECRET, Secret)}
+        self.telemetries = Telemetries(_of(objects, TELEMETRY, Telemetry), mesh.root_namespace)
         self.label_keys = frozenset((*source_label_keys(rules), *self._client_label_keys()))
         self._cache: dict[Hashable, Any] = {}
 
     def _client_label_keys(self) -> Iterator[str]:
+        yield from self.telemetries.label_keys()
         yield from self.destination_rules.client_label_keys()
         yield from (key.partition("=")[0] for key in self.mesh.locality_lb_setting.failover_priority)
 

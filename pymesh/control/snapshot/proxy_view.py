@@ -17,6 +17,7 @@ from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.instance import Locality
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
+from pymesh.control.snapshot.telemetries import Mode
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule, index_by_host
 from pymesh.names import DEFAULT_DOMAIN, MESH_GATEWAY, service_fqdn
 from pymesh.xds import ROUTER, Node
@@ -180,6 +181,11 @@ class ProxyView:
         """Those that hold for this workload."""
         told = self.node.metadata
         return self.snapshot.request_authentications.of_workload(told.namespace, told.labels)
+
+    def sampling(self, mode: Mode) -> float:
+        """Percent of the traces beginning here whose spans are sent."""
+        default = self.mesh.default_config.tracing.sampling
+        return self.snapshot.telemetries.sampling(self.namespace, self.labels, mode, default)
 
     def _declared_services(self) -> list[MeshService]:
         """Of the proxy's namespace, seen or not: its workload is behind them all the same."""

@@ -20,9 +20,8 @@ Chain = dict[str, Any]
 def build_gateway_listener(view: ProxyView, port: PortServers) -> Resource | None:
     """None where a port has nothing to do: TCP or TLS servers to which no route leads."""
     if port.family is Family.HTTP:
-        terminal = build_edge(
-            view.mesh, port.listener_name, port.servers[0].route_name, False, build_security_filters(view, None)
-        )
+        security, sampling = build_security_filters(view, None), view.sampling("CLIENT")
+        terminal = build_edge(sampling, port.listener_name, port.servers[0].route_name, False, security)
         chains: list[Chain] = [{"filters": [terminal]}]
     else:
         chains = list(_chains(view, port))
@@ -47,7 +46,9 @@ def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
     tls = server.server.tls
     assert tls is not None  # validation: HTTPS needs it
     security = build_security_filters(view, None)
-    terminal = build_edge(view.mesh, server.route_name, server.route_name, verifies_clients(tls), security)
+    terminal = build_edge(
+        view.sampling("CLIENT"), server.route_name, server.route_name, verifies_clients(tls), security
+    )
     return {
         "name": server.route_name,
         **_server_names(server),

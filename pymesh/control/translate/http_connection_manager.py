@@ -1,8 +1,10 @@
-"""The terminal filter of an HTTP listener: inbound, outbound and at the edge of the mesh."""
+"""The terminal filter of an HTTP listener: inbound, outbound and at the edge of the mesh.
+
+`sampling`: percent of the traces beginning there whose spans are sent.
+"""
 
 from typing import Any
 
-from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.translate.clusters import DNS_CACHE
 from pymesh.control.translate.config_source import CONFIG_SOURCE
 from pymesh.control.translate.type_urls import (
@@ -41,10 +43,10 @@ def rds(name: str) -> dict[str, Any]:
     return {"rds": {"route_config_name": name, "config_source": CONFIG_SOURCE}}
 
 
-def build_outbound(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+def build_outbound(sampling: float, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
     """From the application: its server's name in the response stays."""
     return _filter(
-        mesh,
+        sampling,
         stat_prefix,
         routes,
         http_filters=_OUTBOUND_FILTERS,
@@ -53,10 +55,10 @@ def build_outbound(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -
     )
 
 
-def build_captured(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+def build_captured(sampling: float, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
     """From the application, which does not know that there is a proxy."""
     return _filter(
-        mesh,
+        sampling,
         stat_prefix,
         routes,
         http_filters=_CAPTURED_FILTERS,
@@ -66,12 +68,12 @@ def build_captured(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any]) -
 
 
 def build_inbound(
-    mesh: MeshConfig, stat_prefix: str, route_config: dict[str, Any], security: list[dict[str, Any]]
+    sampling: float, stat_prefix: str, route_config: dict[str, Any], security: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """To the application, which learns in x-forwarded-client-cert who asks. `security` are the filters that decide
     who may."""
     return _filter(
-        mesh,
+        sampling,
         stat_prefix,
         {"route_config": route_config},
         http_filters=[*security, _ROUTER],
@@ -83,7 +85,7 @@ def build_inbound(
 
 
 def build_edge(
-    mesh: MeshConfig,
+    sampling: float,
     stat_prefix: str,
     route_config_name: str,
     verifies_clients: bool,
@@ -92,7 +94,7 @@ def build_edge(
     """From outside: nothing that a client says of itself is believed."""
     details = {"subject": True, "cert": True, "dns": True, "uri": True} if verifies_clients else {}
     return _filter(
-        mesh,
+        sampling,
         stat_prefix,
         rds(route_config_name),
         http_filters=[*security, *_OUTBOUND_FILTERS],
@@ -104,12 +106,12 @@ def build_edge(
     )
 
 
-def _filter(mesh: MeshConfig, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
+def _filter(sampling: float, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
     config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes, **options}
     config["normalize_path"] = True  # Istio's path normalization BASE
     config["stream_idle_timeout"] = "0s"  # as Istio: a WebSocket may be silent for as long as it likes
     config["request_headers_timeout"] = _HEAD_TIMEOUT
     # Istio's PILOT_HTTP10, on: ab, nginx's proxy_pass, and the CONNECT of Python 3.11's http.client speak HTTP/1.0.
     config["http_protocol_options"] = {"accept_http_10": True}
-    config["tracing"] = {"random_sampling": {"value": mesh.default_config.tracing.sampling}}
+    config["tracing"] = {"random_sampling": {"value": sampling}}
     return {"name": HTTP_CONNECTION_MANAGER_FILTER, "typed_config": config}

@@ -69,7 +69,8 @@ def _application(view: ProxyView, port: InboundPort) -> Filters:
     if not port.is_http:
         return _application_bytes(view, port)
     security = build_security_filters(view, port.number)
-    return [build_inbound(view.mesh, f"inbound_0.0.0.0_{port.number}", build_inbound_routes(view, port), security)]
+    routes = build_inbound_routes(view, port)
+    return [build_inbound(view.sampling("SERVER"), f"inbound_0.0.0.0_{port.number}", routes, security)]
 
 
 def _application_bytes(view: ProxyView, port: InboundPort) -> Filters:

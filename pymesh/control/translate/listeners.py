@@ -31,7 +31,7 @@ def build_sidecar_listeners(view: ProxyView) -> Iterator[Resource]:
 
 
 def _http_proxy(view: ProxyView, address: Address) -> Resource:
-    chain = {"filters": [build_outbound(view.mesh, HTTP_PROXY, rds(HTTP_PROXY))]}
+    chain = {"filters": [build_outbound(view.sampling("CLIENT"), HTTP_PROXY, rds(HTTP_PROXY))]}
     return build_listener(HTTP_PROXY, address, "OUTBOUND", filter_chains=[chain])
 
 

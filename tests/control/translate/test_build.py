@@ -62,3 +62,26 @@ def test_gateway_has_no_sidecars_listeners(view_of):
 
 def test_equal_snapshots_build_equal_resources(view_of):
     assert build(view_of(SERVICE)) == build(view_of(SERVICE))
+
+
+TELEMETRY = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: default, namespace: default}
+spec:
+  tracing:
+  - {match: {mode: CLIENT}, randomSamplingPercentage: 25}
+  - {match: {mode: SERVER}, disableSpanReporting: true}
+"""
+
+
+def sampled(listener):
+    """Percent, of the listener's first filter chain."""
+    manager = listener["filter_chains"][0]["filters"][-1]["typed_config"]
+    return manager["tracing"]["random_sampling"]["value"]
+
+
+def test_telemetry_says_how_much_each_direction_of_traffic_is_traced(view_of):
+    ports = {"app_port": 8080, "inbound": Address("0.0.0.0", 15006)}
+    listeners = build(view_of(TELEMETRY, **ports))[LISTENER]
+    assert (sampled(listeners["http_proxy"]), sampled(listeners["virtualInbound"])) == (25.0, 0.0)
