@@ -1,6 +1,6 @@
 """Redirected HTTP: listeners, filter chains and route configurations as Istio's."""
 
-from tests.simulation.captured_sidecar import CapturedSidecar
+from tests.simulation.captured_sidecar import OWN_ADDRESS, CapturedSidecar
 
 MESH = """
 apiVersion: v1
@@ -110,6 +110,11 @@ def test_headless_tcp_has_a_listener_for_each_endpoint():
     assert mesh.tcp("10.2.0.1", 5432)[:1] == ("10.2.0.1_5432",)
     assert mesh.tcp("10.2.0.1", 5432).cluster == HEADLESS
     assert mesh.tcp("10.2.0.2", 5432).listener == "virtualOutbound"
+
+
+def test_workload_needs_no_listener_for_its_own_endpoint():
+    own = MESH.replace("10.2.0.1", OWN_ADDRESS)
+    assert CapturedSidecar(own).tcp(OWN_ADDRESS, 5432).listener == "virtualOutbound"
 
 
 def test_trap_5_host_that_no_service_declares_is_routable_on_port_80_only():

@@ -46,7 +46,7 @@ def _add_sidecar(view: ProxyView, resources: Resources) -> None:
 
 def _sidecar_routes(view: ProxyView, listeners: dict[str, Resource]) -> dict[str, Resource]:
     routes = view.snapshot.cached(
-        ("outbound-routes", view.scope, view.own_address, view.reserved_ports),
+        ("outbound-routes", view.scope, view.reserved_ports),
         lambda: _by_name(build_outbound_routes(view, listeners)),
     )
     if view.is_redirected:

@@ -19,8 +19,7 @@ DEFAULT_CAPTURE = Address("0.0.0.0", 15001)
 
 
 def build_sidecar_listeners(view: ProxyView) -> Iterator[Resource]:
-    key = ("outbound-listeners", view.scope, view.own_address, view.reserved_ports)
-    yield from view.snapshot.cached(key, lambda: list(build_outbound_listeners(view)))
+    yield from outbound_listeners(view)
     if view.is_redirected:
         yield build_virtual_outbound(view, view.node.metadata.outbound or DEFAULT_CAPTURE)
     else:
@@ -28,6 +27,16 @@ def build_sidecar_listeners(view: ProxyView) -> Iterator[Resource]:
     for upstream in view.node.metadata.upstreams:
         yield _upstream(view, upstream)
     yield from build_inbound_listeners(view)
+
+
+def outbound_listeners(view: ProxyView) -> Iterator[Resource]:
+    """Built once for all sidecars of a scope. A workload reaches itself directly, so that it needs no listener for its
+    own endpoint of a headless service."""
+    key = ("outbound-listeners", view.scope, view.reserved_ports)
+    own = f"{view.own_address}_"
+    for listener in view.snapshot.cached(key, lambda: list(build_outbound_listeners(view))):
+        if not listener["name"].startswith(own):
+            yield listener
 
 
 def _http_proxy(view: ProxyView, address: Address) -> Resource:

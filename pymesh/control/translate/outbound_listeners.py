@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pymesh.control.model.validation.syntax import is_ip_address
 from pymesh.control.snapshot.egress import EgressScope
 from pymesh.control.snapshot.mesh_service import MeshPort, MeshService
 from pymesh.control.snapshot.protocol import Protocol
@@ -19,7 +20,6 @@ from pymesh.control.translate.passthrough import PASSTHROUGH_CHAIN, build_passth
 from pymesh.xds import LISTENER, Resource
 
 _LOOPBACK = "127.0.0.1"
-_UNIX = "unix://"
 
 
 class ListenerKey(NamedTuple):
@@ -80,24 +80,20 @@ def _addresses(view: ProxyView, scope: EgressScope, service: MeshService, port: 
         yield from ((address, "") for address in service.addresses)
         yield from ((ANY_ADDRESS, subnet) for subnet in service.subnets)
     elif service.keeps_destination and scope.port is None:
-        yield from _own_addresses(view, service, port)
+        yield from _own_addresses(service, port)
     else:
         yield ANY_ADDRESS, ""
 
 
-def _own_addresses(view: ProxyView, service: MeshService, port: MeshPort) -> Iterator[tuple[str, str]]:
-    """Each endpoint of a headless service has a listener, but for this workload: it reaches itself directly."""
+def _own_addresses(service: MeshService, port: MeshPort) -> Iterator[tuple[str, str]]:
+    """Each endpoint of a headless service has a listener."""
     endpoints = service.endpoints.get(port.number, ())
     if service.is_unresolved and not service.selector:
         yield ANY_ADDRESS, ""
         return
     for endpoint in endpoints:
-        if endpoint.address != view.own_address and _is_address(endpoint.address):
+        if is_ip_address(endpoint.address):
             yield endpoint.address, ""
-
-
-def _is_address(text: str) -> bool:
-    return ":" in text.removeprefix(_UNIX) or text.replace(".", "").isdigit()
 
 
 def _is_bound(view: ProxyView, scope: EgressScope) -> bool:

@@ -121,7 +121,8 @@ class ListenerManager:
     async def _open(self, config: ListenerConfig) -> Listener:
         sock = await self._sockets.take(config.name, config.address) if config.is_bound else None
         listener = Listener(config, self._context, sock, self._find_unbound)
-        log.info("listener %s is %s %s", config.name, "on" if config.is_bound else "for", listener.address)
+        level = logging.INFO if config.is_bound else logging.DEBUG  # the latter are as many as ports of services
+        log.log(level, "listener %s is on %s", config.name, listener.address)
         return listener
 
     def _add(self, listener: Listener) -> None:
