@@ -57,6 +57,7 @@ class Call:
     sni: str = ""
     alpn: tuple[str, ...] = ()
     random: float = 0.0
+    has_own_port: bool = False  # the connection's port was given beside the URL
 
     @property
     def is_http(self) -> bool:
@@ -109,6 +110,7 @@ def parse_call(fields: Mapping[str, Any]) -> Call:
         sni=sni or _default_sni(authority if method != TCP else host, is_tls and (not principal or "gateway" in given)),
         alpn=_alpn(given, method, is_tls, bool(principal)),
         random=_random(given),
+        has_own_port="port" in given,
     )
 
 

@@ -149,7 +149,7 @@ def _outcomes(decision: Decision, random_value: float) -> Iterator[str]:
         yield f"timeout {decision.timeout or 'none'}{attempts}"
     for mirror in decision.mirrors or ():
         yield f"mirror {mirror.cluster}, {mirror.percentage:g} %"
-    if decision.error != "cluster_not_found":
+    if decision.error != "cluster_not_found" and decision.endpoints is not None:
         yield f"endpoints {', '.join(decision.endpoints or ()) or 'none in these files'}"
 
 

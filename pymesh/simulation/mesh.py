@@ -50,7 +50,8 @@ class SimulatedMesh:
     def trace(self, call: Call) -> list[Trail]:
         """The proxies that the call passes, in order. The first one's decision is that on the whole call."""
         if call.to:
-            return [self._arrive(self.workloads.named(call.to), call, call.port)]
+            workload = self.workloads.named(call.to)
+            return [self._arrive(workload, call, self._port_at(workload, call))]
         if call.gateway:
             gateway = self.workloads.gateway(call.gateway)
             trails = [send(self.proxy(build_gateway(gateway)), call, "gateway", call.address or "0.0.0.0", time())]
@@ -81,6 +82,13 @@ class SimulatedMesh:
         """What DNS would tell the application."""
         service = ProxyView(self.snapshot, node).service_named(host)
         return service.addresses[0] if service is not None and service.addresses else _UNKNOWN_ADDRESS
+
+    def _port_at(self, workload: Workload, call: Call) -> int:
+        """A service's port in the URL means the port of the workload behind it; an IP's port and --port are that."""
+        service = ProxyView(self.snapshot, build_sidecar(workload)).service_named(call.host)
+        if call.has_own_port or call.address or service is None:
+            return call.port
+        return self.workloads.port_behind(service, call.port, workload) or call.port
 
     def _arrive(self, workload: Workload, call: Call, port: int) -> Trail:
         protocol = self.workloads.app_protocol(workload, port)

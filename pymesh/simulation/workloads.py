@@ -25,7 +25,7 @@ _GATEWAY_LABEL = "istio"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`is_known`: the files have it. `inbound_port`: where its sidecar listens, if one registered it."""
+    """`inbound_port`: where its sidecar listens, if one registered it."""
 
     namespace: str
     name: str
@@ -34,7 +34,6 @@ class Workload:
     address: str = _NO_ADDRESS
     locality: str = ""
     inbound_port: int = 0
-    is_known: bool = True
 
 
 class Workloads:
@@ -55,7 +54,7 @@ class Workloads:
         name that the files do not have stands for a proxy without a service."""
         namespace, _, name = place.partition("/")
         found = self._by_name.get((namespace, name)) or self._of_service(namespace, name)
-        return found or Workload(namespace, name, is_known=False)
+        return found or Workload(namespace, name)
 
     def gateway(self, place: str) -> Workload:
         """`namespace/name` of a Gateway, which stands for a proxy that its selector chooses, or of a gateway's
@@ -68,7 +67,7 @@ class Workloads:
         if gateway is not None and gateway.spec.selector:
             return Workload(namespace, name, gateway.spec.selector, service_account=f"{name}-service-account")
         labels = {APP_LABEL: name, _GATEWAY_LABEL: name.removeprefix("istio-")}
-        return Workload(namespace, name, labels, service_account=f"{name}-service-account", is_known=False)
+        return Workload(namespace, name, labels, service_account=f"{name}-service-account")
 
     def at(self, address: str, port: int) -> Workload | None:
         """The workload behind an endpoint."""
@@ -83,6 +82,15 @@ class Workloads:
                 if not service.is_external and any(item.address == address for item in found):
                     return [Workload(service.namespace, service.name, service.selector, address=address)]
         return []
+
+    def port_behind(self, service: MeshService, port: int, workload: Workload) -> int:
+        """The workload's own port for a port of its service; 0 if the service does not lead there."""
+        endpoints = service.endpoints.get(port, ())
+        found = next((item.port for item in endpoints if item.address == workload.address), 0)
+        declared = service.port(port)
+        if found or declared is None or not _selects(service, workload):
+            return found
+        return declared.target if isinstance(declared.target, int) else declared.number
 
     def app_protocol(self, workload: Workload, port: int) -> str:
         """What a workload's port speaks, by the services that lead to it: `http`, unless they say something else."""
@@ -113,7 +121,7 @@ class Workloads:
                 known = self.at(endpoint.address, endpoint.port)
                 if known is not None:
                     return known
-        return Workload(service.namespace, name, service.selector, is_known=bool(service.selector))
+        return Workload(service.namespace, name, service.selector)
 
 
 def build_sidecar(workload: Workload, app_port: int = 0, app_protocol: str = "http") -> xds.Node:
@@ -178,6 +186,9 @@ def _leads_to(service: MeshService, item: MeshPort, workload: Workload, port: in
     endpoints = service.endpoints.get(item.number, ())
     if any(endpoint.address == workload.address and endpoint.port == port for endpoint in endpoints):
         return True
-    if not service.selector or service.namespace != workload.namespace:
-        return False
-    return service.selector.items() <= workload.labels.items() and port in (item.number, item.target)
+    return _selects(service, workload) and port in (item.number, item.target)
+
+
+def _selects(service: MeshService, workload: Workload) -> bool:
+    is_near = bool(service.selector) and service.namespace == workload.namespace
+    return is_near and service.selector.items() <= workload.labels.items()

@@ -377,3 +377,36 @@ def test_workload_by_hand_with_a_service_account_has_mtls_unless_its_label_says_
     )
     service = MESH[: MESH.index("---")]
     assert decide(mesh_of, service + "---\n" + entry % workload).inbound.mtls == mtls
+
+
+WEB = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, clusterIP: 10.96.0.4, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: web-1}
+spec: {address: 10.0.0.4, labels: {app: web}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields", "port"),
+    [
+        ("GET http://web/", {}, 8080),
+        ("GET http://web:80/", {}, 8080),
+        ("GET http://web:9090/", {}, 9090),
+        ("GET http://10.0.0.4:80/", {}, 80),
+        ("GET http://web/", {"port": 9090}, 9090),
+    ],
+)
+def test_service_port_of_what_arrives_means_the_workloads_port(mesh_of, request_, fields, port):
+    found = decide(mesh_of, WEB, request_, to="default/web-1", **fields)
+    assert (found.cluster, found.filter_chain) == (f"inbound|{port}||", f"0.0.0.0_{port}")
+
+
+def test_inbound_virtual_host_has_the_name_of_the_services_port(mesh_of):
+    assert decide(mesh_of, WEB, "GET http://web/", to="default/web-1").virtual_host == "inbound|http|80"
+    assert decide(mesh_of, WEB, "GET http://web:9090/", to="default/web-1").virtual_host == "inbound|http|9090"

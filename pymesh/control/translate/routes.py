@@ -53,15 +53,21 @@ def build_proxy_hosts(
 
 def build_inbound_routes(view: ProxyView, port: InboundPort) -> dict[str, Any]:
     """Everything to the application; stands inline in the listener."""
-    node = view.node.metadata
     action = {"cluster": port.cluster, "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
     route = {"name": "default", "match": ANY_PATH, "route": action, **_inbound_decorator(view)}
     host = {
-        "name": f"inbound|http|{node.inbound.port if node.inbound is not None else 0}",
+        "name": f"inbound|http|{_service_port(view, port)}",
         "domains": ["*"],
         "routes": [route],
     }
     return {"name": port.cluster, "virtual_hosts": [host]}
+
+
+def _service_port(view: ProxyView, port: InboundPort) -> int:
+    """By which clients know the port; its own number where no service of the workload leads to it."""
+    service = view.own_service
+    leading = (item.number for item in (service.ports if service is not None else ()) if item.target == port.number)
+    return next(leading, port.number)
 
 
 def _inbound_decorator(view: ProxyView) -> Route:
