@@ -126,8 +126,9 @@ def _workload(name: str, namespace: str, labels: dict[str, str]) -> str:
 
 def _is_healthy(status: dict[str, Any]) -> bool:
     """Istio's condition `Healthy`; one that nobody checks is healthy."""
-    conditions = status.get("conditions") or ()
-    return not any(item.get("type") == "Healthy" and item.get("status") == "False" for item in conditions)
+    conditions = status.get("conditions")
+    found = [item for item in conditions if isinstance(item, dict)] if isinstance(conditions, list) else []
+    return not any(item.get("type") == "Healthy" and item.get("status") == "False" for item in found)
 
 
 def _port(text: str) -> int:

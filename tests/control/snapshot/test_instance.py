@@ -1,3 +1,5 @@
+import pytest
+
 from pymesh.control.model.serializer import decode
 from pymesh.control.model.workload_entry import WorkloadEntry
 from pymesh.control.snapshot.instance import (
@@ -62,6 +64,12 @@ def test_condition_healthy_false_is_unhealthy_and_no_condition_is_healthy():
     well = {"conditions": [{"type": "Healthy", "status": "True"}]}
     assert build_instance(decode({**REGISTERED, "status": well})).is_healthy
     assert build_instance(decode(REGISTERED)).is_healthy
+
+
+@pytest.mark.parametrize("conditions", [1, "Healthy", ["Healthy"], [None], {"type": "Healthy", "status": "False"}])
+def test_conditions_that_are_none_say_nothing_of_health(conditions):
+    """Nobody checks what is written to an object's status."""
+    assert build_instance(decode({**REGISTERED, "status": {"conditions": conditions}})).is_healthy
 
 
 def test_port_annotation_that_is_no_number_is_none():
