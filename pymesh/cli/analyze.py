@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from pymesh.cli.analysis_filter import Suppression, parse_suppression, without_suppressed
 from pymesh.cli.client import ControlClient, add_client_arguments, open_client
 from pymesh.cli.objects import collection_path, read_source
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n", "--namespace", metavar="NS", help="only messages of this one, which is that of objects that name none"
     )
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="messages of all namespaces (the default)")
-    parser.add_argument("-o", "--output", choices=("text", "log", "json"), default="text", help="log is text")
+    parser.add_argument("-o", "--output", choices=("text", "log", "json", "yaml"), default="text", help="log is text")
     for flag, default, does in (
         ("fail-on", "error", "exit with 79 if there is a message of this level or a worse one (default: error)"),
         ("output-threshold", "info", "show messages of this level and worse ones (default: info)"),
@@ -115,8 +117,8 @@ def _known(suppressions: list[Suppression]) -> list[Suppression]:
 
 
 def _print(messages: list[Message], collector: Collector, output: str, unreadable: int) -> None:
-    if output == "json":
-        print(json.dumps([_fields(message, collector) for message in messages], indent=4, ensure_ascii=False))
+    if output in ("json", "yaml"):
+        _print_fields([_fields(message, collector) for message in messages], output)
         return
     for message in messages:
         place = _reference(message, collector)
@@ -125,6 +127,13 @@ def _print(messages: list[Message], collector: Collector, output: str, unreadabl
     if not messages:
         but = f" (but {unreadable} could not be read)" if unreadable else ""
         print(f"No validation issues found{but}.", file=sys.stderr)
+
+
+def _print_fields(messages: list[dict[str, str]], output: str) -> None:
+    if output == "json":
+        print(json.dumps(messages, indent=4, ensure_ascii=False))
+    else:
+        print(yaml.dump(messages, Dumper=yaml.CSafeDumper, allow_unicode=True), end="")
 
 
 def _fields(message: Message, collector: Collector) -> dict[str, str]:

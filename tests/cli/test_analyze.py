@@ -4,6 +4,7 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
+import yaml
 
 _SERVICE = """
 apiVersion: v1
@@ -66,6 +67,11 @@ def test_json_has_the_fields_of_istioctl(pymesh, lost: str) -> None:  # type: ig
             "reference": f"{lost}:8",
         }
     ]
+
+
+def test_yaml_has_the_fields_of_json(pymesh, lost: str) -> None:  # type: ignore[no-untyped-def]
+    told = yaml.safe_load(pymesh("analyze", lost, "-o", "yaml").out)
+    assert told == json.loads(pymesh("analyze", lost, "-o", "json").out)
 
 
 def test_the_exit_code_depends_on_the_level_that_fails(pymesh, unused: str) -> None:  # type: ignore[no-untyped-def]
