@@ -70,9 +70,8 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("resolution", ("DYNAMIC_DNS",)),
         Unsupported("ports[].protocol", ("UDP",)),
         Unsupported("endpoints[].network"),
-        Unsupported("endpoints[].address", prefix=_UNIX_SOCKET),
     ),
-    "WorkloadEntry": (Unsupported("network"), Unsupported("address", prefix=_UNIX_SOCKET)),
+    "WorkloadEntry": (Unsupported("network"),),
     "WorkloadGroup": (
         _WHOLE_KIND,
         Unsupported("metadata"),

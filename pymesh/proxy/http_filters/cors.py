@@ -103,7 +103,8 @@ def _preflight(policy: CorsPolicy, request: HeaderMap) -> list[tuple[bytes, byte
         (_MAX_AGE, policy.max_age),
         (_ALLOW_PRIVATE_NETWORK, _TRUE if wants_private else b""),
     )
-    return [(name, value) for name, value in answer if value]
+    is_asked_for = policy.allow_headers == _ANY  # then, as in Envoy, it may be empty
+    return [(name, value) for name, value in answer if value or (name == _ALLOW_HEADERS and is_asked_for)]
 
 
 def decode_cors_policy(reader: Reader) -> CorsPolicy:

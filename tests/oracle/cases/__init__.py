@@ -4,6 +4,7 @@ from oracle.cases import (
     balancing,
     broken_servers,
     clusters,
+    cors,
     envoy_headers,
     faults,
     framing,
@@ -40,6 +41,7 @@ MODULES = (
     retries,
     security,
     faults,
+    cors,
     upgrades,
 )
 CASES: tuple[Case, ...] = tuple(case for module in MODULES for case in module.CASES)

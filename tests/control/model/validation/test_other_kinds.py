@@ -451,7 +451,3 @@ def test_what_istio_refuses_is_invalid_whether_or_not_pymesh_obeys_the_field(
     kind: str, spec: str, violations: list[str], check: Check
 ) -> None:
     assert check(kind, spec)[0] == violations
-
-
-def test_an_endpoint_on_a_unix_socket_is_refused(refuse: Refuse) -> None:
-    assert refuse("we", "{address: unix:///a}") == ["address: pymesh does not implement spec.address unix:///a"]
