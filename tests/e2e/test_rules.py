@@ -435,6 +435,33 @@ def test_a_service_entry_is_resolved_by_dns(shop: Shop) -> None:
     )
 
 
+def test_a_preflight_is_answered_and_a_response_is_marked_for_the_browser(shop: Shop) -> None:
+    policy = {"allowOrigins": [{"exact": "https://shop"}], "allowMethods": ["GET", "PUT"], "maxAge": "10m"}
+    url = shop.rule("cors", {"corsPolicy": policy, "route": TO_V1})
+    before = shop.v1.requests
+    answer = shop.web.get(url, method="OPTIONS", origin="https://shop", access_control_request_method="PUT")
+    assert (answer.status, answer.headers["access-control-allow-methods"]) == (200, "GET,PUT")
+    assert (answer.headers["access-control-allow-origin"], shop.v1.requests) == ("https://shop", before)
+    assert shop.web.get(url, origin="https://shop").headers["access-control-allow-origin"] == "https://shop"
+    assert "access-control-allow-origin" not in shop.web.get(url, origin="https://evil").headers
+
+
+def test_a_route_may_be_delegated(shop: Shop) -> None:
+    shop.mesh.apply("""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: delegate}
+spec:
+  http:
+  - match: [{uri: {prefix: /api/v1}}]
+    route: [{destination: {host: payment, subset: v1}}]
+""")
+    match = [{"uri": {"prefix": "/api"}}]
+    url = shop.rule("root", {"match": match, "delegate": {"name": "delegate"}}, {"directResponse": {"status": 404}})
+    assert shop.web.get(f"{url}/api/v1/x").json["app"] == "v1"
+    assert shop.web.get(f"{url}/api/x").status == 404
+
+
 def test_a_service_is_known_by_all_its_names(shop: Shop) -> None:
     for host in (
         "payment",
