@@ -1,16 +1,18 @@
 """TLS at a gateway that is a real process: every mode, several certificates, connections passed through."""
 
-import base64
 import json
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
 import trustme
+from e2e.real_envoy import Envoy
 
 ECDSA, RSA = trustme.KeyType.ECDSA, trustme.KeyType.RSA
 
@@ -53,36 +55,28 @@ spec:
     tls: {{httpsRedirect: true}}
   - port: {{number: 443, name: mutual, protocol: HTTPS}}
     hosts: [mutual.example.com]
-    tls: {{mode: MUTUAL, credentialName: mutual, caCertCredentialName: clients}}
+    tls: {{mode: MUTUAL, {verifying}}}
   - port: {{number: 443, name: named, protocol: HTTPS}}
     hosts: [named.example.com]
-    tls: {{mode: MUTUAL, credentialName: mutual, caCertCredentialName: clients, subjectAltNames: [admin.client]}}
+    tls: {{mode: MUTUAL, {verifying}, subjectAltNames: [admin.client]}}
   - port: {{number: 443, name: pinned, protocol: HTTPS}}
     hosts: [pinned.example.com]
-    tls: {{mode: MUTUAL, credentialName: mutual, caCertCredentialName: clients, verifyCertificateHash: ["{pin}"]}}
+    tls: {{mode: MUTUAL, {verifying}, verifyCertificateHash: ["{pin}"]}}
   - port: {{number: 443, name: optional, protocol: HTTPS}}
     hosts: [optional.example.com]
-    tls:
-      mode: OPTIONAL_MUTUAL
-      serverCertificate: {directory}/optional.pem
-      privateKey: {directory}/optional.key
-      caCertificates: {directory}/clients.pem
+    tls: {{mode: OPTIONAL_MUTUAL, {verifying}}}
   - port: {{number: 443, name: several, protocol: HTTPS}}
     hosts: [several.example.com]
-    tls: {{mode: SIMPLE, credentialNames: [several-rsa, several-ecdsa]}}
+    tls: {{mode: SIMPLE, {several}}}
   - port: {{number: 443, name: modern, protocol: HTTPS}}
     hosts: [modern.example.com]
-    tls: {{mode: SIMPLE, credentialName: mutual, minProtocolVersion: TLSV1_3}}
+    tls: {{mode: SIMPLE, {server}, minProtocolVersion: TLSV1_3}}
   - port: {{number: 443, name: ciphers, protocol: HTTPS}}
     hosts: [ciphers.example.com]
-    tls:
-      mode: SIMPLE
-      credentialName: mutual
-      maxProtocolVersion: TLSV1_2
-      cipherSuites: [RC4-MD5, ECDHE-ECDSA-AES256-GCM-SHA384]
+    tls: {{mode: SIMPLE, {server}, maxProtocolVersion: TLSV1_2, cipherSuites: [RC4-MD5, ECDHE-ECDSA-AES256-GCM-SHA384]}}
   - port: {{number: 443, name: echo, protocol: TLS}}
     hosts: [echo.example.com]
-    tls: {{mode: SIMPLE, credentialName: mutual}}
+    tls: {{mode: SIMPLE, {server}}}
   - port: {{number: 443, name: through, protocol: TLS}}
     hosts: ["*.through.example.com"]
     tls: {{mode: PASSTHROUGH}}
@@ -106,16 +100,19 @@ spec:
   - match: [{{sniHosts: [echo.through.example.com]}}]
     route: [{{destination: {{host: echo.internal}}}}]
 ---
+{objects}
 """
 SECRET = """
 apiVersion: v1
 kind: Secret
 metadata: {{name: {name}, namespace: istio-system}}
-data: {data}
+stringData: {data}
 ---
 """
+PORTS = (80, 443, 7)
 
 Connect = Callable[..., ssl.SSLSocket]
+Ports = dict[int, int]
 
 
 class Certificates:
@@ -132,16 +129,6 @@ class Certificates:
 
 def pem(certificate: trustme.LeafCert) -> str:
     return certificate.cert_chain_pems[0].bytes().decode()
-
-
-def secret(name: str, **data: bytes) -> str:
-    encoded = {key.replace("_", "."): base64.b64encode(value).decode() for key, value in data.items()}
-    return SECRET.format(name=name, data=encoded)
-
-
-def tls_secret(name: str, certificate: trustme.LeafCert) -> str:
-    key = certificate.private_key_pem.bytes()
-    return secret(name, tls_crt=certificate.cert_chain_pems[0].bytes(), tls_key=key)
 
 
 @pytest.fixture(scope="module")
@@ -174,28 +161,84 @@ def secure_app(certificates: Certificates) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def ports(module_mesh, certificates: Certificates, secure_app: int, tmp_path_factory) -> dict[int, int]:
-    """Of the gateway: Gateway's port -> the one that is open."""
-    mesh, directory = module_mesh, tmp_path_factory.mktemp("files")
-    (directory / "optional.pem").write_text(pem(certificates.server))
-    (directory / "optional.key").write_bytes(certificates.server.private_key_pem.bytes())
+def apps(module_mesh, secure_app: int) -> dict[str, int]:
+    """What is behind the gateway: their ports. The control plane runs, too."""
+    module_mesh.control()
+    return {
+        "web": module_mesh.http_app("web").port,
+        "echo": module_mesh.tcp_app(b"echo ").port,
+        "secure": secure_app,
+    }
+
+
+class Credentials(NamedTuple):
+    """What a Gateway says of its certificates: the server's, that with its clients' authority, several, and objects."""
+
+    server: str
+    verifying: str
+    several: str
+    objects: str = ""
+
+
+def in_secrets(certificates: Certificates) -> Credentials:
+    """In the gateway's namespace, with the keys of either kind that Secrets may have."""
+    server, rsa = certificates.server, certificates.rsa
+    objects = (
+        _secret("server", {"tls.crt": pem(server), "tls.key": server.private_key_pem.bytes().decode()}),
+        _secret("rsa", {"cert": pem(rsa), "key": rsa.private_key_pem.bytes().decode()}),
+        _secret("clients-cacert", {"cacert": certificates.clients.cert_pem.bytes().decode()}),
+    )
+    server_name = "credentialName: server"
+    verifying = f"{server_name}, caCertCredentialName: clients"
+    return Credentials(server_name, verifying, "credentialNames: [rsa, server]", "".join(objects))
+
+
+def in_files(certificates: Certificates, directory: Path) -> Credentials:
+    for name, certificate in (("server", certificates.server), ("rsa", certificates.rsa)):
+        (directory / f"{name}.pem").write_text(pem(certificate))
+        (directory / f"{name}.key").write_bytes(certificate.private_key_pem.bytes())
     (directory / "clients.pem").write_bytes(certificates.clients.cert_pem.bytes())
-    mesh.control()
-    gateway = mesh.gateway("--port-map", "80=0", "--port-map", "443=0", "--port-map", "7=0")
+    server, rsa = (
+        f"serverCertificate: {directory}/{name}.pem, privateKey: {directory}/{name}.key" for name in ("server", "rsa")
+    )
+    verifying = f"{server}, caCertificates: {directory}/clients.pem"
+    return Credentials(server, verifying, f"tlsCertificates: [{{{rsa}}}, {{{server}}}]")
+
+
+def _secret(name: str, data: dict[str, str]) -> str:
+    return SECRET.format(name=name, data=json.dumps(data))
+
+
+@pytest.fixture(scope="module", params=["secrets", "files", "envoy"])
+def ports(request, module_mesh, certificates: Certificates, apps: dict[str, int], tmp_path_factory) -> Iterator[Ports]:
+    """Of a gateway: Gateway's port -> the one that is open. A real Envoy has no secrets, as it comes in plaintext."""
+    directory = tmp_path_factory.mktemp("files")
+    credentials = in_secrets(certificates) if request.param == "secrets" else in_files(certificates, directory)
     rules = RULES.format(
-        web=mesh.http_app("web").port,
-        echo=mesh.tcp_app(b"echo ").port,
-        secure=secure_app,
-        directory=directory,
+        **apps,
         pin=_sha256(certificates.admin),
+        **credentials._asdict(),
     )
-    secrets = tls_secret("mutual", certificates.server) + secret(
-        "clients", ca_crt=certificates.clients.cert_pem.bytes()
-    )
-    secrets += tls_secret("several-rsa", certificates.rsa) + tls_secret("several-ecdsa", certificates.server)
-    mesh.apply(secrets + rules)
-    opened = (gateway.wait_line(rf"^listening on \S+:(\d+) \(Gateway port {port}\)") for port in (80, 443, 7))
-    return dict(zip((80, 443, 7), (int(found.group(1)) for found in opened), strict=True))
+    module_mesh.apply(rules)
+    if request.param == "envoy":
+        yield from _envoys_ports(module_mesh, request.getfixturevalue("envoy"), directory)
+        return
+    gateway = module_mesh.gateway(*(flag for port in PORTS for flag in ("--port-map", f"{port}=0")))
+    opened = (gateway.wait_line(rf"^listening on \S+:(\d+) \(Gateway port {port}\)") for port in PORTS)
+    yield dict(zip(PORTS, (int(found.group(1)) for found in opened), strict=True))
+    gateway.stop()
+
+
+def _envoys_ports(mesh, binary: str, directory: Path) -> Iterator[Ports]:
+    metadata = {"NAME": "gw", "NAMESPACE": "istio-system", "LABELS": {"istio": "ingressgateway"}}
+    metadata["PORT_MAP"] = {str(port): 0 for port in PORTS}
+    node = {"id": "router~127.0.0.1~gw.istio-system~cluster.local", "cluster": "envoy", "metadata": metadata}
+    envoy = Envoy(binary, directory, node, int(mesh.addresses["listen"].rpartition(":")[2]), mesh.http_get)
+    try:
+        mesh.wait_until(lambda: len(envoy.listeners()) == len(PORTS), "Envoy's listeners")
+        yield {port: envoy.listeners()[f"0.0.0.0_0_{port}"] for port in PORTS}
+    finally:
+        envoy.stop()
 
 
 def _sha256(certificate: trustme.LeafCert) -> str:
@@ -203,7 +246,7 @@ def _sha256(certificate: trustme.LeafCert) -> str:
 
 
 @pytest.fixture
-def connect(ports: dict[int, int], certificates: Certificates) -> Iterator[Connect]:
+def connect(ports: Ports, certificates: Certificates) -> Iterator[Connect]:
     """A TLS connection to a server name, perhaps with a client certificate."""
     opened: list[ssl.SSLSocket] = []
 
