@@ -198,3 +198,30 @@ def test_cluster_local_stands_for_the_meshs_trust_domain(sidecar: Any) -> None:
     spec = "rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/web]}}]}]"
     mesh = sidecar(policy(spec), trustDomain="mesh.example")
     assert mesh.receive("http://web/", peer="mesh.example/ns/default/sa/web").verdict == "ALLOW"
+
+
+ASK = "action: CUSTOM\nprovider: {name: %s}\nrules: [{to: [{operation: {paths: [/x]}}]}]"
+AUTHORIZER = "apiVersion: v1\nkind: Service\nmetadata: {name: authz}\nspec: {ports: [{name: http, port: 90}]}\n---\n"
+PROVIDERS = [{"name": "one", "envoyExtAuthzHttp": {"service": "authz.default.svc.cluster.local", "port": 90}}]
+
+
+def test_trap_20_a_custom_provider_that_nobody_defined_denies_what_it_would_be_asked_about(sidecar: Any) -> None:
+    mesh = sidecar(policy(ASK % "nobody"))
+    assert mesh.receive("http://web/x").verdict == "DENY"
+    assert mesh.receive("http://web/y").verdict == "ALLOW"
+    without_service = sidecar(policy(ASK % "one"), extensionProviders=PROVIDERS)
+    assert without_service.receive("http://web/x").verdict == "DENY"
+
+
+def test_trap_20_two_custom_providers_of_one_workload_deny(sidecar: Any) -> None:
+    both = policy(ASK % "one", "a") + policy(ASK % "two", "b")
+    mesh = sidecar(AUTHORIZER + both, extensionProviders=[*PROVIDERS, {**PROVIDERS[0], "name": "two"}])
+    assert mesh.receive("http://web/x").verdict == "DENY"
+
+
+def test_trap_20_a_custom_policy_is_asked_before_deny_and_allow(sidecar: Any) -> None:
+    mesh = sidecar(AUTHORIZER + policy(ASK % "one", "c") + policy("{}", "a"), extensionProviders=PROVIDERS)
+    manager = mesh.proxy.listener("virtualInbound").filter_chains[0].network_filter
+    names = [item.name.rpartition(".")[2] for item in manager.http_filters]
+    assert names == ["rbac", "ext_authz", "rbac", "router"]
+    assert mesh.receive("http://web/x").verdict == "DENY"  # by the ALLOW policy without rules

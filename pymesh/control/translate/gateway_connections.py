@@ -12,9 +12,9 @@ from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.gateway_routes import shared_hosts
 from pymesh.control.translate.gateway_servers import Family, GatewayServer
 from pymesh.control.translate.l4_filter import build_l4_filter
-from pymesh.control.translate.rbac import build_network_rbac
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.rule_metadata import rule_metadata
+from pymesh.control.translate.security_filters import build_network_security_filters
 
 
 def build_tcp_chain(view: ProxyView, server: GatewayServer) -> dict[str, Any] | None:
@@ -25,7 +25,7 @@ def build_tcp_chain(view: ProxyView, server: GatewayServer) -> dict[str, Any] | 
             terminal = build_l4_filter(context, route.route) if applies else None
             if terminal is not None:
                 metadata = rule_metadata(context.rule.key, f"tcp[{i}]")
-                return {"metadata": metadata, "filters": [*build_network_rbac(view, None), terminal]}
+                return {"metadata": metadata, "filters": [*build_network_security_filters(view, None), terminal]}
     return None
 
 
@@ -41,7 +41,7 @@ def build_passthrough_chains(view: ProxyView, server: GatewayServer, taken: set[
                 taken.update(names)
                 chain_match = {} if "*" in names else {"filter_chain_match": {"server_names": list(names)}}
                 metadata = rule_metadata(context.rule.key, where)
-                filters = [*build_network_rbac(view, None), terminal]
+                filters = [*build_network_security_filters(view, None), terminal]
                 yield {**chain_match, "metadata": metadata, "filters": filters}
 
 

@@ -12,9 +12,8 @@ from pymesh.control.translate.http_connection_manager import build_inbound
 from pymesh.control.translate.inbound_ports import InboundPort, inbound_ports
 from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.listener_filters import ORIGINAL_DESTINATION, TLS_INSPECTION
-from pymesh.control.translate.rbac import build_network_rbac
 from pymesh.control.translate.routes import build_inbound_routes
-from pymesh.control.translate.security_filters import build_security_filters
+from pymesh.control.translate.security_filters import build_network_security_filters, build_security_filters
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
 from pymesh.control.translate.tls import build_mesh_server, tls_socket
 from pymesh.names import MESH_ALPN, VIRTUAL_INBOUND
@@ -75,4 +74,4 @@ def _application(view: ProxyView, port: InboundPort) -> Filters:
 
 def _application_bytes(view: ProxyView, port: InboundPort) -> Filters:
     proxy = build_tcp_proxy(port.cluster, {"cluster": port.cluster})
-    return [*build_network_rbac(view, port.number), proxy]
+    return [*build_network_security_filters(view, port.number), proxy]

@@ -35,6 +35,7 @@ class ResponseHalf:
 
     __slots__ = (
         "_early_body",
+        "_early_end",
         "_is_chunked",
         "_manager",
         "_out",
@@ -74,6 +75,7 @@ class ResponseHalf:
         self.upstream: Any = None
         self.edit_response: Callable[[HeaderMap], None] | None = None  # a filter's, for the response's fields
         self._early_body: list[bytes] | None = None  # what came before the router was reached
+        self._early_end: tuple[HeaderMap | None] | None = None  # its trailers: it came while a filter waited
         # the response
         self.keep_alive = head.keep_alive
         self.response_started = False
@@ -198,6 +200,8 @@ class ResponseHalf:
         info.response_code = reply.status
         if reply.flag:
             info.add_flag(reply.flag)
+        if self._early_end is not None:
+            self.is_request_complete = True
         if not self.is_request_complete or self.upgrade or reply.status == 400:
             self.keep_alive = False  # what is left of the request will not be read; or, as in Envoy, cannot be trusted
         self._out.clear()

@@ -35,7 +35,6 @@ class Stream(ResponseHalf):
     """Made for each request head. Over, for everybody, once `is_done`: telemetry has heard of it exactly once."""
 
     __slots__ = (
-        "_early_end",
         "_filter_index",
         "authority",
         "has_request_body",
@@ -51,7 +50,6 @@ class Stream(ResponseHalf):
         self.scheme = head.scheme
         self.is_request_chunked = head.is_chunked
         self.has_request_body = not self.is_request_complete
-        self._early_end: tuple[HeaderMap | None] | None = None
         self._filter_index = 0
         info, client = self.info, connection.info
         info.downstream_local_address = client.local_address

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from pymesh.protojson import Reader
-from pymesh.proxy.http_filters import cors, dynamic_forward_proxy, fault, jwt_authn, rbac, router
+from pymesh.proxy.http_filters import cors, dynamic_forward_proxy, ext_authz, fault, jwt_authn, rbac, router
 from pymesh.proxy.http_filters.filter import HttpFilterFactory
 
 FACTORIES: tuple[HttpFilterFactory, ...] = (
+    ext_authz.FACTORY,
     jwt_authn.FACTORY,
     rbac.FACTORY,
     fault.FACTORY,

@@ -59,6 +59,9 @@ NO_FILTER_CHAIN_MATCH = Metric(
     "envoy_listener_no_filter_chain_match", COUNTER, "Connections closed because no filter chain takes them."
 )
 LISTENER_SSL_ERROR = Metric("envoy_listener_ssl_connection_error", COUNTER, "TLS handshakes with clients that failed.")
+EXT_AUTHZ_ALLOWED = Metric("envoy_http_ext_authz_ok", COUNTER, "Requests that an external authorizer allowed.")
+EXT_AUTHZ_DENIED = Metric("envoy_http_ext_authz_denied", COUNTER, "Requests that an external authorizer denied.")
+EXT_AUTHZ_ERROR = Metric("envoy_http_ext_authz_error", COUNTER, "Requests whose authorizer did not answer.")
 JWT_ALLOWED = Metric("envoy_http_jwt_authn_allowed", COUNTER, "Requests whose tokens, if any, were good.")
 JWT_DENIED = Metric("envoy_http_jwt_authn_denied", COUNTER, "Requests with a bad token.")
 JWT_PREFLIGHT_BYPASSED = Metric(

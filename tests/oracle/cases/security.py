@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from oracle.script import INBOUND, Case, Setup, Step, case, get, http, post
+from oracle.script import CLOSE, INBOUND, OK, OTHER, Case, Setup, Step, answered, case, get, http, post, response, serve
 
 _KEYS = {"ES256": ec.generate_private_key(ec.SECP256R1()), "RS256": rsa.generate_private_key(65537, 2048)}
 _PUBLIC = [
@@ -62,6 +62,22 @@ def _jwt(name: str, *steps: Step | bytes, istio: str = "") -> Case:
     return case(f"jwt: {name}", *steps, setup=Setup(at=INBOUND, istio=istio or _takes()))
 
 
+def _ext_authz(name: str, *steps: Step | bytes, service: dict[str, Any] | None = None, **config: Any) -> Case:
+    """The authorizer is the endpoint other-1."""
+    http_service = {"server_uri": {"uri": "http://other", "cluster": OTHER, "timeout": "0.3s"}, **(service or {})}
+    ext_authz = {"@type": f"{_EXTENSIONS}ext_authz.v3.ExtAuthz", "http_service": http_service, **config}
+    filters = [
+        {"name": "envoy.filters.http.ext_authz", "typed_config": ext_authz},
+        {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_EXTENSIONS}router.v3.Router"}},
+    ]
+    return case(f"ext_authz: {name}", *steps, setup=Setup(hcm={"http_filters": filters}))
+
+
+def _names(**lists: str) -> dict[str, Any]:
+    return {key: {"patterns": [{"exact": name, "ignore_case": True}]} for key, name in lists.items()}
+
+
+_EXTENSIONS = "type.googleapis.com/envoy.extensions.filters.http."
 _DENY_ALL = _policy("action: DENY\nrules: [{}]")
 _TAKES_TWO = _takes("me") + _takes("you", name="second")
 _CLAIMS = (
@@ -215,4 +231,47 @@ CASES = (
             ("request.auth.principal", "*"),
         )
     ),
+    _ext_authz("allowed", serve(OK, OK), get("/a?b", "X-A: b", "Authorization: x", "Cookie: c")),
+    _ext_authz("denied", serve(response(401, "X-A: b", "WWW-Authenticate: x", body="no"), OK), get()),
+    _ext_authz("denied with 403, without a body", serve(response(403, body=""), OK), get()),
+    _ext_authz("denied by a redirect", serve(response(302, "Location: /login", body=""), OK), get()),
+    _ext_authz("201 is no permission", serve(response(201, body="x"), OK), get()),
+    _ext_authz("a POST is asked about without its body", serve(OK, OK), post("hello")),
+    _ext_authz("a denied POST", serve(response(403), OK), post("hello")),
+    _ext_authz("an error", serve(response(503), OK), get()),
+    _ext_authz("an error, with a status of its own", serve(response(500), OK), get(), status_on_error={"code": 503}),
+    _ext_authz("an error, and open", serve(response(500), OK), get(), failure_mode_allow=True),
+    _ext_authz("no answer", serve(CLOSE, OK), get()),
+    _ext_authz("no answer, and open", serve(CLOSE, OK), get(), failure_mode_allow=True),
+    _ext_authz("a prefix of the path", serve(OK, OK), get("/a?b"), service={"path_prefix": "/check"}),
+    _ext_authz(
+        "headers of the question",
+        serve(OK, OK),
+        get("/", "X-A: b", "X-B: c"),
+        service={
+            "authorization_request": {
+                **_names(allowed_headers="x-a"),
+                "headers_to_add": [{"key": "x-c", "value": "d"}],
+            }
+        },
+    ),
+    _ext_authz(
+        "headers of a permission",
+        serve(response(200, "X-A: new", "X-B: b", "X-C: c", body=""), OK),
+        get("/", "X-A: old", "X-B: a"),
+        service={
+            "authorization_response": _names(
+                allowed_upstream_headers="x-a",
+                allowed_upstream_headers_to_append="x-b",
+                allowed_client_headers_on_success="x-c",
+            )
+        },
+    ),
+    _ext_authz(
+        "headers of a refusal",
+        serve(response(403, "X-A: a", "X-B: b", "Location: l", "Set-Cookie: c", body="no"), OK),
+        get(),
+        service={"authorization_response": _names(allowed_client_headers="x-b")},
+    ),
+    _ext_authz("two after each other", serve(OK, OK, response(403), OK), get("/1"), answered(), get("/2")),
 )

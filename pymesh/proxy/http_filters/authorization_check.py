@@ -1,0 +1,162 @@
+"""One question to an external authorizer, over HTTP: a request of the proxy's own, and its answer as a whole."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pymesh.names import PEER_METADATA
+from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.message import ResponseHead
+from pymesh.proxy.codec.serializer import write_head
+from pymesh.proxy.http_filters.envoy_headers import INTERNAL
+from pymesh.proxy.http_filters.filter import FilterContext
+from pymesh.proxy.http_filters.upstream_request import EXPECTED_TIMEOUT, SERVICE_TIME
+from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.connection_pool import ConnectionPool
+from pymesh.proxy.upstream.endpoint import Endpoint
+from pymesh.proxy.upstream.failure import UpstreamFailure
+from pymesh.proxy.upstream.http_connection import HttpConnection
+from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
+
+# A longer refusal is as good as none.
+_LONGEST_BODY = 64 * 1024
+
+
+class CheckAnswer(NamedTuple):
+    status: int
+    headers: HeaderMap
+    body: bytes
+
+
+OnAnswer = Callable[[CheckAnswer | None], None]
+
+
+class AuthorizationCheck:
+    """An Exchange of its connection and a Waiter of the pool. `on_answer` is called once, with None for a failure, but
+    never within `start`, which says itself whether the question could be put."""
+
+    __slots__ = (
+        "_body",
+        "_cluster",
+        "_connection",
+        "_endpoint",
+        "_has_failed",
+        "_head",
+        "_is_starting",
+        "_method",
+        "_on_answer",
+        "_pool",
+        "_response",
+        "_started",
+        "_time",
+        "_timer",
+    )
+
+    def __init__(self, cluster: Cluster, method: bytes, path: bytes, headers: HeaderMap, on_answer: OnAnswer) -> None:
+        self._cluster = cluster
+        self._method = method
+        self._head = (b"%b %b HTTP/1.1\r\n" % (method, path), headers)
+        self._on_answer = on_answer
+        self._endpoint: Endpoint | None = None
+        self._pool: Any = None
+        self._connection: HttpConnection | None = None
+        self._response: ResponseHead | None = None
+        self._body = bytearray()
+        self._timer: asyncio.TimerHandle | None = None
+        self._time: Callable[[], float] = float
+        self._started = 0.0
+        self._is_starting = True
+        self._has_failed = False
+
+    def start(self, context: FilterContext, timeout: float) -> bool:
+        headers = self._head[1]
+        headers.set(INTERNAL, b"true")
+        if timeout:
+            headers.set(EXPECTED_TIMEOUT, b"%d" % (timeout * 1000))
+        endpoint = self._cluster.choose_endpoint(LoadBalancerContext(authority=headers[b"host"]))
+        if endpoint is None or not self._cluster.circuit_breakers.requests.try_acquire():
+            return False
+        self._endpoint = endpoint
+        endpoint.active_requests += 1
+        if endpoint.is_mtls:
+            headers.set(PEER_METADATA, context.peer_metadata)
+        if timeout:
+            self._timer = context.timers.call_later(timeout, self._fail)
+        self._time, self._started = context.timers.time, context.timers.time()
+        self._acquire(endpoint, context)
+        self._is_starting = False
+        return not self._has_failed
+
+    def _acquire(self, endpoint: Endpoint, context: FilterContext) -> None:
+        pool: Any = endpoint.pool
+        if pool is None:
+            pool = ConnectionPool(self._cluster, endpoint, context.timers, context.tasks, context.connect)
+            endpoint.pool = pool
+        self._pool = pool
+        got = pool.acquire(self)
+        if isinstance(got, HttpConnection):
+            self.on_connection(got)
+        elif got is not None:
+            self._fail()
+
+    def _fail(self) -> None:
+        connection = self._connection
+        if connection is not None and connection.exchange is self:
+            connection.abandon()
+        self._end(None)
+
+    def _end(self, answer: CheckAnswer | None) -> None:
+        endpoint = self._endpoint
+        if endpoint is None:
+            return
+        self._endpoint = None
+        self._connection = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._pool.cancel(self)
+        endpoint.active_requests -= 1
+        self._cluster.circuit_breakers.requests.release()
+        if self._is_starting:
+            self._has_failed = True
+        else:
+            self._on_answer(answer)
+
+    # the connection's callbacks
+
+    def on_connection(self, connection: HttpConnection) -> None:
+        self._connection = connection
+        connection.start(self, write_head(*self._head), self._method, False, True)
+
+    def on_upstream_failure(self, failure: UpstreamFailure) -> None:
+        self._end(None)
+
+    def on_interim_head(self, head: ResponseHead) -> None:
+        pass
+
+    def on_response_head(self, head: ResponseHead) -> None:
+        self._response = head
+
+    def on_response_body(self, data: bytes) -> None:
+        self._body += data
+        if len(self._body) > _LONGEST_BODY:
+            self._fail()
+
+    def on_response_end(self, trailers: HeaderMap | None) -> None:
+        head = self._response
+        if head is None:
+            self._end(None)
+            return
+        head.headers.set(SERVICE_TIME, b"%d" % ((self._time() - self._started) * 1000))
+        self._end(CheckAnswer(head.status, head.headers, bytes(self._body)))
+
+    def on_raw_data(self, data: bytes) -> None:
+        self._fail()
+
+    def on_read_end(self) -> None:
+        pass
+
+    def on_upstream_paused(self) -> None:
+        pass
+
+    def on_upstream_resumed(self) -> None:
+        pass
