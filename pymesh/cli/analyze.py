@@ -120,13 +120,18 @@ def _print(messages: list[Message], collector: Collector, output: str, unreadabl
     if output in ("json", "yaml"):
         _print_fields([_fields(message, collector) for message in messages], output)
         return
-    for message in messages:
-        place = _reference(message, collector)
-        origin = f"{message.origin} {place}" if place else message.origin
-        print(f"{message.type.level.title} [{message.type.code}] ({origin}) {message.text}")
+    # Of a running mesh, several fields of an object may have the same line.
+    for line in dict.fromkeys(_line(message, collector) for message in messages):
+        print(line)
     if not messages:
         but = f" (but {unreadable} could not be read)" if unreadable else ""
         print(f"No validation issues found{but}.", file=sys.stderr)
+
+
+def _line(message: Message, collector: Collector) -> str:
+    place = _reference(message, collector)
+    origin = f"{message.origin} {place}" if place else message.origin
+    return f"{message.type.level.title} [{message.type.code}] ({origin}) {message.text}"
 
 
 def _print_fields(messages: list[dict[str, str]], output: str) -> None:
@@ -144,6 +149,7 @@ def _fields(message: Message, collector: Collector) -> dict[str, str]:
         "level": message.type.level.title,
         "message": message.text,
         "origin": message.origin,
+        **({"path": message.path} if message.path else {}),
         **({"reference": place} if place else {}),
     }
 

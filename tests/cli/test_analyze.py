@@ -64,6 +64,7 @@ def test_json_has_the_fields_of_istioctl(pymesh, lost: str) -> None:  # type: ig
             "level": "Error",
             "message": 'Referenced host not found: "nowhere"',
             "origin": "VirtualService default/reviews",
+            "path": "spec.http[0].route[0].destination.host",
             "reference": f"{lost}:8",
         }
     ]
@@ -110,7 +111,19 @@ def test_without_files_the_running_mesh_is_looked_at(pymesh, lost: str) -> None:
     assert pymesh("apply", "-f", lost).code == 0
     told = 'Error [IST0101] (VirtualService default/reviews) Referenced host not found: "nowhere"\n'
     assert pymesh("analyze") == (79, told, "")
-    assert "reference" not in json.loads(pymesh("analyze", "-o", "json").out)[0]
+    (fields,) = json.loads(pymesh("analyze", "-o", "json").out)
+    assert (fields["path"], fields.get("reference")) == ("spec.http[0].route[0].destination.host", None)
+
+
+def test_two_fields_of_a_running_object_with_the_same_problem_are_one_line(pymesh, lost: str) -> None:  # type: ignore[no-untyped-def]
+    Path(lost).write_text(
+        _LOST
+        + "    mirror: {host: shadow}\n"
+        + _LOST.partition("http:\n")[2].replace("- route", "- match: [{uri: {prefix: /b}}]\n    route")
+    )
+    assert pymesh("apply", "-f", lost).code == 0
+    assert pymesh("analyze").out.count('"nowhere"') == 1
+    assert len(json.loads(pymesh("analyze", "-o", "json").out)) > 2
 
 
 def test_files_can_be_looked_at_as_if_they_had_been_applied(pymesh, lost: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -26,7 +26,7 @@ from pymesh.control.analysis.jwt_claims import check_jwt_claim_routes
 from pymesh.control.analysis.message import Message
 from pymesh.control.analysis.policies import check_jwt_ports, check_policy_namespaces, check_policy_workloads
 from pymesh.control.analysis.regexes import check_regexes
-from pymesh.control.analysis.schema import check_schema, check_unreachable_rules
+from pymesh.control.analysis.schema import check_schema
 from pymesh.control.analysis.selectors import (
     check_default_sidecars,
     check_default_telemetries,
@@ -36,6 +36,7 @@ from pymesh.control.analysis.selectors import (
 from pymesh.control.analysis.service_entries import check_addresses
 from pymesh.control.analysis.services import check_port_names, check_services_of_workloads
 from pymesh.control.analysis.telemetries import check_telemetry_providers
+from pymesh.control.analysis.unreachable_rules import check_unreachable_rules
 from pymesh.control.analysis.virtual_service_destinations import (
     check_delegates,
     check_destination_hosts,

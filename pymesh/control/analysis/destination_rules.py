@@ -34,7 +34,9 @@ class PlacedTLS(NamedTuple):
 def check_ca_certificates(mesh: AnalyzedMesh) -> Iterator[Message]:
     for resource in mesh.of(DESTINATION_RULE, DestinationRule):
         for tls, path, port in _tls_settings(resource.spec):
-            if tls.mode not in _VERIFYING or tls.ca_certificates or tls.credential_name:
+            # A sidecar reads a credential only for a rule that selects it.
+            has_credential = tls.credential_name and resource.spec.workload_selector is not None
+            if tls.mode not in _VERIFYING or tls.ca_certificates or has_credential:
                 continue
             words = (resource.name, resource.namespace, tls.mode, resource.spec.host)
             if port:

@@ -45,8 +45,9 @@ def check_conflicting_gateways(mesh: AnalyzedMesh) -> Iterator[Message]:
     """Several with the same workloads, port and hosts: only the oldest one's TLS settings, or TCP service, count."""
     gateways = mesh.of(GATEWAY, Gateway)
     for gateway in gateways:
+        rivals = [other for other in gateways if other.key != gateway.key and _share_workloads(mesh, gateway, other)]
         for index, server in enumerate(gateway.spec.servers):
-            others = [other for other in gateways if other.key != gateway.key and _conflicts(gateway, server, other)]
+            others = [other for other in rivals if _conflicts(gateway, server, other)]
             if others and server.port is not None:
                 yield report(
                     CONFLICTING_GATEWAYS,
@@ -59,9 +60,15 @@ def check_conflicting_gateways(mesh: AnalyzedMesh) -> Iterator[Message]:
                 )
 
 
+def _share_workloads(mesh: AnalyzedMesh, one: Resource[Gateway], other: Resource[Gateway]) -> bool:
+    """Whether one selector includes the other, or some workload has the labels of both."""
+    ours, theirs = one.spec.selector, other.spec.selector
+    if ours.items() <= theirs.items() or theirs.items() <= ours.items():
+        return True
+    return any(workload.has(theirs) for workload in mesh.select_gateways(ours))
+
+
 def _conflicts(gateway: Resource[Gateway], server: Server, other: Resource[Gateway]) -> bool:
-    if gateway.spec.selector != other.spec.selector:
-        return False
     return any(_share_hosts(gateway, server, other, one) for one in other.spec.servers if _same_port(server, one))
 
 

@@ -30,11 +30,11 @@ def check_gateways_of_virtual_services(mesh: AnalyzedMesh) -> Iterator[Message]:
 def _check_gateway(mesh: AnalyzedMesh, resource: Resource[VirtualService], name: str, path: str) -> Iterator[Message]:
     namespace, _, short = resolve_gateway(name, resource.namespace).partition("/")
     gateway = mesh.find(GATEWAY, namespace, short)
+    if gateway is None and mesh.has(GATEWAY, namespace, short):
+        return  # it is invalid, which is said elsewhere
     if gateway is None:
-        if not mesh.has(GATEWAY, namespace, short):
-            yield report(REFERENCED_RESOURCE_NOT_FOUND, resource.key, path, "gateway", name)
-        return
-    hosts = _hosts_for(gateway, resource.namespace)
+        yield report(REFERENCED_RESOURCE_NOT_FOUND, resource.key, path, "gateway", name)
+    hosts = _hosts_for(gateway, resource.namespace) if gateway is not None else []
     if not any(intersect(one.lower(), other) for one in resource.spec.hosts for other in hosts):
         kind, listed = VIRTUAL_SERVICE_HOST_NOT_FOUND_IN_GATEWAY, ", ".join(resource.spec.hosts)
         yield report(kind, resource.key, path, listed, resource.name, f"{namespace}/{short}")

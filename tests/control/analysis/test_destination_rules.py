@@ -79,6 +79,13 @@ def test_servers_with_ca_certificates_are_verified(analyzed: Analyze) -> None:
     assert analyzed(rule, _REVIEWS).codes == []
 
 
+def test_a_credential_counts_for_the_workloads_that_a_rule_selects(analyzed: Analyze) -> None:
+    rule = "  trafficPolicy: {tls: {mode: SIMPLE, credentialName: db}}"
+    selecting = rule + "\n  workloadSelector: {matchLabels: {app: reviews}}"
+    assert analyzed(_rule(rule), _REVIEWS).of("IST0128") == ["DestinationRule default/reviews:6"]
+    assert not analyzed(_rule(selecting), _REVIEWS).of("IST0128")
+
+
 _STRICT = """---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication

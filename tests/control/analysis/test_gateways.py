@@ -54,6 +54,13 @@ def test_gateways_with_one_port_and_common_hosts_conflict(analyzed: Analyze) -> 
         assert found.of("IST0145") == ["Gateway default/a:9", "Gateway default/b:18"], host
 
 
+def test_gateways_whose_selectors_choose_a_common_workload_conflict(analyzed: Analyze) -> None:
+    wider = _gateway("b", _HTTP, "{istio: ingressgateway, app: istio-ingressgateway}")
+    assert analyzed(_gateway("a", _HTTP), wider).codes == ["IST0145"] * 2
+    crossed = _gateway("b", _HTTP, "{app: istio-ingressgateway}")
+    assert analyzed(_gateway("a", _HTTP), crossed).codes == ["IST0145"] * 2
+
+
 def test_gateways_with_other_ports_hosts_namespaces_or_workloads_do_not_conflict(analyzed: Analyze) -> None:
     one = _gateway("a", _HTTP)
     assert analyzed(one, _gateway("b", _HTTP.replace("80", "81"))).codes == []

@@ -126,6 +126,12 @@ def test_a_gateway_that_is_not_there_is_not_found(analyzed: Analyze) -> None:
     found = analyzed(_AT_GATEWAY + _REVIEWS)
     assert found.of("IST0101") == ["VirtualService default/shop:7"]
     assert found.texts("IST0101") == ['Referenced gateway not found: "shop"']
+    assert found.codes == ["IST0101", "IST0132"]
+
+
+def test_an_invalid_gateway_is_there(analyzed: Analyze) -> None:
+    broken = _GATEWAY.replace("HOST", "shop.example").replace("number: 80", "number: 99999")
+    assert analyzed(_AT_GATEWAY + _REVIEWS + broken).codes == ["IST0106"]
 
 
 def test_a_gateway_without_a_host_of_the_virtual_service(analyzed: Analyze) -> None:
@@ -166,43 +172,6 @@ def test_virtual_services_of_other_gateways_or_of_other_namespaces_do_not_confli
     one = _of_mesh("a", "reviews") + _REVIEWS
     assert "IST0109" not in analyzed(one + _of_mesh("b", "reviews", gateways="[shop]")).codes
     assert "IST0109" not in analyzed(one + _of_mesh("b", "reviews", export_to=".")).codes
-
-
-def test_a_rule_after_one_that_matches_everything_is_not_used(analyzed: Analyze) -> None:
-    text = """
-    apiVersion: networking.istio.io/v1
-    kind: VirtualService
-    metadata: {name: reviews}
-    spec:
-      hosts: [reviews]
-      http:
-      - route: [{destination: {host: reviews}}]
-      - name: late
-        match: [{uri: {prefix: /late}}]
-        route: [{destination: {host: reviews}}]
-    """
-    found = analyzed(text, _REVIEWS)
-    assert (found.codes, found.of("IST0130")) == (["IST0130"], ["VirtualService default/reviews:8"])
-    assert found.texts("IST0130") == ['VirtualService rule "late" is not used (route 0 before it matches everything).']
-
-
-def test_a_match_that_another_rule_has_is_not_used(analyzed: Analyze) -> None:
-    text = """
-    apiVersion: networking.istio.io/v1
-    kind: VirtualService
-    metadata: {name: reviews}
-    spec:
-      hosts: [reviews]
-      http:
-      - match: [{uri: {prefix: /a}}]
-        route: [{destination: {host: reviews}}]
-      - match:
-        - uri: {exact: /a/b}
-        - uri: {exact: /c}
-        route: [{destination: {host: reviews}}]
-    """
-    found = analyzed(text, _REVIEWS)
-    assert (found.codes, found.of("IST0131")) == (["IST0131"], ["VirtualService default/reviews:10"])
 
 
 def test_violations_and_warnings_of_validation_are_messages(analyzed: Analyze) -> None:
