@@ -84,3 +84,25 @@ spec: {host: a, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}
 """
     clusters = next(group for group in sidecar(MESH + rule).resources.values() if A in group)
     assert clusters[A]["cluster_type"]["name"] == "envoy.clusters.dynamic_forward_proxy"
+
+
+def test_tunnel_to_a_tls_service_goes_as_its_server_name_would(sidecar):
+    rules = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: out}
+spec: {hosts: ["*.example.com"], ports: [{number: 443, name: tls, protocol: TLS}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: out}
+spec:
+  hosts: ["*.example.com"]
+  tls:
+  - match: [{sniHosts: ["*.example.com"], sourceLabels: {app: other}}]
+    route: [{destination: {host: nobody}}]
+  - match: [{sniHosts: ["*.example.com"]}]
+    route: [{destination: {host: egress.example.net, port: {number: 8443}}}]
+"""
+    mesh = sidecar(MESH + rules)
+    assert mesh.send("http://a.example.com:443", method="CONNECT").cluster == "outbound|8443||egress.example.net"

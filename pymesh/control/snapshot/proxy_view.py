@@ -140,10 +140,12 @@ class ProxyView:
     def mesh_rules(self) -> HostIndex[VirtualServiceRule]:
         """For a sidecar: the VirtualService of each host."""
         return self.snapshot.cached(
-            ("mesh-rules", self.namespace, self.scope.sidecar), lambda: index_by_host(self._imported_rules())
+            ("mesh-rules", self.namespace, self.scope.sidecar), lambda: index_by_host(self.imported_rules)
         )
 
-    def _imported_rules(self) -> list[VirtualServiceRule]:
+    @property
+    def imported_rules(self) -> list[VirtualServiceRule]:
+        """The VirtualServices that it sees on whatever port, by precedence."""
         if self.sidecar is None:
             return self._visible_rules
         imported = {rule.key for scope in self.egress for rule in scope.rules}
@@ -227,7 +229,7 @@ class ProxyView:
         """The imported ones, and those to which an imported VirtualService leads."""
         services = dict(self.imported_services)
         visible = self._visible_services
-        for rule in self._imported_rules():
+        for rule in self.imported_rules:
             for host in rule.destination_hosts():
                 if host in visible:
                     services.setdefault(host, visible[host])

@@ -99,7 +99,12 @@ def _tcp_chains(view: ProxyView, target: OutboundPort, rules: list[VirtualServic
                 return
             covers_own = covers_own or sorted(subnets) == sorted(target.subnets)
     if not covers_own:
-        yield OutboundChain(_default(view, target), subnets=target.subnets)
+        yield build_default_chain(view, target)
+
+
+def build_default_chain(view: ProxyView, target: OutboundPort) -> OutboundChain:
+    """Of connections to the service itself."""
+    return OutboundChain(_default(view, target), subnets=target.subnets)
 
 
 def _default(view: ProxyView, target: OutboundPort) -> dict[str, Any]:
