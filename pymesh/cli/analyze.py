@@ -6,6 +6,7 @@ Exit codes as istioctl has them: 0, 79 where a message is as severe as `--fail-o
 import argparse
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     if is_running:
         _read_mesh(collector, args)
     unreadable = _read_files(collector, files, args)
-    mesh = collector.build(read_mesh_config(args.mesh_config) if args.mesh_config else None, is_running)
+    config = read_mesh_config(args.mesh_config) if args.mesh_config else None
+    mesh = collector.build(config, is_running, datetime.now(UTC))
     found = [one for one in analyze(mesh) if args.all_namespaces or _is_of(one, args.namespace)]
     messages = without_suppressed(found, _known(args.suppress), collector.suppressed)
     shown = [one for one in messages if one.type.level >= _LEVELS[args.output_threshold]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -18,6 +19,14 @@ from pymesh.names import DEFAULT_NAMESPACE, resolve_host, service_fqdn
 SpecT = TypeVar("SpecT", bound=Message)
 
 
+class Annotated(NamedTuple):
+    """What an object says of itself beside its spec."""
+
+    key: Key
+    annotations: Mapping[str, str]
+    labels: Mapping[str, str]
+
+
 class InvalidObject(NamedTuple):
     """It would be refused when it is applied. `fields` are as they were written."""
 
@@ -29,16 +38,19 @@ class InvalidObject(NamedTuple):
 @dataclass(frozen=True)
 class AnalyzedMesh:
     """`resources` are the valid objects, by key, and `warnings` what validation says of them. Of the invalid ones,
-    Istio would take those in `unimplemented`. `is_running`: the objects are those of a running mesh, whose gateways are
-    not among them."""
+    Istio would take those in `unimplemented`. `pods` are the objects with the pod templates that are among the
+    workloads. `is_running`: the objects are those of a running mesh, whose gateways are not among them. Without `now`,
+    no certificate is too old."""
 
     resources: Mapping[Key, Resource[Any]]
     invalid: Mapping[Key, InvalidObject] = field(default_factory=dict)
     unimplemented: Mapping[Key, Resource[Any]] = field(default_factory=dict)
     warnings: Mapping[Key, tuple[Violation, ...]] = field(default_factory=dict)
     workloads: tuple[Workload, ...] = ()
+    pods: tuple[Annotated, ...] = ()
     mesh: MeshConfig = field(default_factory=MeshConfig)
     is_running: bool = False
+    now: datetime | None = None
 
     def of(self, kind: Kind, _: type[SpecT]) -> "list[Resource[SpecT]]":
         """The objects of a kind that Istio would take, by namespace and name; the kind table guarantees their type."""

@@ -60,7 +60,7 @@ class Analyzer(NamedTuple):
 ANALYZERS = (
     Analyzer(
         "annotations.K8sAnalyzer",
-        "Istio's annotations of Namespaces and Services are known and have a meaning there",
+        "Istio's annotations are known, and have a meaning where they are",
         check_annotations,
     ),
     Analyzer(

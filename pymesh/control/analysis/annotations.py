@@ -4,9 +4,9 @@ https://istio.io/latest/docs/reference/config/annotations/
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pymesh.control.analysis.analyzed_mesh import AnalyzedMesh
+from pymesh.control.analysis.analyzed_mesh import AnalyzedMesh, Annotated
 from pymesh.control.analysis.message import Message, report
 from pymesh.control.analysis.message_types import (
     DEPRECATED_ANNOTATION,
@@ -15,12 +15,12 @@ from pymesh.control.analysis.message_types import (
     UNKNOWN_ANNOTATION,
 )
 from pymesh.control.model.kinds import NAMESPACE, SERVICE
-from pymesh.control.model.resource import Resource
 from pymesh.control.model.validation.syntax import is_dns_label
 from pymesh.names import EXPORT_TO_ANNOTATION
 
 _ANY = "Any"
 _INGRESS_CLASS = "kubernetes.io/ingress.class"
+_CHECKED = (NAMESPACE, SERVICE)
 
 
 class Annotation(NamedTuple):
@@ -129,27 +129,26 @@ _REPLACEMENTS = {
 
 
 def check_annotations(mesh: AnalyzedMesh) -> Iterator[Message]:
-    """Of Namespaces and Services; pods are not objects of this mesh."""
-    for resource in (*mesh.resources.values(), *mesh.unimplemented.values()):
-        if resource.kind in (NAMESPACE, SERVICE):
-            for name, value in resource.metadata.annotations.items():
-                if name == _INGRESS_CLASS or name.partition("/")[0].endswith("istio.io"):
-                    yield from _check(resource, name, value)
+    """Of Namespaces, Services, and the Kubernetes objects with a pod template; not those of the template."""
+    resources = (one for one in (*mesh.resources.values(), *mesh.unimplemented.values()) if one.kind in _CHECKED)
+    found = (Annotated(one.key, one.metadata.annotations, one.metadata.labels) for one in resources)
+    for item in (*found, *mesh.pods):
+        for name, value in item.annotations.items():
+            if name == _INGRESS_CLASS or name.partition("/")[0].endswith("istio.io"):
+                yield from _check(item, name, value)
 
 
-def _check(resource: Resource[Any], name: str, value: str) -> Iterator[Message]:
+def _check(item: Annotated, name: str, value: str) -> Iterator[Message]:
     path, known = f'metadata.annotations["{name}"]', ANNOTATIONS.get(name)
     if known is None:
-        yield report(UNKNOWN_ANNOTATION, resource.key, path, name)
+        yield report(UNKNOWN_ANNOTATION, item.key, path, name)
         return
-    if known.is_deprecated and name not in resource.metadata.labels:
-        yield report(DEPRECATED_ANNOTATION, resource.key, path, name, _REPLACEMENTS.get(name, ""))
-    if _ANY not in known.kinds and resource.kind.name not in known.kinds:
-        yield report(MISPLACED_ANNOTATION, resource.key, path, name, ", ".join(known.kinds))
+    if known.is_deprecated and name not in item.labels:
+        yield report(DEPRECATED_ANNOTATION, item.key, path, name, _REPLACEMENTS.get(name, ""))
+    if _ANY not in known.kinds and item.key.kind not in known.kinds:
+        yield report(MISPLACED_ANNOTATION, item.key, path, name, ", ".join(known.kinds))
     elif name == EXPORT_TO_ANNOTATION and (wrong := _wrong_namespaces(value)):
-        yield report(
-            INVALID_ANNOTATION, resource.key, path, name, f"{wrong!r} is neither a namespace nor '.', '*', '~'"
-        )
+        yield report(INVALID_ANNOTATION, item.key, path, name, f"{wrong!r} is neither a namespace nor '.', '*', '~'")
 
 
 def _wrong_namespaces(value: str) -> str:

@@ -1,10 +1,11 @@
 """Files and answers of the API -> AnalyzedMesh, with the places of the objects. What is invalid is kept and told of."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from pymesh.control.analysis.analyzed_mesh import AnalyzedMesh, InvalidObject
-from pymesh.control.analysis.workload import Workload, pod_workload, workloads_of
+from pymesh.control.analysis.analyzed_mesh import AnalyzedMesh, Annotated, InvalidObject
+from pymesh.control.analysis.workload import Workload, metadata_texts, pod_workload, workloads_of
 from pymesh.control.model.document import read_documents
 from pymesh.control.model.foreign_kinds import foreign_kind_of
 from pymesh.control.model.kinds import kind_of
@@ -36,6 +37,7 @@ class Collector:
         self._unimplemented: dict[Key, Resource[Any]] = {}
         self._warnings: dict[Key, tuple[Violation, ...]] = {}
         self._pods: dict[Key, Workload] = {}
+        self._annotated: dict[Key, Annotated] = {}
 
     def add_text(self, file: str, text: str | bytes, namespace: str = DEFAULT_NAMESPACE) -> None:
         """`namespace` is for objects that name none. Raises DocumentError for text that is no YAML."""
@@ -46,18 +48,24 @@ class Collector:
     def add_object(self, fields: Any, namespace: str = DEFAULT_NAMESPACE, source: Source | None = None) -> None:
         key = _key_of(fields, namespace)
         if source is not None:
+            key = key if key.name else key._replace(name=f"<line {source.line}>")
             self.sources[key] = source
         self.suppressed[key] = _suppressed(fields)
         if isinstance(fields, dict) and foreign_kind_of(fields.get("apiVersion"), fields.get("kind")) is not None:
             pod = pod_workload(fields, key)
             if pod is not None:
                 self._pods[key] = pod
+                self._annotated[key] = Annotated(
+                    key, metadata_texts(fields, "annotations"), metadata_texts(fields, "labels")
+                )
             return
         for table in (self._resources, self._invalid, self._unimplemented, self._warnings):
             table.pop(key, None)
         self._decode(fields, key, namespace)
 
-    def build(self, mesh: MeshConfig | None = None, is_running: bool = False) -> AnalyzedMesh:
+    def build(
+        self, mesh: MeshConfig | None = None, is_running: bool = False, now: datetime | None = None
+    ) -> AnalyzedMesh:
         """`mesh` counts for more than Istio's ConfigMap in the files; a running mesh does not obey one."""
         found = mesh or (None if is_running else self._mesh_config()) or MeshConfig()
         objects = (*self._resources.values(), *self._unimplemented.values())
@@ -68,8 +76,10 @@ class Collector:
             unimplemented=self._unimplemented,
             warnings=self._warnings,
             workloads=(*workloads, *self._pods.values()),
+            pods=tuple(self._annotated.values()),
             mesh=found,
             is_running=is_running,
+            now=now,
         )
 
     def _decode(self, fields: Any, key: Key, namespace: str) -> None:

@@ -8,6 +8,8 @@ from pymesh.control.analysis.message_types import INVALID_GATEWAY_CREDENTIAL, RE
 from pymesh.control.model.gateway import Gateway, ServerTLSSettings
 from pymesh.control.model.kinds import GATEWAY, SECRET
 from pymesh.control.model.resource import Resource
+from pymesh.control.model.scope import Scope
+from pymesh.control.model.validation.certificates import check_pair, load_certificate
 from pymesh.control.translate.server_tls import client_ca_credential, server_credentials, verifies_clients
 from pymesh.names import CA_CREDENTIAL_SUFFIX
 
@@ -33,9 +35,9 @@ def _check_tls(
         if not any(mesh.has(SECRET, namespace, name) for namespace in namespaces):
             yield report(REFERENCED_RESOURCE_NOT_FOUND, gateway.key, place, "credentialName", name)
             return
-        if not any(_has_pair(mesh, namespace, name) for namespace in namespaces):
-            reason = "it has neither tls.crt and tls.key nor cert and key"
-            yield _invalid(gateway, place, name, reason)
+        problems = [_problem(mesh, namespace, name) for namespace in namespaces if mesh.has(SECRET, namespace, name)]
+        if all(problems):
+            yield _invalid(gateway, place, name, problems[0])
     authority = client_ca_credential(tls).removesuffix(CA_CREDENTIAL_SUFFIX) if verifies_clients(tls) else ""
     if authority and not any(_has_authority(mesh, namespace, authority) for namespace in namespaces):
         reason = f"neither it nor {authority}{CA_CREDENTIAL_SUFFIX} has ca.crt or cacert, by which clients are verified"
@@ -47,12 +49,22 @@ def _invalid(gateway: Resource[Gateway], path: str, name: str, reason: str) -> M
     return report(INVALID_GATEWAY_CREDENTIAL, gateway.key, path, name, gateway.name, gateway.namespace, reason)
 
 
-def _has_pair(mesh: AnalyzedMesh, namespace: str, name: str) -> bool:
-    """Also an invalid Secret: that it is invalid is said elsewhere."""
+def _problem(mesh: AnalyzedMesh, namespace: str, name: str) -> str:
+    """Why a gateway cannot use the Secret; empty if it can, and of an invalid one, of which is told elsewhere."""
     secret = mesh.find(SECRET, namespace, name)
     if secret is None:
-        return mesh.has(SECRET, namespace, name)
-    return any(chain in secret.spec.data and key in secret.spec.data for chain, key in _PAIRS)
+        return ""
+    data = secret.spec.data
+    pair = next(((chain, key) for chain, key in _PAIRS if chain in data and key in data), None)
+    if pair is None:
+        return "it has neither tls.crt and tls.key nor cert and key"
+    at = Scope()
+    check_pair(data, *pair, at)
+    if at.violations:
+        return str(at.violations[0])
+    certificate = load_certificate(data[pair[0]], at)
+    is_expired = mesh.now is not None and certificate is not None and certificate.not_valid_after_utc < mesh.now
+    return f"{pair[0]} has expired" if is_expired else ""
 
 
 def _has_authority(mesh: AnalyzedMesh, namespace: str, name: str) -> bool:

@@ -72,8 +72,13 @@ def pod_workload(fields: Any, key: Key) -> Workload | None:
     steps = _TEMPLATES.get(key.kind)
     if steps is None:
         return None
-    for step in (*steps, "metadata"):
+    for step in steps:
         fields = fields.get(step) if isinstance(fields, dict) else None
-    found = fields.get("labels") if isinstance(fields, dict) else None
-    labels = {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
-    return Workload(key, labels)
+    return Workload(key, metadata_texts(fields, "labels"))
+
+
+def metadata_texts(fields: Any, name: str) -> dict[str, str]:
+    """Labels or annotations of an object of which nothing is known."""
+    for step in ("metadata", name):
+        fields = fields.get(step) if isinstance(fields, dict) else None
+    return {str(key): str(value) for key, value in fields.items()} if isinstance(fields, dict) else {}

@@ -1,6 +1,7 @@
 """YAML in, findings out: `codes` in the order in which they are told, `places` with object and line."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from textwrap import dedent
 from typing import NamedTuple
 
@@ -39,6 +40,6 @@ def analyzed() -> Analyze:
         """The texts are one file; a text's first line may be empty, which does not count."""
         collector = Collector()
         collector.add_text("mesh.yaml", "".join(dedent(text).lstrip("\n") for text in texts))
-        return Findings(analyze(collector.build()), collector)
+        return Findings(analyze(collector.build(now=datetime.now(UTC))), collector)
 
     return run

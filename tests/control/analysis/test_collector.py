@@ -25,6 +25,11 @@ def test_what_is_no_object_is_a_schema_error(analyzed: Analyze, text: str) -> No
     assert set(analyzed(text).codes) == {"IST0106"}
 
 
+def test_each_object_without_a_name_is_told_of(analyzed: Analyze) -> None:
+    nameless = "---\n{apiVersion: v1, kind: Service, spec: {ports: [{name: http, port: 80}]}}\n"
+    assert analyzed(nameless, nameless).of("IST0106") == ["Service default/<line 2>:2", "Service default/<line 4>:4"]
+
+
 @pytest.mark.parametrize("spec", ["1", "{}", "{template: 1}", "{template: {metadata: {labels: [a]}}}"])
 def test_a_pod_template_without_labels_is_a_workload_without_labels(analyzed: Analyze, spec: str) -> None:
     assert analyzed(f"{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: a}}, spec: {spec}}}").codes == []

@@ -1,5 +1,7 @@
 """Secrets of Gateways, and certificates that several Gateways share."""
 
+from datetime import UTC, datetime
+
 import pytest
 import trustme
 import yaml
@@ -62,6 +64,18 @@ def test_a_secret_of_either_form_is_a_credential(analyzed: Analyze, pems: dict[s
 def test_a_secret_without_certificate_or_key_is_no_credential(analyzed: Analyze, pems: dict[str, str]) -> None:
     for keys in (_CA, {"tls.key"}, set[str]()):
         assert analyzed(_gateway("a", "shop"), _secret(pems, keys)).of("IST0161") == ["Gateway default/a:12"]
+
+
+def test_a_secret_whose_certificate_is_none_or_too_old_is_no_credential(
+    analyzed: Analyze, pems: dict[str, str]
+) -> None:
+    old = trustme.CA().issue_cert("shop.example", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    expired = {"tls.crt": old.cert_chain_pems[0].bytes().decode(), "tls.key": old.private_key_pem.bytes().decode()}
+    reasons = {"has expired": expired, "is not a certificate in PEM": {**pems, "tls.crt": "none"}}
+    reasons["is not the key of tls.crt"] = {**pems, "tls.key": expired["tls.key"]}
+    for reason, pair in reasons.items():
+        (text,) = analyzed(_gateway("a", "shop"), _secret(pair, _PAIR)).texts("IST0161")
+        assert text.endswith(reason)
 
 
 def test_an_invalid_secret_is_told_of_once(analyzed: Analyze, pems: dict[str, str]) -> None:

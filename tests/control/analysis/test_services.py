@@ -107,3 +107,23 @@ def test_annotations_of_istio(analyzed: Analyze) -> None:
     assert found.of("IST0135") == ["Service default/web:8"]
     assert len(found.codes) == 3
     assert analyzed(text.replace('"., other"', '"Not_A_Namespace"')).of("IST0125") == ["Service default/web:6"]
+
+
+def test_annotations_of_a_deployment_are_not_those_of_its_pods(analyzed: Analyze) -> None:
+    text = """
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata:
+      name: web
+      annotations:
+        proxy.istio.io/config: "{}"
+    spec:
+      template:
+        metadata:
+          annotations:
+            proxy.istio.io/config: "{}"
+    """
+    found = analyzed(text)
+    assert (found.codes, found.of("IST0107")) == (["IST0107"], ["Deployment default/web:6"])
+    pod = text.replace("apps/v1", "v1").replace("Deployment", "Pod")
+    assert analyzed(pod).codes == []
