@@ -165,3 +165,42 @@ def test_a_tcp_service_is_protected_by_the_callers_certificate(mesh: Any) -> Non
     admitted, refused = (mesh.exchange(proxy.ports["upstreams"][0]["listen"], b"ping") for proxy in (web, probe))
     assert admitted == b"hello ping"
     assert refused == b""
+
+
+ASK = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ask}
+spec:
+  selector: {matchLabels: {app: ledger}}
+  action: CUSTOM
+  provider: {name: guard}
+  rules:
+  - to: [{operation: {paths: ["/status/*", "/asked"]}}]
+"""
+GUARD = """
+extensionProviders:
+- name: guard
+  envoyExtAuthzHttp:
+    service: guard.default.svc.cluster.local
+    port: 80
+    includeRequestHeadersInCheck: [x-user]
+"""
+
+
+def test_an_external_authorizer_is_asked(mesh: Any) -> None:
+    """It answers `/status/N` with N."""
+    authorizer = mesh.http_app("guard")
+    config = mesh.state_dir / "mesh.yaml"
+    config.write_text(GUARD)
+    mesh.control("--mesh-config", str(config))
+    mesh.proxy("guard", authorizer.port)
+    ledger, web = start(mesh, "ledger"), start(mesh, "web")
+    mesh.apply(ASK)
+    wait_rule(mesh, ledger, "policy[ask]")
+    assert web.get("http://ledger/asked").json["app"] == "ledger"
+    assert authorizer.requests == 1
+    refused = web.get("http://ledger/status/401")
+    assert (refused.status, refused.json["app"]) == (401, "guard")
+    assert web.get("http://ledger/free").status == 200
+    assert authorizer.requests == 2

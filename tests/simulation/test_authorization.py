@@ -122,6 +122,12 @@ def test_an_operation_says_what(sidecar: Any, operation: str, allowed: str, deni
     assert mesh.receive(denied).verdict == "DENY"
 
 
+def test_the_client_is_who_x_forwarded_for_says_and_the_source_who_connects(sidecar: Any) -> None:
+    for source, verdict in (("remoteIpBlocks", "ALLOW"), ("ipBlocks", "DENY")):
+        mesh = sidecar(policy(f"rules: [{{from: [{{source: {{{source}: [198.51.100.0/24]}}}}]}}]"))
+        assert mesh.receive("http://web/", x_forwarded_for="203.0.113.1, 198.51.100.7").verdict == verdict
+
+
 def test_methods_are_compared_whole_or_by_a_pattern(sidecar: Any) -> None:
     mesh = sidecar(policy("rules: [{to: [{operation: {methods: [GET, 'P*']}}]}]"))
     verdicts = [mesh.receive("http://web/", method).verdict for method in ("GET", "PUT", "DELETE")]

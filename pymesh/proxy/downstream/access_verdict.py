@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.listener_config import FilterChainConfig
+from pymesh.proxy.downstream.request_headers import RequestHeaderPolicy
 from pymesh.proxy.http_filters import jwt_authn
 from pymesh.proxy.http_filters.jwt_authn import JwtAuthenticator, JwtAuthnConfig, status_code
 from pymesh.proxy.http_filters.rbac import RbacConfig
@@ -44,8 +45,9 @@ class Access(NamedTuple):
 class _Judged:
     """A call that filters may change."""
 
-    def __init__(self, call: Any) -> None:
+    def __init__(self, chain: FilterChainConfig, call: Any) -> None:
         self._call = call
+        self.remote_address = _client_address(chain, call) or call.remote_address
         self.headers = call.headers.copy()
         self.path = call.path
         self.dynamic_metadata: Mapping[str, Any] = call.dynamic_metadata
@@ -56,11 +58,19 @@ class _Judged:
 
 def judge_access(chain: FilterChainConfig, call: Call, now: float) -> Access:
     """`now` is seconds since the epoch. Who was not authenticated is not asked for more: authz is as if allowed."""
-    judged: Any = _Judged(call)
+    judged: Any = _Judged(chain, call)
     authn = _authenticate(chain, judged, now)
     if authn.verdict == DENY:
         return Access(authn, Authorization(), judged)
     return Access(authn, authorize(chain, judged), judged)
+
+
+def _client_address(chain: FilterChainConfig, call: Any) -> str | None:
+    """Of x-forwarded-for, as far as the chain trusts it."""
+    manager = chain.network_filter
+    if not isinstance(manager, HttpConnectionManagerConfig):
+        return None
+    return RequestHeaderPolicy(manager).client_address(call.headers)
 
 
 def _authenticate(chain: FilterChainConfig, judged: Any, now: float) -> Authentication:
