@@ -3,7 +3,7 @@
 What each priority takes is priority_load's; which localities, the locality balancer's; which endpoint, the policy's.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pymesh.proxy.upstream.endpoint import Endpoint
@@ -77,19 +77,22 @@ class PrioritySet:
 
     def choose(self, context: LoadBalancerContext) -> Endpoint | None:
         """None where nobody may serve. One of `context.tried` only where there is nobody else."""
-        if context.tried and (avoided := context.avoided_priorities()):
-            elsewhere = self._choose_elsewhere(context, avoided)
-            if elsewhere is not None:
-                return elsewhere
+        if context.tried and (elsewhere := self._choose_elsewhere(context)) is not None:
+            return elsewhere
         balancer = self._only or self._by_load(context)
         if balancer is None:
             return None
         endpoint = balancer.choose(context)
-        return endpoint if endpoint not in context.tried else self._choose_untried(balancer, context, endpoint)
+        if not context.tried or endpoint not in context.tried:
+            return endpoint
+        return self._choose_untried(balancer, context, endpoint)
 
-    def _choose_elsewhere(self, context: LoadBalancerContext, avoided: Collection[int]) -> Endpoint | None:
-        """Any endpoint of the first other priority that has healthy ones. Envoy's previous_priorities spreads what is
-        left over several, by their health."""
+    def _choose_elsewhere(self, context: LoadBalancerContext) -> Endpoint | None:
+        """Any endpoint of the first priority that the request does not avoid and that has healthy ones; None where it
+        avoids none. Envoy's previous_priorities spreads what is left over several, by their health."""
+        avoided = context.avoided_priorities()
+        if not avoided:
+            return None
         levels = (level for level in self._levels if level[0].config.priority not in avoided)
         eligible = next((found for level in levels if (found := _eligible(level, _HEALTHY))), ())
         untried = [endpoint for endpoint in eligible if endpoint not in context.tried] or eligible
