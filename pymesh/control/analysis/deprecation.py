@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pymesh.control.analysis.analyzed_mesh import AnalyzedMesh
 from pymesh.control.analysis.message import Message, report
 from pymesh.control.analysis.message_types import DEPRECATED
-from pymesh.control.model.kinds import SIDECAR, VIRTUAL_SERVICE
+from pymesh.control.model.kinds import SIDECAR, TELEMETRY, VIRTUAL_SERVICE
 from pymesh.control.model.sidecar import Sidecar
+from pymesh.control.model.telemetry import Telemetry
 from pymesh.control.model.virtual_service import VirtualService
 
 
@@ -21,3 +22,15 @@ def check_deprecated_fields(mesh: AnalyzedMesh) -> Iterator[Message]:
         if policy is not None and policy.egress_proxy is not None:
             path = "spec.outboundTrafficPolicy.egressProxy"
             yield report(DEPRECATED, sidecar.key, path, f"{path} has no effect")
+    yield from _check_providers(mesh)
+
+
+def _check_providers(mesh: AnalyzedMesh) -> Iterator[Message]:
+    lightstep = {one.name for one in mesh.mesh.extension_providers if one.lightstep is not None}
+    for telemetry in mesh.of(TELEMETRY, Telemetry):
+        for index, tracing in enumerate(telemetry.spec.tracing):
+            for number, provider in enumerate(tracing.providers):
+                if provider.name in lightstep:
+                    path = f"spec.tracing[{index}].providers[{number}]"
+                    text = f"provider {provider.name} is one of Lightstep, which is deprecated; use OpenTelemetry"
+                    yield report(DEPRECATED, telemetry.key, path, text)

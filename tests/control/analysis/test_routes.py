@@ -55,6 +55,39 @@ def test_a_delay_by_percent_is_deprecated(analyzed: Analyze) -> None:
     assert not analyzed(text.replace("PERCENT", "percentage: {value: 10}"), _REVIEWS).of("IST0002")
 
 
+def test_a_provider_of_lightstep_is_deprecated(analyzed: Analyze) -> None:
+    text = """---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    extensionProviders:
+    - name: tracer
+      lightstep: {service: lightstep.example, port: 443}
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: traces}
+spec: {tracing: [{providers: [{name: tracer}]}]}
+"""
+    assert analyzed(text).of("IST0002") == ["Telemetry default/traces:14"]
+    assert not analyzed(text.replace("- name: tracer", "- name: other")).of("IST0002")
+
+
+def test_a_sidecar_with_an_egress_proxy_has_a_field_without_an_effect(analyzed: Analyze) -> None:
+    text = """
+    apiVersion: networking.istio.io/v1
+    kind: Sidecar
+    metadata: {name: default}
+    spec:
+      egress: [{hosts: ["./*"]}]
+      outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: egress, port: {number: 80}}}
+    """
+    assert analyzed(text).of("IST0002") == ["Sidecar default/default:6"]
+    assert not analyzed(text.replace(", egressProxy: {host: egress, port: {number: 80}}", "")).of("IST0002")
+
+
 def test_a_regex_that_is_not_one_of_re2(analyzed: Analyze) -> None:
     text = """
     apiVersion: networking.istio.io/v1
