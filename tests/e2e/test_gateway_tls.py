@@ -1,5 +1,6 @@
 """TLS at a gateway that is a real process: every mode, several certificates, connections passed through."""
 
+import datetime
 import json
 import socket
 import ssl
@@ -12,6 +13,9 @@ from urllib.parse import quote
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from e2e.real_envoy import Envoy
 
 ECDSA, RSA = trustme.KeyType.ECDSA, trustme.KeyType.RSA
@@ -125,6 +129,20 @@ class Certificates:
         self.client = self.clients.issue_cert("user.client")
         self.admin = self.clients.issue_cert("admin.client")
         self.stranger = self.strangers.issue_cert("user.client")
+        self.revoked = self.clients.issue_cert("user.client")
+        self.crl = _revocation_list(self.clients, self.revoked)
+
+
+def _revocation_list(authority: trustme.CA, revoked: trustme.LeafCert) -> bytes:
+    now = datetime.datetime.now(datetime.UTC)
+    issuer, certificate = (
+        x509.load_pem_x509_certificate(found.bytes()) for found in (authority.cert_pem, revoked.cert_chain_pems[0])
+    )
+    entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(now).build()
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.subject).last_update(now)
+    builder = builder.next_update(now + datetime.timedelta(days=1)).add_revoked_certificate(entry)
+    key = load_pem_private_key(authority.private_key_pem.bytes(), None)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def pem(certificate: trustme.LeafCert) -> str:
@@ -186,7 +204,10 @@ def in_secrets(certificates: Certificates) -> Credentials:
     objects = (
         _secret("server", {"tls.crt": pem(server), "tls.key": server.private_key_pem.bytes().decode()}),
         _secret("rsa", {"cert": pem(rsa), "key": rsa.private_key_pem.bytes().decode()}),
-        _secret("clients-cacert", {"cacert": certificates.clients.cert_pem.bytes().decode()}),
+        _secret(
+            "clients-cacert",
+            {"cacert": certificates.clients.cert_pem.bytes().decode(), "ca.crl": certificates.crl.decode()},
+        ),
     )
     server_name = "credentialName: server"
     verifying = f"{server_name}, caCertCredentialName: clients"
@@ -198,10 +219,11 @@ def in_files(certificates: Certificates, directory: Path) -> Credentials:
         (directory / f"{name}.pem").write_text(pem(certificate))
         (directory / f"{name}.key").write_bytes(certificate.private_key_pem.bytes())
     (directory / "clients.pem").write_bytes(certificates.clients.cert_pem.bytes())
+    (directory / "clients.crl").write_bytes(certificates.crl)
     server, rsa = (
         f"serverCertificate: {directory}/{name}.pem, privateKey: {directory}/{name}.key" for name in ("server", "rsa")
     )
-    verifying = f"{server}, caCertificates: {directory}/clients.pem"
+    verifying = f"{server}, caCertificates: {directory}/clients.pem, caCrl: {directory}/clients.crl"
     return Credentials(server, verifying, f"tlsCertificates: [{{{rsa}}}, {{{server}}}]")
 
 
@@ -313,6 +335,11 @@ def test_a_client_must_have_a_pinned_certificate(connect, certificates) -> None:
     answer = get(connect("pinned.example.com", certificates.admin), "pinned.example.com")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert is_refused(connect, "pinned.example.com", certificates.client)
+
+
+def test_a_client_whose_certificate_is_revoked_is_refused(connect, certificates) -> None:
+    assert is_refused(connect, "mutual.example.com", certificates.revoked)
+    assert is_refused(connect, "optional.example.com", certificates.revoked)
 
 
 def test_optional_mutual_tls_takes_none_or_a_good_certificate_and_no_bad_one(connect, certificates) -> None:

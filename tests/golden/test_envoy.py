@@ -1,12 +1,16 @@
 """A real Envoy accepts every resource, put into a static bootstrap."""
 
 import copy
+import datetime
 import json
 import subprocess
 from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET
 
@@ -21,7 +25,17 @@ def certificate_files(tmp_path_factory) -> dict[str, str]:
     authority.cert_pem.write_to_path(directory / "ca")
     for pem in leaf.cert_chain_pems:
         pem.write_to_path(directory / "certificate", append=True)
-    return {name: str(directory / name) for name in ("certificate", "key", "ca")}
+    (directory / "crl").write_bytes(_revocation_list(authority))
+    return {name: str(directory / name) for name in ("certificate", "key", "ca", "crl")}
+
+
+def _revocation_list(authority: trustme.CA) -> bytes:
+    """Without any certificate."""
+    issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    key = load_pem_private_key(authority.private_key_pem.bytes(), None)
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.subject).last_update(now)
+    return builder.next_update(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def test_envoy_accepts_every_resource(case, envoy, certificate_files, tmp_path):
@@ -70,7 +84,7 @@ class _Bootstrap:
 
     def _file(self, key: str, source: Any) -> Any:
         """The files that cases name are on nobody's machine."""
-        names = {"certificate_chain": "certificate", "private_key": "key", "trusted_ca": "ca"}
+        names = {"certificate_chain": "certificate", "private_key": "key", "trusted_ca": "ca", "crl": "crl"}
         is_file = isinstance(source, dict) and ("filename" in source or "inline_string" in source)
         return {"filename": self._files[names[key]]} if key in names and is_file else source
 

@@ -60,7 +60,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("servers[].bind", prefix=_UNIX_SOCKET),
         Unsupported("servers[].port.protocol", ("UDP",)),
         Unsupported("servers[].tls.mode", ("AUTO_PASSTHROUGH",)),
-        Unsupported("servers[].tls.caCrl"),
         Unsupported("servers[].tls.minProtocolVersion", ("TLSV1_0", "TLSV1_1")),
         Unsupported("servers[].tls.maxProtocolVersion", ("TLSV1_0", "TLSV1_1")),
         Unsupported("servers[].tls.cipherSuites[]", ("DES-CBC3-SHA",)),

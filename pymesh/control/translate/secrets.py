@@ -13,6 +13,7 @@ from pymesh.xds import SECRET, Resource
 
 _CERTIFICATE_KEYS = (("tls.crt", "tls.key"), ("cert", "key"))
 _CA_KEYS = ("ca.crt", "cacert")
+_CRL_KEY = "ca.crl"
 
 
 def build_secrets(view: ProxyView, ports: Iterable[PortServers], clusters: Iterable[OutboundCluster]) -> list[Resource]:
@@ -64,7 +65,10 @@ def _certificate(secret: Secret) -> dict[str, Any] | None:
 
 def _trusted_ca(secret: Secret) -> dict[str, Any] | None:
     found = next((secret.data[key] for key in _CA_KEYS if key in secret.data), None)
-    return None if found is None else {"validation_context": {"trusted_ca": _pem(found)}}
+    if found is None:
+        return None
+    revoked = {"crl": _pem(secret.data[_CRL_KEY])} if _CRL_KEY in secret.data else {}
+    return {"validation_context": {"trusted_ca": _pem(found), **revoked}}
 
 
 def _pem(data: bytes) -> dict[str, Any]:

@@ -81,7 +81,8 @@ def _client_validation(tls: ServerTLSSettings) -> dict[str, Any]:
     expected = _expected_client(tls)
     credential = client_ca_credential(tls)
     if tls.mode != "ISTIO_MUTUAL" and not credential:
-        return {"validation_context": {"trusted_ca": {"filename": tls.ca_certificates}, **expected}}
+        revoked = {"crl": {"filename": tls.ca_crl}} if tls.ca_crl else {}
+        return {"validation_context": {"trusted_ca": {"filename": tls.ca_certificates}, **revoked, **expected}}
     named = sds_secret(CREDENTIAL_PREFIX + credential if tls.mode != "ISTIO_MUTUAL" else ROOT_CA)
     if not expected:
         return {"validation_context_sds_secret_config": named}

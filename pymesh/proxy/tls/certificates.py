@@ -43,6 +43,7 @@ class CertificateValidation:
     subject_alt_names: tuple[SubjectAltNameMatcher, ...] = ()
     accept_untrusted: bool = False
     pins: CertificatePins = CertificatePins()
+    crl: str = ""  # PEM: of each authority in the chain there must be a list, on which the certificate is not
 
     @property
     def is_verifying(self) -> bool:
@@ -58,6 +59,7 @@ class CertificateValidation:
             CertificatePins(
                 self.pins.certificates | other.pins.certificates, self.pins.public_keys | other.pins.public_keys
             ),
+            other.crl or self.crl,
         )
 
 

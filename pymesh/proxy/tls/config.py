@@ -21,7 +21,7 @@ from pymesh.proxy.tls.certificates import (
     SubjectAltNameMatcher,
     TlsCertificate,
 )
-from pymesh.proxy.tls.context_builder import TLS_VERSIONS, check_certificate, check_trusted_ca
+from pymesh.proxy.tls.context_builder import TLS_VERSIONS, check_certificate, check_crl, check_trusted_ca
 from pymesh.proxy.tls.file_secrets import file_certificate, file_root
 
 _PACKAGE = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
@@ -187,22 +187,29 @@ def _with_validation(config: CommonTlsConfig, reader: Reader) -> CommonTlsConfig
 
 def _with_validation_context(config: CommonTlsConfig, reader: Reader) -> CommonTlsConfig:
     trusted = reader.object("trusted_ca")
+    revoked = reader.object("crl")
     if trusted is not None and "filename" in trusted:
-        trusted.ignore("watched_directory")  # every file is watched
-        config = replace(config, validation_secret=file_root(trusted.required_string("filename")))
-        trusted = None
-    return replace(config, validation=_decode_validation(reader, trusted))
+        for source in (trusted, revoked):
+            if source is not None:
+                source.ignore("watched_directory")  # every file is watched
+        crl = revoked.required_string("filename") if revoked is not None else ""
+        config = replace(config, validation_secret=file_root(trusted.required_string("filename"), crl))
+        trusted = revoked = None
+    return replace(config, validation=_decode_validation(reader, trusted, revoked))
 
 
 def decode_validation(reader: Reader) -> CertificateValidation:
     """Of CertificateValidationContext with inline data. Raises DecodeError."""
-    return _decode_validation(reader, reader.object("trusted_ca"))
+    return _decode_validation(reader, reader.object("trusted_ca"), reader.object("crl"))
 
 
-def _decode_validation(reader: Reader, trusted: Reader | None) -> CertificateValidation:
+def _decode_validation(reader: Reader, trusted: Reader | None, revoked: Reader | None) -> CertificateValidation:
     pem = "" if trusted is None else _decode_data(trusted)
     if pem:
         _check(reader, "trusted_ca", lambda: check_trusted_ca(pem))
+    crl = "" if revoked is None else _decode_data(revoked)
+    if crl:
+        _check(reader, "crl", lambda: check_crl(crl))
     chain = reader.enum("trust_chain_verification", ("VERIFY_TRUST_CHAIN", "ACCEPT_UNTRUSTED"))
     matchers = reader.objects("match_typed_subject_alt_names")
     return CertificateValidation(
@@ -211,6 +218,7 @@ def _decode_validation(reader: Reader, trusted: Reader | None) -> CertificateVal
         subject_alt_names=tuple(_decode_san_matcher(matcher) for matcher in matchers),
         accept_untrusted=chain == "ACCEPT_UNTRUSTED",
         pins=_decode_pins(reader),
+        crl=crl,
     )
 
 

@@ -34,6 +34,7 @@ class ContextSpec:
     min_version: str = "TLSv1_2"
     max_version: str = "TLSv1_3"
     cipher_suites: tuple[str, ...] = ()
+    crl: str = ""
 
 
 def cached_context(spec: ContextSpec) -> ssl.SSLContext:
@@ -77,11 +78,27 @@ def check_trusted_ca(pem: str) -> None:
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
 
 
+def check_crl(pem: str) -> None:
+    """Raises ssl.SSLError or ValueError where this is not at least one revocation list in PEM."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _load_crl(context, pem)
+    if not context.cert_store_stats()["crl"]:
+        raise ValueError("there is no revocation list in it")
+
+
+def _load_crl(context: ssl.SSLContext, pem: str) -> None:
+    with _as_file(pem) as path:
+        context.load_verify_locations(cafile=path)
+
+
 def _set_trust(context: ssl.SSLContext, spec: ContextSpec) -> None:
     if spec.trusted_ca:
         context.load_verify_locations(cadata=spec.trusted_ca)
     if spec.system_roots:
         context.set_default_verify_paths()
+    if spec.crl:
+        _load_crl(context, spec.crl)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
 
 
 def _disable_resumption(context: ssl.SSLContext) -> None:

@@ -163,6 +163,7 @@ class _CurrentContext:
             min_version=common.min_version,
             max_version=common.max_version,
             cipher_suites=common.cipher_suites,
+            crl=validation.crl,
         )
 
     def _certificates(self) -> tuple[TlsCertificate, ...] | None:

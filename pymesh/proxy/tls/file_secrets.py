@@ -1,6 +1,7 @@
 """Secrets that are PEM files of this machine: `file-cert:<chain>~<key>`, `file-root:<bundle>`, `file-root:system`.
 
-Istio's names (`security.SdsCertificateConfig`). Files are read when they are asked for, and again once they changed.
+Istio's names (`security.SdsCertificateConfig`); `file-root:<bundle>~<revocation lists>` is our own.
+Files are read when they are asked for, and again once they changed.
 """
 
 import logging
@@ -9,7 +10,7 @@ import ssl
 from pathlib import Path
 
 from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, TlsCertificate
-from pymesh.proxy.tls.context_builder import check_certificate, check_trusted_ca
+from pymesh.proxy.tls.context_builder import check_certificate, check_crl, check_trusted_ca
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ def file_certificate(chain: str, key: str) -> str:
     return f"{_CERT}{chain}~{key}"
 
 
-def file_root(path: str) -> str:
-    return f"{_ROOT}{path}"
+def file_root(path: str, crl: str = "") -> str:
+    return f"{_ROOT}{path}~{crl}" if crl else f"{_ROOT}{path}"
 
 
 class FileSecrets:
@@ -67,11 +68,17 @@ def _read(name: str) -> SecretConfig | None:
 
 def _secret(name: str, texts: list[str]) -> SecretConfig:
     if name.startswith(_ROOT):
-        check_trusted_ca(texts[0])
-        return SecretConfig(name, validation=CertificateValidation(trusted_ca=texts[0]))
+        return SecretConfig(name, validation=_validation(*texts))
     certificate = TlsCertificate(texts[0], texts[1])
     check_certificate(certificate)
     return SecretConfig(name, tls_certificate=certificate)
+
+
+def _validation(trusted_ca: str, crl: str = "") -> CertificateValidation:
+    check_trusted_ca(trusted_ca)
+    if crl:
+        check_crl(crl)
+    return CertificateValidation(trusted_ca=trusted_ca, crl=crl)
 
 
 def _paths(name: str) -> list[str]:
@@ -79,7 +86,7 @@ def _paths(name: str) -> list[str]:
     if name == SYSTEM_ROOTS:
         return []
     if name.startswith(_ROOT):
-        return [name.removeprefix(_ROOT)]
+        return name.removeprefix(_ROOT).split("~")
     chain, _, key = name.removeprefix(_CERT).partition("~")
     return [chain, key or chain]
 

@@ -102,7 +102,7 @@ def test_groups_of_cipher_suites_are_listed_in_turn():
         (
             decode_upstream_tls,
             {"common_tls_context": {"validation_context": {"crl": {"filename": "/crl"}}}},
-            "common_tls_context.validation_context.crl",
+            "common_tls_context.validation_context.crl.filename",
         ),
         (
             decode_upstream_tls,
