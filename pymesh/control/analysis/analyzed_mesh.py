@@ -38,13 +38,13 @@ class InvalidObject(NamedTuple):
 @dataclass(frozen=True)
 class AnalyzedMesh:
     """`resources` are the valid objects, by key, and `warnings` what validation says of them. Of the invalid ones,
-    Istio would take those in `unimplemented`. `pods` are the objects with the pod templates that are among the
+    those in `refused` have fields of the right types. `pods` are the objects with the pod templates that are among the
     workloads. `is_running`: the objects are those of a running mesh, whose gateways are not among them. Without `now`,
     no certificate is too old."""
 
     resources: Mapping[Key, Resource[Any]]
     invalid: Mapping[Key, InvalidObject] = field(default_factory=dict)
-    unimplemented: Mapping[Key, Resource[Any]] = field(default_factory=dict)
+    refused: Mapping[Key, Resource[Any]] = field(default_factory=dict)
     warnings: Mapping[Key, tuple[Violation, ...]] = field(default_factory=dict)
     workloads: tuple[Workload, ...] = ()
     pods: tuple[Annotated, ...] = ()
@@ -53,14 +53,14 @@ class AnalyzedMesh:
     now: datetime | None = None
 
     def of(self, kind: Kind, _: type[SpecT]) -> "list[Resource[SpecT]]":
-        """The objects of a kind that Istio would take, by namespace and name; the kind table guarantees their type."""
-        found = [one for one in (*self.resources.values(), *self.unimplemented.values()) if one.kind == kind]
+        """The objects of a kind whose fields have the right types, by namespace and name."""
+        found = [one for one in (*self.resources.values(), *self.refused.values()) if one.kind == kind]
         return cast("list[Resource[SpecT]]", sorted(found, key=lambda resource: resource.key))
 
     def find(self, kind: Kind, namespace: str, name: str) -> Resource[Any] | None:
         """One of them."""
         key = Key(kind.name, namespace, name)
-        return self.resources.get(key) or self.unimplemented.get(key)
+        return self.resources.get(key) or self.refused.get(key)
 
     def has(self, kind: Kind, namespace: str, name: str) -> bool:
         """Also an invalid one: that it is invalid is said elsewhere."""

@@ -130,7 +130,7 @@ _REPLACEMENTS = {
 
 def check_annotations(mesh: AnalyzedMesh) -> Iterator[Message]:
     """Of Namespaces, Services, and the Kubernetes objects with a pod template; not those of the template."""
-    resources = (one for one in (*mesh.resources.values(), *mesh.unimplemented.values()) if one.kind in _CHECKED)
+    resources = (one for one in (*mesh.resources.values(), *mesh.refused.values()) if one.kind in _CHECKED)
     found = (Annotated(one.key, one.metadata.annotations, one.metadata.labels) for one in resources)
     for item in (*found, *mesh.pods):
         for name, value in item.annotations.items():

@@ -19,8 +19,6 @@ from pymesh.names import DEFAULT_NAMESPACE
 
 SUPPRESS_ANNOTATION = "galley.istio.io/analyze-suppress"
 
-_NOT_IMPLEMENTED = "pymesh does not implement"
-
 
 class Collector:
     """Of several objects with the same kind, namespace and name the last counts, as if they were applied one by one.
@@ -34,7 +32,7 @@ class Collector:
         self.suppressed: dict[Key, frozenset[str]] = {}
         self._resources: dict[Key, Resource[Any]] = {}
         self._invalid: dict[Key, InvalidObject] = {}
-        self._unimplemented: dict[Key, Resource[Any]] = {}
+        self._refused: dict[Key, Resource[Any]] = {}
         self._warnings: dict[Key, tuple[Violation, ...]] = {}
         self._pods: dict[Key, Workload] = {}
         self._annotated: dict[Key, Annotated] = {}
@@ -59,7 +57,7 @@ class Collector:
                     key, metadata_texts(fields, "annotations"), metadata_texts(fields, "labels")
                 )
             return
-        for table in (self._resources, self._invalid, self._unimplemented, self._warnings):
+        for table in (self._resources, self._invalid, self._refused, self._warnings):
             table.pop(key, None)
         self._decode(fields, key, namespace)
 
@@ -68,12 +66,12 @@ class Collector:
     ) -> AnalyzedMesh:
         """`mesh` counts for more than Istio's ConfigMap in the files; a running mesh does not obey one."""
         found = mesh or (None if is_running else self._mesh_config()) or MeshConfig()
-        objects = (*self._resources.values(), *self._unimplemented.values())
+        objects = (*self._resources.values(), *self._refused.values())
         workloads = [one for resource in objects for one in workloads_of(resource)]
         return AnalyzedMesh(
             resources=self._resources,
             invalid=self._invalid,
-            unimplemented=self._unimplemented,
+            refused=self._refused,
             warnings=self._warnings,
             workloads=(*workloads, *self._pods.values()),
             pods=tuple(self._annotated.values()),
@@ -87,20 +85,22 @@ class Collector:
             decoded = decode_with_warnings(fields, namespace)
         except ValidationError as error:
             self._invalid[key] = InvalidObject(key, fields, error.violations)
-            if all(one.message.startswith(_NOT_IMPLEMENTED) for one in error.violations):
-                self._add_unimplemented(fields, key)
+            self._add_refused(fields, key)
             return
         self._resources[key] = decoded.resource
         if decoded.warnings:
             self._warnings[key] = decoded.warnings
 
-    def _add_unimplemented(self, fields: Any, key: Key) -> None:
-        """An object in which nothing else is wrong, unless what is not implemented is a field that nothing can hold."""
-        try:
-            resource = decode_stored({**fields, "metadata": {**fields["metadata"], "namespace": key.namespace}})
-        except ValidationError:
+    def _add_refused(self, fields: Any, key: Key) -> None:
+        """An invalid object whose fields are known and of the right types can be looked at all the same."""
+        metadata = fields.get("metadata") if isinstance(fields, dict) else None
+        if not isinstance(metadata, dict):
             return
-        self._unimplemented[key] = resource
+        try:
+            resource = decode_stored({**fields, "metadata": {**metadata, "name": key.name, "namespace": key.namespace}})
+        except ValidationError:  # which is among the violations that are told of
+            return
+        self._refused[key] = resource
 
     def _mesh_config(self) -> MeshConfig | None:
         maps = (resource for resource in self._resources.values() if is_mesh_config_map(resource))

@@ -45,10 +45,10 @@ def _mirrors(http: HTTPRoute, path: str) -> Iterator[PlacedDestination]:
 
 
 def clients_of(resource: Resource[VirtualService]) -> tuple[str, ...]:
-    """The namespaces whose view decides: its own, and those that it names in exportTo."""
-    namespace = resource.namespace
-    named = (namespace if item == "." else item for item in resource.spec.export_to if item not in ("*", "~"))
-    return tuple(dict.fromkeys((namespace, *named)))
+    """The namespaces whose view decides: those that it names in exportTo, or else its own."""
+    namespace, export_to = resource.namespace, resource.spec.export_to
+    named = [namespace if item == "." else item for item in export_to if item not in ("*", "~")]
+    return tuple(dict.fromkeys(named if named and "*" not in export_to else (namespace,)))
 
 
 def find_service(mesh: AnalyzedMesh, host: str, namespace: str, clients: tuple[str, ...]) -> MeshService | None:

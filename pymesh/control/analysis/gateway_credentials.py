@@ -52,7 +52,7 @@ def _invalid(gateway: Resource[Gateway], path: str, name: str, reason: str) -> M
 def _problem(mesh: AnalyzedMesh, namespace: str, name: str) -> str:
     """Why a gateway cannot use the Secret; empty if it can, and of an invalid one, of which is told elsewhere."""
     secret = mesh.find(SECRET, namespace, name)
-    if secret is None:
+    if secret is None or secret.key in mesh.invalid:
         return ""
     data = secret.spec.data
     pair = next(((chain, key) for chain, key in _PAIRS if chain in data and key in data), None)

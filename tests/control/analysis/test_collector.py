@@ -25,6 +25,20 @@ def test_what_is_no_object_is_a_schema_error(analyzed: Analyze, text: str) -> No
     assert set(analyzed(text).codes) == {"IST0106"}
 
 
+def test_an_object_with_a_violation_is_looked_at_all_the_same(analyzed: Analyze) -> None:
+    text = """
+    apiVersion: networking.istio.io/v1
+    kind: VirtualService
+    metadata: {name: a}
+    spec:
+      hosts: [a]
+      http:
+      - timeout: soon
+        route: [{destination: {host: lost}}]
+    """
+    assert analyzed(text).codes == ["IST0101", "IST0106"]
+
+
 def test_each_object_without_a_name_is_told_of(analyzed: Analyze) -> None:
     nameless = "---\n{apiVersion: v1, kind: Service, spec: {ports: [{name: http, port: 80}]}}\n"
     assert analyzed(nameless, nameless).of("IST0106") == ["Service default/<line 2>:2", "Service default/<line 4>:4"]

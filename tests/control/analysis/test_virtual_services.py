@@ -48,6 +48,13 @@ def test_a_service_that_is_exported_to_its_own_namespace_only_is_not_found(analy
     assert analyzed(_virtual_service("{host: reviews.shop.svc.cluster.local}") + private).codes == ["IST0101"]
 
 
+def test_a_service_must_be_seen_where_the_virtual_service_is(analyzed: Analyze) -> None:
+    private = _REVIEWS.replace("{name: reviews}", "{name: reviews, annotations: {networking.istio.io/exportTo: .}}")
+    rule = _virtual_service("{host: reviews}")
+    assert analyzed(rule.replace("hosts:", 'exportTo: ["."]\n  hosts:') + private).codes == []
+    assert analyzed(rule.replace("hosts:", "exportTo: [other]\n  hosts:") + private).codes == ["IST0101"]
+
+
 def test_a_wildcard_service_entry_covers_a_destination(analyzed: Analyze) -> None:
     entry = """
 ---
