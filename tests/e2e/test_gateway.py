@@ -30,16 +30,6 @@ spec:
 """
 
 HTTPS = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {{name: web}}
-spec:
-  selector: {{istio: ingressgateway}}
-  servers:
-  - port: {{number: 443, name: https, protocol: HTTPS}}
-    hosts: [shop.example.com]
-    tls: {{mode: SIMPLE, credentialName: shop}}
----
 apiVersion: v1
 kind: Secret
 metadata: {{name: shop, namespace: istio-system}}
@@ -53,11 +43,28 @@ spec:
   gateways: [web]
   http:
   - route: [{{destination: {{host: web}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: web}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:
+  - port: {{number: 443, name: https, protocol: HTTPS}}
+    hosts: [shop.example.com]
+    tls: {{mode: SIMPLE, credentialName: shop}}
 """
 
 
 def listening_port(gateway, number: int) -> int:
     return int(gateway.wait_line(rf"^listening on \S+:(\d+) \(Gateway port {number}\)").group(1))
+
+
+def routed_port(mesh, gateway, number: int) -> int:
+    """Once its route is there, too: the VirtualService is applied after its Gateway."""
+    port = listening_port(gateway, number)
+    mesh.wait_until(lambda: mesh.http_get(f"http://127.0.0.1:{port}/").status == 200, f"the route of port {number}")
+    return port
 
 
 def start(mesh, *port_map: str):
@@ -69,7 +76,7 @@ def start(mesh, *port_map: str):
 def test_a_gateway_listens_where_a_gateway_resource_says_and_routes(mesh) -> None:
     gateway = start(mesh, "80=0")
     mesh.apply(GATEWAY.format(name="web", port=80))
-    port = listening_port(gateway, 80)
+    port = routed_port(mesh, gateway, 80)
     answer = mesh.http_get(f"http://127.0.0.1:{port}/hello")
     assert (answer.status, answer.json["app"], answer.json["path"]) == (200, "web", "/hello")
     assert port in gateway.ports["listeners"].values()
@@ -78,14 +85,12 @@ def test_a_gateway_listens_where_a_gateway_resource_says_and_routes(mesh) -> Non
 def test_a_new_gateway_opens_a_port_and_its_end_closes_it_and_the_others_connections_stay(mesh) -> None:
     gateway = start(mesh, "80=0", "81=0")
     mesh.apply(GATEWAY.format(name="first", port=80))
-    connection = http.client.HTTPConnection("127.0.0.1", listening_port(gateway, 80), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", routed_port(mesh, gateway, 80), timeout=10)
     connection.request("GET", "/")
     assert connection.getresponse().read()
     kept = connection.sock
     mesh.apply(GATEWAY.format(name="second", port=81))
-    second = listening_port(gateway, 81)
-    url = f"http://127.0.0.1:{second}/"
-    mesh.wait_until(lambda: mesh.http_get(url).status == 200, "the second route")  # applied after its Gateway
+    second = routed_port(mesh, gateway, 81)
     mesh.run("delete", "gateway", "second")
     gateway.wait_line(rf"no longer listening on \S+:{second} ")
     assert socket.socket().connect_ex(("127.0.0.1", second)) != 0
@@ -117,7 +122,7 @@ def test_a_port_that_is_taken_is_refused_with_the_reason_the_others_open_and_it_
         mesh.apply(GATEWAY.format(name="taken", port=81))
         gateway.wait_line(rf"LDS rejected: \S+: cannot listen on 0\.0\.0\.0:{taken}: Address already in use")
         mesh.apply(GATEWAY.format(name="web", port=80))
-        assert mesh.http_get(f"http://127.0.0.1:{listening_port(gateway, 80)}/").status == 200
+        assert routed_port(mesh, gateway, 80)
         assert re.search("LDS REJECTED: .*Address already in use", mesh.run("proxy-status").stdout)
     assert listening_port(gateway, 81) == taken
     assert mesh.http_get(f"http://127.0.0.1:{taken}/").status == 200

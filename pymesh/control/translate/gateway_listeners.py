@@ -46,9 +46,8 @@ def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
     tls = server.server.tls
     assert tls is not None  # validation: HTTPS needs it
     security = build_security_filters(view, None)
-    terminal = build_edge(
-        view.sampling("CLIENT"), server.route_name, server.route_name, verifies_clients(tls), security
-    )
+    stat_prefix = server.server.name or server.route_name
+    terminal = build_edge(view.sampling("CLIENT"), stat_prefix, server.route_name, verifies_clients(tls), security)
     return {
         "name": server.route_name,
         **_server_names(server),
