@@ -410,3 +410,10 @@ def test_service_port_of_what_arrives_means_the_workloads_port(mesh_of, request_
 def test_inbound_virtual_host_has_the_name_of_the_services_port(mesh_of):
     assert decide(mesh_of, WEB, "GET http://web/", to="default/web-1").virtual_host == "inbound|http|80"
     assert decide(mesh_of, WEB, "GET http://web:9090/", to="default/web-1").virtual_host == "inbound|http|9090"
+
+
+def test_tls_without_a_certificate_is_an_mtls_error_at_a_strict_workload(mesh_of):
+    found = decide(mesh_of, MESH + STRICT, to="default/reviews-v1", tls=True)
+    assert (found.error, found.inbound.mtls) == ("mtls_error", "rejected")
+    found = decide(mesh_of, MESH, "TCP tcp://10.0.0.1:9080", to="default/reviews-v1", tls=True)
+    assert (found.error, found.inbound.mtls) == (None, "none")

@@ -473,4 +473,5 @@ spec: {mtls: {mode: STRICT}}
 """
     mesh = sidecar(MESH + strict)
     assert mesh.inbound("tls", "istio") == "mtls"
-    assert mesh.inbound("raw_buffer") == mesh.inbound("tls", "h2") == ""
+    assert mesh.inbound("raw_buffer") == ""
+    assert mesh.inbound("tls", "h2") == "mtls", "other TLS meets a chain that asks for a certificate"

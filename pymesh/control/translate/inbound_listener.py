@@ -50,7 +50,9 @@ def _chains(view: ProxyView, port: InboundPort, asks_for_port: bool) -> Iterator
     """mTLS of mesh peers; plaintext; the application's own TLS, which is passed on as it is."""
     mode = view.inbound_mode(port.number)
     if mode != "DISABLE" and view.has_certificate:
-        match = {"transport_protocol": "tls", "application_protocols": list(MESH_ALPN)}
+        match: dict[str, Any] = {"transport_protocol": "tls"}
+        if mode != "STRICT":  # there, other TLS is none of the application's, and fails for want of a certificate
+            match["application_protocols"] = list(MESH_ALPN)
         chain = _chain(port, asks_for_port, match, _application(view, port))
         yield chain | {"transport_socket": tls_socket(build_mesh_server())}
     if mode != "STRICT":
