@@ -141,8 +141,9 @@ def _http(trail: Trail, manager: HttpConnectionManagerConfig, call: Call, decisi
     decision = replace(decision, virtual_host=host.name)
     if host.require_tls and not call.is_tls:
         return replace(decision, error=TLS_REDIRECT, redirect=redirect_to_tls(request))
-    trail.match = match = table.route(request, call.random)
     trail.access = judge_access(trail.chain, request, trail.now)
+    request.dynamic_metadata = trail.access.call.dynamic_metadata
+    trail.match = match = table.route(request, call.random)
     request.headers = trail.access.call.headers
     if match is None:
         return replace(decision, error=NO_ROUTE)

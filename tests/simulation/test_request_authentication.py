@@ -105,3 +105,34 @@ def test_simulator_tells_whose_token_it_was_or_why_it_was_refused(mesh_of: Any) 
     assert found.inbound.reason == "Jwt issuer is not configured"
     found = mesh.simulate("GET http://web/", to="default/web")
     assert (found.error, found.inbound.authn, found.inbound.authz.verdict) == ("rbac_denied", "NONE", "DENY")
+
+
+CLAIMED = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: istio-system}
+spec:
+  hosts: [web.example]
+  gateways: [edge]
+  http:
+  - name: admins
+    match: [{headers: {"@request.auth.claims.group": {exact: admins}}}]
+    directResponse: {status: 202}
+  - name: others
+    directResponse: {status: 204}
+---
+"""
+
+
+def test_gateways_route_by_the_claims_of_a_verified_token(gateway: Any) -> None:
+    mesh = gateway(CLAIMED + takes("me", namespace="istio-system"))
+    assert mesh.arrive("http://web.example:80/", **bearer(group="admins")).route == "admins"
+    assert mesh.arrive("http://web.example:80/", **bearer(group="users")).route == "others"
+    assert mesh.arrive("http://web.example:80/").route == "others"

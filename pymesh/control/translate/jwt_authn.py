@@ -29,11 +29,16 @@ def build_jwt_authn(view: ProxyView) -> list[Message]:
     names = [f"origins-{index}" for index in range(len(rules))]
     config = {
         "@type": JWT_AUTHN,
-        "providers": {name: _provider(rule, view.snapshot.jwks) for name, rule in zip(names, rules, strict=True)},
+        "providers": {name: _provider(rule, view) for name, rule in zip(names, rules, strict=True)},
         "rules": [{"match": {"prefix": "/"}, "requires": _requirement(names)}],
         "bypass_cors_preflight": True,
     }
     return [{"name": JWT_AUTHN_FILTER, "typed_config": config}]
+
+
+def build_claim_match(path: tuple[str, ...], value: Message) -> Message:
+    """envoy.type.matcher.v3.MetadataMatcher of a verified token's claim."""
+    return {"filter": JWT_AUTHN_FILTER, "path": [{"key": key} for key in (JWT_PAYLOAD, *path)], "value": value}
 
 
 def _requirement(names: list[str]) -> Message:
@@ -49,12 +54,12 @@ def _any_of(requirements: list[Message]) -> Message:
     return {"requires_any": {"requirements": requirements}}
 
 
-def _provider(rule: JWTRule, jwks: Jwks) -> Message:
+def _provider(rule: JWTRule, view: ProxyView) -> Message:
     claims = dict.fromkeys((*_SPACE_DELIMITED, *rule.space_delimited_claims))
     built: Message = {
         "issuer": rule.issuer,
         "audiences": list(rule.audiences),
-        "local_jwks": {"inline_string": _keys(rule, jwks)},
+        "local_jwks": {"inline_string": _keys(rule, view.snapshot.jwks)},
         "forward": rule.forward_original_token,
         "from_headers": [{"name": item.name, "value_prefix": item.prefix} for item in rule.from_headers],
         "from_params": list(rule.from_params),
@@ -65,6 +70,7 @@ def _provider(rule: JWTRule, jwks: Jwks) -> Message:
         ],
         "payload_in_metadata": JWT_PAYLOAD,
         "normalize_payload_in_metadata": {"space_delimited_claims": list(claims)},
+        "clear_route_cache": view.is_gateway,  # its routes may ask for claims
     }
     return {key: value for key, value in built.items() if value}
 

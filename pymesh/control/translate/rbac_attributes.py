@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
-from pymesh.control.translate.jwt_authn import JWT_PAYLOAD
+from pymesh.control.translate.jwt_authn import build_claim_match
 from pymesh.control.translate.string_match import (
     ANYTHING,
     StringMatcher,
@@ -16,7 +16,7 @@ from pymesh.control.translate.string_match import (
     build_regex_match,
     build_string_match,
 )
-from pymesh.control.translate.type_urls import JWT_AUTHN_FILTER, URI_TEMPLATE
+from pymesh.control.translate.type_urls import URI_TEMPLATE
 from pymesh.names import DEFAULT_DOMAIN
 
 Rule = dict[str, Any]  # a Permission or a Principal
@@ -116,7 +116,7 @@ def _request_principal(key: str, values: tuple[str, ...], context: RuleContext) 
 
 def _issuer_and_subject(value: str) -> Rule:
     matchers = zip(("iss", "sub"), _split_request_principal(value), strict=True)
-    ids = [{"metadata": _claim_match((claim,), {"string_match": matcher})} for claim, matcher in matchers]
+    ids = [{"metadata": build_claim_match((claim,), {"string_match": matcher})} for claim, matcher in matchers]
     return {"and_ids": {"ids": ids}}
 
 
@@ -150,15 +150,11 @@ def _claim_rule(path: tuple[str, ...], values: tuple[str, ...]) -> Rule:
     """The claim is one of the values, or a list that has one of them."""
     value = _one_of_values([{"string_match": build_string_match(item)} for item in values])
     either = {"or_match": {"value_matchers": [{"list_match": {"one_of": value}}, value]}}
-    return {"metadata": _claim_match(path, either)}
+    return {"metadata": build_claim_match(path, either)}
 
 
 def _one_of_values(matchers: list[dict[str, Any]]) -> dict[str, Any]:
     return matchers[0] if len(matchers) == 1 else {"or_match": {"value_matchers": matchers}}
-
-
-def _claim_match(path: tuple[str, ...], value: dict[str, Any]) -> dict[str, Any]:
-    return _metadata_match(JWT_AUTHN_FILTER, (JWT_PAYLOAD, *path), value)
 
 
 def _metadata_match(name: str, path: tuple[str, ...], value: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """envoy.config.route.v3.RouteMatch of an HTTPMatchRequest."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pymesh.control.model.messages import StringMatch
 from pymesh.control.model.virtual_service import HTTPMatchRequest
+from pymesh.control.translate.jwt_authn import build_claim_match
+
+# In a header's place, at gateways: a claim of a verified token.
+CLAIMS = "@request.auth.claims"
 
 ANY_PATH: dict[str, Any] = {"prefix": "/"}
 _ANY_REGEX = {"safe_regex": {"regex": ".*"}}
@@ -20,6 +25,9 @@ def build_route_match(match: HTTPMatchRequest | None) -> dict[str, Any]:
     headers = _headers(match)
     if headers:
         built["headers"] = headers
+    claims = _claims(match)
+    if claims:
+        built["dynamic_metadata"] = claims
     if match.query_params:
         built["query_parameters"] = [_named(name, value) for name, value in sorted(match.query_params.items())]
     return built
@@ -49,10 +57,37 @@ def _path(uri: StringMatch | None) -> dict[str, Any]:
 
 
 def _headers(match: HTTPMatchRequest) -> list[dict[str, Any]]:
-    matchers = [_named(name, value) for name, value in sorted(match.headers.items())]
-    matchers += [_without(name, value) for name, value in sorted(match.without_headers.items())]
+    matchers = [_named(name, value) for name, value in _fields(match.headers)]
+    matchers += [_without(name, value) for name, value in _fields(match.without_headers)]
     pseudo = ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme))
     return matchers + [_named(name, value) for name, value in pseudo if value is not None]
+
+
+def _fields(headers: Mapping[str, StringMatch]) -> list[tuple[str, StringMatch]]:
+    return [(name, value) for name, value in sorted(headers.items()) if not name.startswith(CLAIMS)]
+
+
+def _claims(match: HTTPMatchRequest) -> list[dict[str, Any]]:
+    """`@request.auth.claims.a.b` or `[a][b]`: of a verified token."""
+    wanted = [(name, value, False) for name, value in sorted(match.headers.items())]
+    unwanted = [(name, value, True) for name, value in sorted(match.without_headers.items())]
+    return [
+        build_claim_match(_claim_path(name), _claim_value(value)) | ({"invert": True} if is_inverted else {})
+        for name, value, is_inverted in (*wanted, *unwanted)
+        if name.startswith(CLAIMS)
+    ]
+
+
+def _claim_path(name: str) -> tuple[str, ...]:
+    rest = name.removeprefix(CLAIMS)
+    return tuple(rest[1:-1].split("][")) if rest.startswith("[") else tuple(rest[1:].split("."))
+
+
+def _claim_value(value: StringMatch) -> dict[str, Any]:
+    if _is_presence(value):
+        return {"present_match": True}
+    matcher = {"string_match": string_matcher(value)}
+    return {"or_match": {"value_matchers": [{"list_match": {"one_of": matcher}}, matcher]}}
 
 
 def _named(name: str, value: StringMatch) -> dict[str, Any]:

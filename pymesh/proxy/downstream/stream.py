@@ -178,6 +178,17 @@ class Stream(ResponseHalf):
             if action.has_stream_timeouts:
                 self._set_timeouts(action)
 
+    def clear_route_cache(self) -> None:
+        """A filter has found out what routes may ask for: choose anew."""
+        manager = self._manager
+        for timeouts in self._own_timeouts or ():
+            if timeouts is not None:
+                timeouts.stop(self)
+        self.weighted_cluster, self.info.route_name = None, ""
+        table = manager.inline_routes or manager.find_routes(manager.config.route_config_name)
+        if table is not None:
+            self._find_route(table)
+
     def _start_timeouts(self) -> None:
         manager = self._manager
         if manager.stream_durations is not None:

@@ -78,6 +78,7 @@ class JwtAuthn:
         counter = context.telemetry.metrics.counter
         self._authenticator = JwtAuthenticator(config)
         self._now = now
+        self._clears_route_cache = any(provider.clears_route_cache for _, provider in config.providers)
         self._allowed, self._denied = counter(JWT_ALLOWED), counter(JWT_DENIED)
         self._bypassed = counter(JWT_PREFLIGHT_BYPASSED)
 
@@ -95,6 +96,8 @@ class JwtAuthn:
         stream.info.path = stream.path  # a token that was taken out of it is not for logs
         if metadata:
             stream.info.add_metadata(NAME, metadata)
+            if self._clears_route_cache:
+                stream.clear_route_cache()
         return CONTINUE
 
 
@@ -170,6 +173,7 @@ def _decode_provider(reader: Reader) -> ProviderConfig:
         ),
         payload_key=reader.string("payload_in_metadata"),
         space_delimited=normalize.strings("space_delimited_claims") if normalize is not None else (),
+        clears_route_cache=reader.boolean("clear_route_cache"),
         requires_expiration=reader.boolean("require_expiration"),
         clock_skew=reader.integer("clock_skew_seconds") or _DEFAULT_SKEW,
     )

@@ -37,6 +37,7 @@ class ProviderConfig:
     payload_key: str = ""
     space_delimited: tuple[str, ...] = ()
     requires_expiration: bool = False
+    clears_route_cache: bool = False
     clock_skew: float = _DEFAULT_SKEW
 
 

@@ -1,7 +1,7 @@
 """What matchers are compiled to, and what they look at. Pure."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from pymesh.proxy.codec.header_map import HeaderMap
 
@@ -10,7 +10,7 @@ class Request(Protocol):
     """What matchers and routes see of a request. `path` has the query; a CONNECT has an empty path.
 
     `scheme` is what the client meant (x-forwarded-proto), `is_tls` what its connection to us is. Addresses are
-    `host:port` text of the downstream connection.
+    `host:port` text of the downstream connection. `dynamic_metadata` is what filters have found out, by their names.
     """
 
     @property
@@ -29,6 +29,8 @@ class Request(Protocol):
     def remote_address(self) -> str: ...
     @property
     def local_address(self) -> str: ...
+    @property
+    def dynamic_metadata(self) -> Mapping[str, Any]: ...
 
 
 BytesPredicate = Callable[[bytes], bool]

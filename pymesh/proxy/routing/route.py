@@ -9,6 +9,7 @@ from typing import Any
 from pymesh.proxy.matchers.compiled import Request
 from pymesh.proxy.matchers.header_matcher import HeaderMatcher
 from pymesh.proxy.matchers.metadata_match import MetadataMatch
+from pymesh.proxy.matchers.metadata_matcher import MetadataMatcher
 from pymesh.proxy.matchers.path_matcher import PathMatcher
 from pymesh.proxy.matchers.query_parameter_matcher import QueryParameterMatcher
 from pymesh.proxy.routing.hash_policy import HashPolicy, combine_hashes, used_policies
@@ -143,6 +144,7 @@ class RouteMatcher:
     headers: tuple[HeaderMatcher, ...] = ()
     query_parameters: tuple[QueryParameterMatcher, ...] = ()
     runtime_percent: float | None = None
+    dynamic_metadata: tuple[MetadataMatcher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pymesh.proxy.matchers.compiled import BytesPredicate, Request, RequestPredicate
 from pymesh.proxy.matchers.header_matcher import compile_header_matcher
+from pymesh.proxy.matchers.metadata_matcher import MetadataMatcher, compile_metadata_matcher
 from pymesh.proxy.matchers.path_matcher import PathMatcher, compile_path_matcher
 from pymesh.proxy.matchers.query_parameter_matcher import compile_query_parameter_matcher
 from pymesh.proxy.routing.redirect import HTTPS_REDIRECT
@@ -141,6 +142,7 @@ def _compile_condition(matcher: RouteMatcher) -> Condition | None:
     predicates: tuple[RequestPredicate, ...] = (
         *map(compile_header_matcher, matcher.headers),
         *map(compile_query_parameter_matcher, matcher.query_parameters),
+        *map(_compile_metadata, matcher.dynamic_metadata),
     )
     if path_matches is None and matcher.runtime_percent is None:
         return _compile_predicates(predicates)
@@ -152,6 +154,11 @@ def _compile_condition(matcher: RouteMatcher) -> Condition | None:
         return random_value < share and all(predicate(request) for predicate in predicates)
 
     return condition
+
+
+def _compile_metadata(matcher: MetadataMatcher) -> RequestPredicate:
+    matches = compile_metadata_matcher(matcher)
+    return lambda request: matches(request.dynamic_metadata)
 
 
 def _compile_predicates(predicates: tuple[RequestPredicate, ...]) -> Condition | None:

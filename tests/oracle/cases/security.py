@@ -8,7 +8,23 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from oracle.script import CLOSE, INBOUND, OK, OTHER, Case, Setup, Step, answered, case, get, http, post, response, serve
+from oracle.script import (
+    CLOSE,
+    GATEWAY,
+    INBOUND,
+    OK,
+    OTHER,
+    Case,
+    Setup,
+    Step,
+    answered,
+    case,
+    get,
+    http,
+    post,
+    response,
+    serve,
+)
 
 _KEYS = {"ES256": ec.generate_private_key(ec.SECP256R1()), "RS256": rsa.generate_private_key(65537, 2048)}
 _PUBLIC = [
@@ -78,6 +94,27 @@ def _names(**lists: str) -> dict[str, Any]:
 
 
 _EXTENSIONS = "type.googleapis.com/envoy.extensions.filters.http."
+
+
+def _by_claim(name: str, match: str, token: str, without: str = "") -> Case:
+    """At a gateway: `other` gets what matches, `shop` the rest."""
+    field = f"headers: {{{match}}}" if match else f"withoutHeaders: {{{without}}}"
+    setup = Setup(at=GATEWAY, istio=_EDGE_TOKENS + _ROUTES % field)
+    return case(f"jwt: by claim, {name}", get("/", _bearer(token)), setup=setup)
+
+
+_EDGE_TOKENS = _takes().replace("namespace: default", "namespace: istio-system")
+_ROUTES = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop}
+spec:
+  hosts: ["*"]
+  gateways: [istio-system/edge]
+  http:
+  - {name: claimed, match: [{%s}], route: [{destination: {host: other}}]}
+  - {name: rest, route: [{destination: {host: shop}}]}
+"""
 _DENY_ALL = _policy("action: DENY\nrules: [{}]")
 _TAKES_TWO = _takes("me") + _takes("you", name="second")
 _CLAIMS = (
@@ -274,4 +311,14 @@ CASES = (
         service={"authorization_response": _names(allowed_client_headers="x-b")},
     ),
     _ext_authz("two after each other", serve(OK, OK, response(403), OK), get("/1"), answered(), get("/2")),
+    _by_claim("exact", "'@request.auth.claims.group': {exact: a}", _token(group="a")),
+    _by_claim("another value", "'@request.auth.claims.group': {exact: a}", _token(group="b")),
+    _by_claim("of a list", "'@request.auth.claims.group': {exact: a}", _token(group=["x", "a"])),
+    _by_claim("prefix inside of another", "'@request.auth.claims[a][b.c]': {prefix: d}", _token(a={"b.c": "de"})),
+    _by_claim("by dots", "'@request.auth.claims.a.b': {regex: 'c+'}", _token(a={"b": "ccc"})),
+    _by_claim("presence", "'@request.auth.claims.group': {}", _token(group=5)),
+    _by_claim("no presence", "'@request.auth.claims.group': {}", _token()),
+    _by_claim("without", "", _token(group="b"), "'@request.auth.claims.group': {exact: a}"),
+    _by_claim("not without", "", _token(group="a"), "'@request.auth.claims.group': {exact: a}"),
+    _by_claim("a bad token", "'@request.auth.claims.group': {exact: a}", _token(group="a", exp=_PAST)),
 )

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -10,6 +11,8 @@ from pymesh.protojson import Reader
 from pymesh.proxy.downstream.hcm_config import HttpFilterConfig
 from pymesh.proxy.http_filters import jwt_authn
 from pymesh.proxy.http_filters.jwt_authn import JwtAuthnConfig, decode_jwt_authn
+from pymesh.proxy.matchers.metadata_matcher import MetadataMatcher, ValueMatcher
+from pymesh.proxy.matchers.string_matcher import StringMatcher
 from pymesh.proxy.telemetry.metric_names import JWT_ALLOWED, JWT_DENIED, JWT_PREFLIGHT_BYPASSED
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -98,6 +101,25 @@ async def test_a_cors_preflight_needs_no_token(proxy: Any) -> None:
     client.send(get("bad", method="OPTIONS", extra=origin))
     assert (await proxy.server()).received.startswith(b"OPTIONS /a ")
     assert count(proxy, JWT_PREFLIGHT_BYPASSED) == 1
+
+
+async def test_a_route_may_be_chosen_by_a_claim_with_the_timeouts_of_that_route(proxy: Any) -> None:
+    is_bob = ValueMatcher("string_match", StringMatcher("exact", "bob"))
+    claim = MetadataMatcher(jwt_authn.NAME, ("payload", "sub"), is_bob)
+    bobs = proxy.forward(cluster="bobs", idle_timeout=5.0)
+    bobs = replace(bobs, name="bobs", match=replace(bobs.match, dynamic_metadata=(claim,)))
+    proxy.add_cluster("bobs", "10.0.0.8:80")
+    parsed = decode(config(payload_in_metadata="payload", clear_route_cache=True))
+    item = HttpFilterConfig(jwt_authn.NAME, jwt_authn.FACTORY, parsed)
+    proxy.route(bobs, proxy.forward(idle_timeout=1.0), filters=(item,))
+    client = proxy.connect()
+    client.send(get(sign(sub="bob")))
+    assert (await proxy.server()).address == "10.0.0.8:80"
+    proxy.clock.advance(4.0)
+    assert client.received == b""
+    proxy.clock.advance(2.0)
+    assert client.received.startswith(b"HTTP/1.1 504 ")
+    assert proxy.info.route_name == "bobs"
 
 
 @pytest.mark.parametrize(
