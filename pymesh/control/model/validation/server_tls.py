@@ -99,6 +99,8 @@ def _check_files(tls: ServerTLSSettings, at: Scope) -> None:
         here = at["tlsCertificates"][index]
         here["serverCertificate"].require(certificate.server_certificate, "is required")
         here["privateKey"].require(certificate.private_key, "is required")
+        if certificate.ca_certificates:
+            here["caCertificates"].warn("has no effect; clients are verified with tls.caCertificates")
 
 
 def _certificates(tls: ServerTLSSettings) -> dict[str, object]:

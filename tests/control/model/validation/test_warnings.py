@@ -92,6 +92,17 @@ _HTTPS = "port: {number: 443, name: https, protocol: HTTPS}, tls: "
         ),
         (
             "gw",
+            server(
+                _HTTPS
+                + "{mode: SIMPLE, tlsCertificates: [{serverCertificate: /c, privateKey: /k, caCertificates: /x}]}"
+            ),
+            [
+                "servers[0].tls.tlsCertificates[0].caCertificates: has no effect; "
+                "clients are verified with tls.caCertificates"
+            ],
+        ),
+        (
+            "gw",
             server("port: {number: 80, name: a, protocol: GRPC}"),
             ["servers[0].port.protocol: pymesh serves GRPC over HTTP/1.1 only"],
         ),
