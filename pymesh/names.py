@@ -38,6 +38,7 @@ APP_PORT_ANNOTATION = "pymesh.dev/app-port"
 APP_PROTOCOL_ANNOTATION = "pymesh.dev/app-protocol"
 WORKLOAD_NAME_ANNOTATION = "pymesh.dev/workload-name"
 LEASE_ANNOTATION = "pymesh.dev/lease"
+GROUP_ANNOTATION = "istio.io/autoRegistrationGroup"  # Istio's: the WorkloadGroup that it was made after
 MANAGED_BY_LABEL = "pymesh.dev/managed-by"
 MANAGED_BY_REGISTRY = "registry"
 

@@ -213,6 +213,7 @@ class CertificateResponse(msgspec.Struct, frozen=True):
 class Registration(msgspec.Struct, frozen=True):
     """Body of `PUT /pymesh/v1/workloads/<namespace>/<name>`: registers the workload, renews its lease, updates health.
 
+    `group` is the WorkloadGroup, of the same namespace, whose template completes what stands here; empty: none.
     `DELETE` of the same path ends the lease and answers when every connected proxy has dropped the endpoint.
     """
 
@@ -226,6 +227,7 @@ class Registration(msgspec.Struct, frozen=True):
     labels: dict[str, str]
     healthy: bool
     locality: str = ""
+    group: str = ""
 
 
 def type_url_of(resource: Resource) -> str:

@@ -17,6 +17,8 @@ from pymesh.names import DEFAULT_NAMESPACE
 from pymesh.proxy.options import SidecarOptions
 from pymesh.xds import INTERCEPTION_MODES, INTERCEPTION_NONE, Address
 
+DEFAULT_VERSION = "v1"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sidecar_arguments(parser)
@@ -51,8 +53,14 @@ def add_sidecar_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--service", type=name, required=True, help="the service that this workload is an instance of")
     group.add_argument("--app-port", metavar="PORT", type=port, required=True, help="where the application listens")
     group.add_argument("--namespace", type=name, default=DEFAULT_NAMESPACE)
-    group.add_argument("--version", type=name, default="v1", help="the label version (default: v1)")
+    group.add_argument("--version", type=name, help="the label version (default: v1, or the WorkloadGroup's)")
     group.add_argument("--label", metavar="K=V", type=label, action="append", default=[], help="a further label")
+    group.add_argument(
+        "--workload-group",
+        metavar="NAME",
+        type=name,
+        help="the WorkloadGroup of the namespace that completes what is registered: labels, locality, weight",
+    )
     group.add_argument("--service-account", metavar="NAME", type=name, default="default")
     group.add_argument("--app-protocol", choices=("http", "tcp"), default="http")
     group.add_argument(
@@ -91,7 +99,7 @@ def sidecar_options(args: argparse.Namespace, assigns_app_port: bool = False) ->
         app_port=args.app_port,
         assigns_app_port=assigns_app_port and args.app_port == 0,
         namespace=args.namespace,
-        version=args.version,
+        version=args.version or ("" if args.workload_group else DEFAULT_VERSION),
         labels=dict(args.label),
         service_account=args.service_account,
         inbound_listen=args.inbound_listen,
@@ -100,4 +108,5 @@ def sidecar_options(args: argparse.Namespace, assigns_app_port: bool = False) ->
         upstreams=tuple(args.upstream),
         app_protocol=args.app_protocol,
         interception_mode=args.interception_mode,
+        workload_group=args.workload_group or "",
     )

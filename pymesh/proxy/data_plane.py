@@ -36,7 +36,7 @@ class DataPlaneSpec(msgspec.Struct, frozen=True):
         return Workload(
             name=metadata.workload_name,
             namespace=metadata.namespace,
-            service=labels.get(CANONICAL_NAME_LABEL, metadata.workload_name),
+            service=labels.get(CANONICAL_NAME_LABEL) or metadata.service or metadata.workload_name,
             revision=labels.get(CANONICAL_REVISION_LABEL, "latest"),
             cluster=metadata.cluster_id,
         )

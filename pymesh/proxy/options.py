@@ -28,7 +28,10 @@ class ProxyOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarOptions:
-    """`app_port` 0: the application only calls, unless `assigns_app_port`: it is told a free one."""
+    """`app_port` 0: the application only calls, unless `assigns_app_port`: it is told a free one.
+
+    `version` may be empty where `workload_group`, the WorkloadGroup under which it registers, tells it.
+    """
 
     proxy: ProxyOptions
     service: str
@@ -44,10 +47,11 @@ class SidecarOptions:
     upstreams: tuple[Upstream, ...] = ()
     app_protocol: str = "http"
     interception_mode: str = INTERCEPTION_NONE
+    workload_group: str = ""
 
     @property
     def workload_name(self) -> str:
-        return f"{self.service}-{self.version}"
+        return self.workload_group or f"{self.service}-{self.version}"
 
     @property
     def key(self) -> str:

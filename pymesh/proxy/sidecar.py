@@ -156,15 +156,14 @@ class Sidecar:
             labels=self._labels(),
             healthy=False,
             locality=options.proxy.locality,
+            group=options.workload_group,
         )
 
     def _labels(self) -> dict[str, str]:
         options = self._options
-        own = {
-            APP_LABEL: options.service,
-            VERSION_LABEL: options.version,
-            TLS_MODE_LABEL: "istio",
-            CANONICAL_NAME_LABEL: options.service,
-            CANONICAL_REVISION_LABEL: options.version,
-        }
+        own = {TLS_MODE_LABEL: "istio"}
+        if options.version:
+            own |= {VERSION_LABEL: options.version, CANONICAL_REVISION_LABEL: options.version}
+        if not options.workload_group:  # which may know better
+            own |= {APP_LABEL: options.service, CANONICAL_NAME_LABEL: options.service}
         return own | options.labels

@@ -72,8 +72,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     ),
     "WorkloadEntry": (Unsupported("network"),),
     "WorkloadGroup": (
-        _WHOLE_KIND,
-        Unsupported("metadata"),
         Unsupported("probe"),
         Unsupported("template.network"),
     ),

@@ -80,6 +80,6 @@ class WorkloadGroup(Message):
     metadata: ObjectMeta | None = None
     """Metadata of the WorkloadEntries."""
     template: WorkloadEntry | None = None
-    """Fields of the WorkloadEntries; required, without address and labels."""
+    """Fields of the WorkloadEntries; required, without an address."""
     probe: ReadinessProbe | None = None
     """How the sidecar finds out whether the application is healthy."""

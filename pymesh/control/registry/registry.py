@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pymesh.control.model.kinds import SERVICE, SERVICE_ENTRY, WORKLOAD_ENTRY
+from pymesh.control.model.kinds import SERVICE, SERVICE_ENTRY, WORKLOAD_ENTRY, WORKLOAD_GROUP
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.registry.lease_table import LeaseKey, LeaseTable
 from pymesh.control.registry.workload import (
@@ -46,6 +46,10 @@ class OtherIdentityError(PymeshError):
     """The name belongs to a workload of another service account."""
 
 
+class UnknownGroupError(PymeshError):
+    """The workload is to be registered under a WorkloadGroup that does not exist."""
+
+
 class Registry:
     """`clock` tells monotonic seconds."""
 
@@ -78,10 +82,10 @@ class Registry:
     async def register(self, namespace: str, name: str, registration: Registration) -> None:
         """Register the workload, or renew its lease and take over what has changed.
 
-        Raises ValidationError, NotLeasedError and OtherIdentityError; StoreError where a user changed the same objects
-        in the same moment, or the store does not work.
+        Raises ValidationError, NotLeasedError, UnknownGroupError and OtherIdentityError; StoreError where a user
+        changed the same objects in the same moment, or the store does not work.
         """
-        wanted = build_workload_entry(namespace, name, registration)
+        wanted = build_workload_entry(namespace, name, registration, await self._group(namespace, registration))
         await self._renew_early(LeaseKey(namespace, name), registration.service_account)
         async with self._lock:
             known = await self._store.get(WORKLOAD_ENTRY.name, namespace, name)
@@ -121,6 +125,16 @@ class Registry:
                 self._next_look = self._clock() + LOOK_SECONDS
                 await self._adopt_entries()
                 await self._remove_empty_services()
+
+    async def _group(self, namespace: str, registration: Registration) -> Resource[Any] | None:
+        """Looked up at each renewal, so that what changes in it is taken over."""
+        if not registration.group:
+            return None
+        group = await self._store.get(WORKLOAD_GROUP.name, namespace, registration.group)
+        if group is None:
+            raise UnknownGroupError(f"cannot find WorkloadGroup {namespace}/{registration.group}")
+        _check_account(group, registration.service_account)
+        return group
 
     async def _renew_early(self, key: LeaseKey, service_account: str) -> None:
         """Before the lock: where many register at once, its turn may come after its lease has ended."""
@@ -186,6 +200,15 @@ class Registry:
         automatic = [service for service in await self._store.list(SERVICE.name) if is_automatic(service)]
         versions = {LeaseKey(item.namespace, item.name): item.metadata.resource_version for item in automatic}
         return {key: version for key, version in versions.items() if key not in used}
+
+
+def _check_account(group: Resource[Any], service_account: str) -> None:
+    """Istio: ensureProxyCanControlEntry in pilot/pkg/autoregistration/controller.go."""
+    account = group.spec.template.service_account
+    if account and account != service_account:
+        raise OtherIdentityError(
+            f"WorkloadGroup {group.namespace}/{group.name} is for service account {account}, not {service_account}"
+        )
 
 
 def _check_owner(known: Resource[Any] | None, service_account: str | None) -> None:

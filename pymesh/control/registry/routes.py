@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from pymesh.control.authentication import authorize_workload, is_authenticated_listener, require_namespace
-from pymesh.control.registry.registry import NotLeasedError, OtherIdentityError, Registry
+from pymesh.control.registry.registry import NotLeasedError, OtherIdentityError, Registry, UnknownGroupError
 from pymesh.control.store.errors import StoreError
 from pymesh.errors import ValidationError
 from pymesh.xds import WORKLOADS_PATH, Registration
@@ -65,6 +65,8 @@ def _errors_as_answers() -> Iterator[None]:
         raise web.HTTPForbidden(text=str(error)) from error
     except NotLeasedError as error:
         raise web.HTTPConflict(text=str(error)) from error
+    except UnknownGroupError as error:
+        raise web.HTTPPreconditionFailed(text=str(error)) from error
     except StoreError as error:
         raise web.HTTPServiceUnavailable(text=str(error)) from error
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from pymesh.control.model.kinds import SERVICE, WORKLOAD_ENTRY
 from pymesh.control.model.resource import Metadata, Resource
 from pymesh.control.model.scope import Scope
@@ -10,6 +12,7 @@ from pymesh.control.model.service import Service, ServicePort
 from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.resource import validate
 from pymesh.control.model.workload_entry import WorkloadEntry
+from pymesh.control.model.workload_group import ObjectMeta, WorkloadGroup
 from pymesh.errors import ValidationError
 from pymesh.names import (
     APP_LABEL,
@@ -17,6 +20,7 @@ from pymesh.names import (
     APP_PROTOCOL_ANNOTATION,
     CANONICAL_NAME_LABEL,
     CANONICAL_REVISION_LABEL,
+    GROUP_ANNOTATION,
     INBOUND_PORT_ANNOTATION,
     LEASE_ANNOTATION,
     MANAGED_BY_LABEL,
@@ -31,16 +35,22 @@ HTTP_PORT = 80
 PROTOCOLS = ("http", "tcp")
 
 
-def build_workload_entry(namespace: str, name: str, registration: Registration) -> Resource[WorkloadEntry]:
-    """Raises ValidationError, with the names of the registration's fields where the WorkloadEntry has none for them."""
-    labels = _labels(registration)
+def build_workload_entry(
+    namespace: str, name: str, registration: Registration, group: Resource[WorkloadGroup] | None = None
+) -> Resource[WorkloadEntry]:
+    """What the workload says itself goes before what its group says.
+
+    Raises ValidationError, with the names of the registration's fields where the WorkloadEntry has none for them."""
+    labels = _labels(registration, _group_labels(group))
+    template = _template(group)
     entry = Resource(
         kind=WORKLOAD_ENTRY,
-        metadata=Metadata(name=name, namespace=namespace, labels=labels, annotations=_annotations(registration)),
-        spec=WorkloadEntry(
+        metadata=Metadata(name=name, namespace=namespace, labels=labels, annotations=_annotations(registration, group)),
+        spec=msgspec.structs.replace(
+            template,
             address=registration.address,
             labels=labels,
-            locality=registration.locality,
+            locality=registration.locality or template.locality,
             service_account=registration.service_account,
         ),
         status={"conditions": [{"type": "Healthy", "status": str(registration.healthy)}]},
@@ -91,8 +101,21 @@ def is_same(one: Resource[Any], other: Resource[Any]) -> bool:
     )
 
 
-def _labels(registration: Registration) -> dict[str, str]:
-    labels = registration.labels
+def _template(group: Resource[WorkloadGroup] | None) -> WorkloadEntry:
+    return (group.spec.template if group is not None else None) or WorkloadEntry()
+
+
+def _group_metadata(group: Resource[WorkloadGroup] | None) -> ObjectMeta:
+    return (group.spec.metadata if group is not None else None) or ObjectMeta()
+
+
+def _group_labels(group: Resource[WorkloadGroup] | None) -> dict[str, str]:
+    """Istio: workloadEntryFromGroup in pilot/pkg/autoregistration/controller.go."""
+    return {**_template(group).labels, **_group_metadata(group).labels}
+
+
+def _labels(registration: Registration, of_group: dict[str, str]) -> dict[str, str]:
+    labels = {**of_group, **registration.labels}
     defaults = {
         APP_LABEL: registration.service,
         CANONICAL_NAME_LABEL: registration.service,
@@ -101,8 +124,11 @@ def _labels(registration: Registration) -> dict[str, str]:
     return defaults | labels
 
 
-def _annotations(registration: Registration) -> dict[str, str]:
+def _annotations(registration: Registration, group: Resource[WorkloadGroup] | None) -> dict[str, str]:
+    made_after = {GROUP_ANNOTATION: group.name} if group is not None else {}
     return {
+        **_group_metadata(group).annotations,
+        **made_after,
         SERVICE_ANNOTATION: registration.service,
         INBOUND_PORT_ANNOTATION: str(registration.port),
         APP_PORT_ANNOTATION: str(registration.app_port),

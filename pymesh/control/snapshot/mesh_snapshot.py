@@ -39,6 +39,7 @@ from pymesh.control.model.workload_entry import WorkloadEntry
 from pymesh.control.snapshot.creation_order import SpecT, oldest_first
 from pymesh.control.snapshot.delegates import merge_delegates
 from pymesh.control.snapshot.destination_rules import DestinationRules
+from pymesh.control.snapshot.grouped_workloads import GroupedWorkloads
 from pymesh.control.snapshot.instance import build_instance
 from pymesh.control.snapshot.instances import Instances
 from pymesh.control.snapshot.jwks_source import NO_JWKS, Jwks
@@ -66,6 +67,7 @@ class MeshSnapshot:
         "authorization_policies",
         "destination_rules",
         "gateways",
+        "grouped_workloads",
         "instances",
         "jwks",
         "label_keys",
@@ -87,7 +89,9 @@ class MeshSnapshot:
         self.jwks = jwks
         self.revision = revision
         self.mesh = mesh
-        self.instances = Instances(map(build_instance, _of(objects, WORKLOAD_ENTRY, WorkloadEntry)))
+        entries = _of(objects, WORKLOAD_ENTRY, WorkloadEntry)
+        self.instances = Instances(map(build_instance, entries))
+        self.grouped_workloads = GroupedWorkloads(entries)
         self.peer_authentications = PeerAuthentications(
             _of(objects, PEER_AUTHENTICATION, PeerAuthentication), mesh.root_namespace
         )

@@ -48,6 +48,7 @@ class ProxyView:
     """Lookups depend on the scope only; what depends on more (ports, its own service) stands in `node`."""
 
     def __init__(self, snapshot: MeshSnapshot, node: Node) -> None:
+        node = snapshot.grouped_workloads.complete(node)
         metadata = node.metadata
         self.snapshot = snapshot
         self.node = node

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pymesh.control.model.serializer import decode
-from pymesh.control.registry.registry import NotLeasedError, OtherIdentityError, Registry
+from pymesh.control.registry.registry import NotLeasedError, OtherIdentityError, Registry, UnknownGroupError
 from pymesh.control.registry.workload import build_workload_entry
 from pymesh.control.store.memory import MemoryStore
 from pymesh.errors import ValidationError
@@ -233,3 +233,49 @@ async def test_an_automatic_service_goes_some_time_after_its_last_workload(regis
     await registry.deregister("shop", "payment-1")
     await sweep_until(registry, clock, 1320)
     assert await names(store, "Service") == []
+
+
+def workload_group(**template):
+    spec = {"metadata": {"labels": {"tier": "gold"}}, "template": template}
+    metadata = {"name": "payments", "namespace": "shop"}
+    return decode({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup", "metadata": metadata, "spec": spec})
+
+
+async def test_a_change_of_the_group_is_there_after_the_next_renewal(registry, store, registration):
+    await store.create(workload_group(weight=1))
+    await registry.register("shop", "payments-1", registration(group="payments"))
+    await store.replace(workload_group(weight=7), None)
+    await registry.register("shop", "payments-1", registration(group="payments"))
+    entry = await store.get("WorkloadEntry", "shop", "payments-1")
+    assert (entry.spec.weight, entry.spec.labels["tier"]) == (7, "gold")
+
+
+async def test_a_renewal_under_a_group_writes_nothing(registry, store, registration):
+    await store.create(workload_group(weight=1))
+    await registry.register("shop", "payments-1", registration(group="payments"))
+    revision = store.revision
+    await registry.register("shop", "payments-1", registration(group="payments"))
+    assert store.revision == revision
+
+
+async def test_a_group_that_does_not_exist_is_named(registry, store, registration):
+    with pytest.raises(UnknownGroupError, match="cannot find WorkloadGroup shop/payments"):
+        await registry.register("shop", "payments-1", registration(group="payments"))
+    assert await names(store, "WorkloadEntry") == []
+
+
+async def test_a_workload_whose_group_is_gone_goes_with_its_lease(registry, store, registration, clock):
+    await store.create(workload_group())
+    await registry.register("shop", "payments-1", registration(group="payments"))
+    await store.delete("WorkloadGroup", "shop", "payments")
+    await sweep_until(registry, clock, 1004)
+    with pytest.raises(UnknownGroupError):
+        await registry.register("shop", "payments-1", registration(group="payments"))
+    await sweep_until(registry, clock, 1005.5)
+    assert await names(store, "WorkloadEntry") == []
+
+
+async def test_a_group_is_for_the_service_account_of_its_template(registry, store, registration):
+    await store.create(workload_group(serviceAccount="billing"))
+    with pytest.raises(OtherIdentityError, match="shop/payments is for service account billing, not payment"):
+        await registry.register("shop", "payments-1", registration(group="payments"))

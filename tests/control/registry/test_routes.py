@@ -108,3 +108,7 @@ async def test_leaving_waits_until_the_others_have_followed(call, publisher, sto
 async def test_leaving_says_when_the_others_have_not_followed(call, publisher, registration):
     publisher.answer = False
     assert await call("DELETE", PATH) == (200, '{"converged": false}')
+
+
+async def test_a_group_that_does_not_exist_is_a_refusal_that_says_so(call, registration):
+    assert await call("PUT", PATH, registration(group="nobody")) == (412, "cannot find WorkloadGroup shop/nobody")

@@ -1,5 +1,6 @@
 import pytest
 
+from pymesh.control.model.serializer import decode
 from pymesh.control.registry.workload import build_service, build_workload_entry
 from pymesh.errors import ValidationError
 
@@ -72,3 +73,45 @@ def test_the_service_of_several_tcp_workloads_has_all_their_ports(registration):
     ]
     ports = build_service("shop", "db", entries).spec.ports
     assert [(port.name, port.port) for port in ports] == [("tcp-5432", 5432), ("tcp-5433", 5433)]
+
+
+@pytest.fixture
+def group():
+    spec = {
+        "metadata": {"labels": {"tier": "of-metadata", "zone": "of-metadata"}, "annotations": {"note": "x"}},
+        "template": {
+            "labels": {"app": "billing", "tier": "of-template", "zone": "of-template", "version": "of-template"},
+            "locality": "eu/berlin",
+            "weight": 10,
+            "ports": {"http": 8080},
+        },
+    }
+    metadata = {"name": "payments", "namespace": "shop"}
+    return decode({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadGroup", "metadata": metadata, "spec": spec})
+
+
+def test_labels_of_the_workload_go_before_the_groups_and_those_before_the_templates(registration, group):
+    entry = build_workload_entry("shop", "p", registration(labels={"zone": "own"}), group)
+    assert entry.spec.labels == {
+        "app": "billing",
+        "tier": "of-metadata",
+        "zone": "own",
+        "version": "of-template",
+        "service.istio.io/canonical-name": "payment",
+        "service.istio.io/canonical-revision": "of-template",
+    }
+    assert entry.metadata.labels == entry.spec.labels
+
+
+def test_the_template_tells_what_the_workload_does_not(registration, group):
+    spec = build_workload_entry("shop", "p", registration(), group).spec
+    assert (spec.weight, spec.locality, spec.ports) == (10, "eu/berlin", {"http": 8080})
+    assert (spec.address, spec.service_account) == ("10.0.0.1", "payment")
+    assert build_workload_entry("shop", "p", registration(locality="us"), group).spec.locality == "us"
+
+
+def test_annotations_of_the_group_do_not_replace_those_of_the_registry(registration, group):
+    group.spec.metadata.annotations["pymesh.dev/lease"] = "false"
+    notes = build_workload_entry("shop", "p", registration(), group).metadata.annotations
+    assert (notes["note"], notes["istio.io/autoRegistrationGroup"]) == ("x", "payments")
+    assert notes["pymesh.dev/lease"] == "true"

@@ -14,9 +14,10 @@ def check_workload_group(spec: WorkloadGroup, metadata: Metadata, at: Scope) -> 
         at["template"].fail("is required")
     else:
         check_endpoint_fields(spec.template, at["template"])
-        for name, value in (("address", spec.template.address), ("labels", spec.template.labels)):
-            if value:
-                at["template"][name].warn("has no effect: it is the workload's own")
+        if spec.template.address:
+            at["template"]["address"].warn("has no effect: it is the workload's own")
+        if spec.template.ports:
+            at["template"]["ports"].warn("has no effect: a sidecar's application has one port, that of --app-port")
     if spec.metadata is not None:
         syntax.check_labels(spec.metadata.labels, at["metadata"]["labels"])
         for name, entries in (("labels", spec.metadata.labels), ("annotations", spec.metadata.annotations)):

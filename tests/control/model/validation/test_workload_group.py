@@ -15,7 +15,7 @@ def probe(text: str) -> str:
     "spec",
     [
         "{template: {}}",
-        "{metadata: {labels: {app: a}, annotations: {b: c}}, template: {serviceAccount: a, ports: {http: 80}}}",
+        "{metadata: {labels: {app: a}, annotations: {b: c}}, template: {serviceAccount: a, labels: {c: d}, weight: 2}}",
         probe("httpGet: {path: /, port: 80, scheme: HTTPS, httpHeaders: [{name: x-a, value: b}]}, periodSeconds: 5"),
         probe("tcpSocket: {port: 80}"),
         probe("exec: {command: [cat, /tmp/healthy]}, initialDelaySeconds: 1"),
@@ -59,6 +59,7 @@ def test_what_istio_refuses_is_refused_with_the_path(spec: str, violations: list
 
 
 def test_what_each_workload_has_of_its_own_is_warned_of(check: Check) -> None:
-    assert check("wg", "{template: {address: 10.0.0.1}}")[1] == [
-        "template.address: has no effect: it is the workload's own"
+    assert check("wg", "{template: {address: 10.0.0.1, ports: {http: 80}}}")[1] == [
+        "template.address: has no effect: it is the workload's own",
+        "template.ports: has no effect: a sidecar's application has one port, that of --app-port",
     ]
