@@ -18,7 +18,9 @@ from pymesh.proxy.listen_sockets import ListenSockets
 from pymesh.proxy.open_files import raise_file_limit
 from pymesh.proxy.routing.route_table import RouteTables
 from pymesh.proxy.telemetry.access_log import AccessLog
+from pymesh.proxy.telemetry.access_logs import AccessLogs
 from pymesh.proxy.telemetry.exporters import Post, SpanExporter
+from pymesh.proxy.telemetry.metric_names import ACCESS_LOG_DROPPED
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.telemetry.stats import Stats
 from pymesh.proxy.telemetry.telemetry import Telemetry
@@ -50,6 +52,7 @@ class LocalDataPlane:
         self.tasks = TaskGroup()
         self._is_gateway = spec.is_gateway
         self.access_log = AccessLog(spec.access_log, is_shared=spec.workers > 1) if spec.access_log else None
+        self.access_logs = AccessLogs(is_shared=spec.workers > 1)
         self.spans = SpanExporter(spec.workload, spec.node.id, export)
         self.telemetry = Telemetry(
             spec.workload,
@@ -58,6 +61,7 @@ class LocalDataPlane:
             access_log=self.access_log,
             spans=self.spans,
         )
+        self.metrics.read(ACCESS_LOG_DROPPED, self._dropped_lines)
         self.clusters = ClusterManager(secrets, metrics=self.telemetry.metrics, build_breakers=build_breakers)
         routes = RouteTables()
         self.listeners = ListenerManager(self._build_context(spec, routes, secrets), sockets)
@@ -75,6 +79,7 @@ class LocalDataPlane:
             loop=loop,
             node_type=spec.node.type,
             principal=spec.principal,
+            access_logs=self.access_logs,
             connections=ConnectionLimit(connections_within(raise_file_limit())),
         )
 
@@ -85,6 +90,10 @@ class LocalDataPlane:
     @property
     def stats(self) -> Stats:
         return self.telemetry.stats
+
+    def _dropped_lines(self) -> int:
+        own = self.access_log.dropped if self.access_log is not None else 0
+        return own + self.access_logs.dropped
 
     async def start(self) -> None:
         self.tasks.spawn("spans", self.spans.run())
@@ -144,6 +153,7 @@ class LocalDataPlane:
         self.clusters.close()
         if self.access_log is not None:
             self.access_log.close()
+        self.access_logs.close()
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await self.spans.flush()

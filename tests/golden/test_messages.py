@@ -10,6 +10,7 @@ from pymesh.xds import SHORT_NAMES
 
 # Type URLs inside a resource resolve only when their generated modules are imported.
 _PACKAGES = (
+    "access_loggers.file",
     "clusters.dynamic_forward_proxy",
     "filters.http.cors",
     "filters.http.dynamic_forward_proxy",

@@ -10,6 +10,7 @@ from pymesh.control.model.peer_authentication import MutualTLSMode
 from pymesh.control.model.request_authentication import RequestAuthentication
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.sidecar import OutboundTrafficPolicy as SidecarPolicy
+from pymesh.control.snapshot.access_logging import LogProviders, Mode
 from pymesh.control.snapshot.creation_order import CreationOrder
 from pymesh.control.snapshot.destination_rules import MergedDestinationRule
 from pymesh.control.snapshot.egress import EgressScope, build_egress_scope
@@ -17,7 +18,6 @@ from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.instance import Locality
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
-from pymesh.control.snapshot.telemetries import Mode
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule, index_by_host
 from pymesh.names import DEFAULT_DOMAIN, MESH_GATEWAY, service_fqdn
 from pymesh.xds import ROUTER, Node
@@ -189,6 +189,12 @@ class ProxyView:
         """Percent of the traces beginning here whose spans are sent."""
         default = self.mesh.default_config.tracing.sampling
         return self.snapshot.telemetries.sampling(self.namespace, self.labels, mode, default)
+
+    def log_providers(self, mode: Mode) -> LogProviders:
+        """Who gets this workload's access logs."""
+        providers = self.mesh.default_providers
+        defaults = providers.access_logging if providers is not None else ()
+        return self.snapshot.telemetries.log_providers(self.namespace, self.labels, mode, defaults)
 
     def _declared_services(self) -> list[MeshService]:
         """Of the proxy's namespace, seen or not: its workload is behind them all the same."""

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Literal
 
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.telemetry import Telemetry, Tracing
+from pymesh.control.snapshot.access_logging import LogProviders, Mode, log_providers
 
-# Of a sidecar, what its application sends is the client's side; a gateway is a client of what is behind it.
-Mode = Literal["CLIENT", "SERVER"]
 _BOTH = "CLIENT_AND_SERVER"
 
 
@@ -37,6 +35,12 @@ class Telemetries:
         if is_off:
             return 0.0
         return default if sampling is None else sampling
+
+    def log_providers(
+        self, namespace: str, labels: dict[str, str], mode: Mode, defaults: tuple[str, ...]
+    ) -> LogProviders:
+        """Who gets this workload's access logs; `defaults` are MeshConfig's."""
+        return log_providers([*self._applicable(namespace, labels)][::-1], defaults, mode)
 
     def _tracing(self, namespace: str, labels: dict[str, str], mode: Mode) -> Iterator[Tracing]:
         """From the workload up to the mesh; of each the first entry that is for this direction of traffic."""

@@ -9,6 +9,7 @@ from pymesh.control.translate.gateway_servers import Family, GatewayServer, Port
 from pymesh.control.translate.http_connection_manager import build_edge
 from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.listener_filters import TLS_INSPECTION
+from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.security_filters import build_security_filters
 from pymesh.control.translate.server_tls import build_server, verifies_clients
 from pymesh.control.translate.tls import tls_socket
@@ -20,8 +21,8 @@ Chain = dict[str, Any]
 def build_gateway_listener(view: ProxyView, port: PortServers) -> Resource | None:
     """None where a port has nothing to do: TCP or TLS servers to which no route leads."""
     if port.family is Family.HTTP:
-        security, sampling = build_security_filters(view, None), view.sampling("CLIENT")
-        terminal = build_edge(sampling, port.listener_name, port.servers[0].route_name, False, security)
+        security, telemetry = build_security_filters(view, None), listener_telemetry(view, "CLIENT")
+        terminal = build_edge(telemetry, port.listener_name, port.servers[0].route_name, False, security)
         chains: list[Chain] = [{"filters": [terminal]}]
     else:
         chains = list(_chains(view, port))
@@ -47,7 +48,8 @@ def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
     assert tls is not None  # validation: HTTPS needs it
     security = build_security_filters(view, None)
     stat_prefix = server.server.name or server.route_name
-    terminal = build_edge(view.sampling("CLIENT"), stat_prefix, server.route_name, verifies_clients(tls), security)
+    telemetry = listener_telemetry(view, "CLIENT")
+    terminal = build_edge(telemetry, stat_prefix, server.route_name, verifies_clients(tls), security)
     return {
         "name": server.route_name,
         **_server_names(server),

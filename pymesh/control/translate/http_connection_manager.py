@@ -1,12 +1,10 @@
-"""The terminal filter of an HTTP listener: inbound, outbound and at the edge of the mesh.
-
-`sampling`: percent of the traces beginning there whose spans are sent.
-"""
+"""The terminal filter of an HTTP listener: inbound, outbound and at the edge of the mesh."""
 
 from typing import Any
 
 from pymesh.control.translate.clusters import DNS_CACHE
 from pymesh.control.translate.config_source import CONFIG_SOURCE
+from pymesh.control.translate.listener_telemetry import ListenerTelemetry
 from pymesh.control.translate.type_urls import (
     CORS,
     CORS_FILTER,
@@ -43,10 +41,10 @@ def rds(name: str) -> dict[str, Any]:
     return {"rds": {"route_config_name": name, "config_source": CONFIG_SOURCE}}
 
 
-def build_outbound(sampling: float, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+def build_outbound(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
     """From the application: its server's name in the response stays."""
     return _filter(
-        sampling,
+        telemetry,
         stat_prefix,
         routes,
         http_filters=_OUTBOUND_FILTERS,
@@ -55,10 +53,10 @@ def build_outbound(sampling: float, stat_prefix: str, routes: dict[str, Any]) ->
     )
 
 
-def build_captured(sampling: float, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+def build_captured(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
     """From the application, which does not know that there is a proxy."""
     return _filter(
-        sampling,
+        telemetry,
         stat_prefix,
         routes,
         http_filters=_CAPTURED_FILTERS,
@@ -68,12 +66,12 @@ def build_captured(sampling: float, stat_prefix: str, routes: dict[str, Any]) ->
 
 
 def build_inbound(
-    sampling: float, stat_prefix: str, route_config: dict[str, Any], security: list[dict[str, Any]]
+    telemetry: ListenerTelemetry, stat_prefix: str, route_config: dict[str, Any], security: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """To the application, which learns in x-forwarded-client-cert who asks. `security` are the filters that decide
     who may."""
     return _filter(
-        sampling,
+        telemetry,
         stat_prefix,
         {"route_config": route_config},
         http_filters=[*security, _ROUTER],
@@ -85,7 +83,7 @@ def build_inbound(
 
 
 def build_edge(
-    sampling: float,
+    telemetry: ListenerTelemetry,
     stat_prefix: str,
     route_config_name: str,
     verifies_clients: bool,
@@ -94,7 +92,7 @@ def build_edge(
     """From outside: nothing that a client says of itself is believed."""
     details = {"subject": True, "cert": True, "dns": True, "uri": True} if verifies_clients else {}
     return _filter(
-        sampling,
+        telemetry,
         stat_prefix,
         rds(route_config_name),
         http_filters=[*security, *_OUTBOUND_FILTERS],
@@ -106,12 +104,14 @@ def build_edge(
     )
 
 
-def _filter(sampling: float, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
+def _filter(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
     config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes, **options}
     config["normalize_path"] = True  # Istio's path normalization BASE
     config["stream_idle_timeout"] = "0s"  # as Istio: a WebSocket may be silent for as long as it likes
     config["request_headers_timeout"] = _HEAD_TIMEOUT
     # Istio's PILOT_HTTP10, on: ab, nginx's proxy_pass, and the CONNECT of Python 3.11's http.client speak HTTP/1.0.
     config["http_protocol_options"] = {"accept_http_10": True}
-    config["tracing"] = {"random_sampling": {"value": sampling}}
+    config["tracing"] = {"random_sampling": {"value": telemetry.sampling}}
+    if telemetry.access_log:
+        config["access_log"] = telemetry.access_log
     return {"name": HTTP_CONNECTION_MANAGER_FILTER, "typed_config": config}

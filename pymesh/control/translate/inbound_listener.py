@@ -12,6 +12,7 @@ from pymesh.control.translate.http_connection_manager import build_inbound
 from pymesh.control.translate.inbound_ports import InboundPort, inbound_ports
 from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.listener_filters import ORIGINAL_DESTINATION, TLS_INSPECTION
+from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.routes import build_inbound_routes
 from pymesh.control.translate.security_filters import build_network_security_filters, build_security_filters
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
@@ -71,9 +72,9 @@ def _application(view: ProxyView, port: InboundPort) -> Filters:
         return _application_bytes(view, port)
     security = build_security_filters(view, port.number)
     routes = build_inbound_routes(view, port)
-    return [build_inbound(view.sampling("SERVER"), f"inbound_0.0.0.0_{port.number}", routes, security)]
+    return [build_inbound(listener_telemetry(view, "SERVER"), f"inbound_0.0.0.0_{port.number}", routes, security)]
 
 
 def _application_bytes(view: ProxyView, port: InboundPort) -> Filters:
-    proxy = build_tcp_proxy(port.cluster, {"cluster": port.cluster})
+    proxy = build_tcp_proxy(listener_telemetry(view, "SERVER"), port.cluster, {"cluster": port.cluster})
     return [*build_network_security_filters(view, port.number), proxy]

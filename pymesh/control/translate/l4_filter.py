@@ -3,6 +3,7 @@
 from typing import Any
 
 from pymesh.control.model.virtual_service import RouteDestination
+from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.tcp_proxy import build_service_proxy, build_tcp_proxy
 from pymesh.control.translate.tcp_routes import build_l4_target
@@ -15,7 +16,8 @@ def build_l4_filter(context: RouteContext, destinations: tuple[RouteDestination,
         return None
     if "cluster" in target:
         return _of_destination(context, destinations, target)
-    return build_tcp_proxy(f"{context.rule.key.name}.{context.rule.namespace}", target)
+    telemetry = listener_telemetry(context.view, "CLIENT")
+    return build_tcp_proxy(telemetry, f"{context.rule.key.name}.{context.rule.namespace}", target)
 
 
 def _of_destination(

@@ -9,6 +9,7 @@ from pymesh.control.translate.http_connection_manager import build_outbound, rds
 from pymesh.control.translate.inbound_listener import build_inbound_listeners
 from pymesh.control.translate.listener import build_listener
 from pymesh.control.translate.listener_filters import TLS_INSPECTION
+from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.outbound_chain import merge_chains
 from pymesh.control.translate.outbound_filters import OutboundPort, build_default_chain, build_l4_chains
 from pymesh.control.translate.outbound_listeners import build_outbound_listeners
@@ -45,7 +46,7 @@ def outbound_listeners(view: ProxyView) -> Iterator[Resource]:
 
 
 def _http_proxy(view: ProxyView, address: Address) -> Resource:
-    chain = {"filters": [build_outbound(view.sampling("CLIENT"), HTTP_PROXY, rds(HTTP_PROXY))]}
+    chain = {"filters": [build_outbound(listener_telemetry(view, "CLIENT"), HTTP_PROXY, rds(HTTP_PROXY))]}
     return build_listener(HTTP_PROXY, address, "OUTBOUND", filter_chains=[chain])
 
 

@@ -13,6 +13,7 @@ from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.http_connection_manager import build_captured, rds
 from pymesh.control.translate.l4_filter import build_l4_filter
+from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.outbound_chain import OutboundChain
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.rule_metadata import rule_metadata
@@ -39,7 +40,7 @@ class OutboundPort(NamedTuple):
 
 def build_http_chain(view: ProxyView, target: OutboundPort, listener: str, is_sniffed: bool) -> OutboundChain:
     """`is_sniffed`: other than HTTP may arrive, too."""
-    manager = build_captured(view.sampling("CLIENT"), f"outbound_{listener}", rds(route_name(target)))
+    manager = build_captured(listener_telemetry(view, "CLIENT"), f"outbound_{listener}", rds(route_name(target)))
     return OutboundChain(manager, is_http_only=is_sniffed)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.config_source import socket_address
+from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.tcp_proxy import build_tcp_proxy
 from pymesh.names import BLACK_HOLE_CLUSTER, PASSTHROUGH_CLUSTER, VIRTUAL_OUTBOUND, outbound_cluster, resolve_host
 from pymesh.xds import LISTENER, Address, Resource
@@ -28,15 +29,17 @@ def egress_cluster(view: ProxyView) -> str:
 
 def build_passthrough_chain(view: ProxyView, name: str) -> dict[str, Any]:
     cluster = egress_cluster(view)
-    return {"name": name, "filters": [build_tcp_proxy(cluster, {"cluster": cluster})]}
+    telemetry = listener_telemetry(view, "CLIENT")
+    return {"name": name, "filters": [build_tcp_proxy(telemetry, cluster, {"cluster": cluster})]}
 
 
 def build_virtual_outbound(view: ProxyView, address: Address) -> Resource:
     """Where the kernel sends what the application sends. A connection to the port itself would come back for ever."""
+    telemetry = listener_telemetry(view, "CLIENT")
     black_hole = {
         "name": f"{VIRTUAL_OUTBOUND}-blackhole",
         "filter_chain_match": {"destination_port": address.port},
-        "filters": [build_tcp_proxy(BLACK_HOLE_CLUSTER, {"cluster": BLACK_HOLE_CLUSTER})],
+        "filters": [build_tcp_proxy(telemetry, BLACK_HOLE_CLUSTER, {"cluster": BLACK_HOLE_CLUSTER})],
     }
     return {
         "@type": LISTENER,

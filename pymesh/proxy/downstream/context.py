@@ -10,6 +10,7 @@ from typing import Any
 from pymesh.proxy.downstream.connection_limit import ConnectionLimit
 from pymesh.proxy.downstream.original_dst import original_destination
 from pymesh.proxy.routing.even_values import even_values
+from pymesh.proxy.telemetry.access_logs import AccessLogs
 from pymesh.proxy.telemetry.tracer import Tracer
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
@@ -22,8 +23,9 @@ from pymesh.xds import SIDECAR, Address
 class ProxyContext:
     """`workload` is who this proxy stands for; `node_type` is xds.SIDECAR or xds.ROUTER.
 
-    `principal` is the proxy's own SPIFFE URI, `connections` the limit of its clients, `tasks` what the data plane has
-    to await (connects), `random` is uniform in [0, 1) and `split` the same but evenly spread, for weights.
+    `principal` is the proxy's own SPIFFE URI, `connections` the limit of its clients, `access_logs` those of listeners,
+    `tasks` what the data plane has to await (connects), `random` is uniform in [0, 1) and `split` the same but evenly
+    spread, for weights.
     `build_tracer` takes the percentage of the traces to sample.
     """
 
@@ -37,6 +39,7 @@ class ProxyContext:
     node_type: str = SIDECAR
     principal: str = ""
     connections: ConnectionLimit = field(default_factory=ConnectionLimit)
+    access_logs: AccessLogs = field(default_factory=AccessLogs)
     tasks: TaskGroup = field(default_factory=TaskGroup)
     random: Callable[[], float] = random.random
     split: Callable[[], float] = field(default_factory=lambda: even_values(random.random()).__next__)

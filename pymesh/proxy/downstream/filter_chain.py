@@ -1,6 +1,7 @@
 """Live filter chains: TLS towards the client, if any, and the one network filter that all its connections share."""
 
 import asyncio
+from dataclasses import replace
 
 from pymesh.names import OWN_CERTIFICATE
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
@@ -17,19 +18,34 @@ DRAIN_SECONDS = 45.0
 
 
 class FilterChain:
-    """It lives as long as its configuration stays the same, whatever else of its listener changes."""
+    """It lives as long as its configuration stays the same, but for the access logs, whatever else of its listener
+    changes."""
 
     __slots__ = ("_gate", "config", "network_filter", "tls")
 
     def __init__(self, config: FilterChainConfig, context: ProxyContext, is_inbound: bool) -> None:
         self.config = config
         self.tls = ServerTls(config.tls, context.secrets) if config.tls is not None else None
-        self._gate = NetworkGate(config.gates, context, is_inbound) if config.gates else None
         self.network_filter = build_network_filter(config.network_filter, context, is_inbound)
+        self._gate = NetworkGate(config.gates, context, self.network_filter.on_refused) if config.gates else None
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         denied = self._gate.judge(info) if self._gate is not None else None
         return denied or self.network_filter.new_connection(info)
+
+    def obeys(self, config: FilterChainConfig) -> bool:
+        """Whether nothing but the access logs differs."""
+        own = self.config
+        return own.name == config.name and _without_logs(own) == _without_logs(config)
+
+    def set_access_logs(self, config: FilterChainConfig) -> None:
+        """To those of `config`, from what ends next. No connection is touched."""
+        self.config = config
+        self.network_filter.set_access_logs(config.network_filter.access_logs)
+
+
+def _without_logs(config: FilterChainConfig) -> FilterChainConfig:
+    return replace(config, network_filter=replace(config.network_filter, access_logs=()))
 
 
 class FilterChains:
@@ -44,12 +60,21 @@ class FilterChains:
         self._tasks = TaskGroup()
 
     def update(self, config: ListenerConfig) -> None:
-        """Chains that stay the same stay alive; those that go are retired and their connections go on."""
-        chains = [self._find_or_build(item, config.is_inbound) for item in config.filter_chains]
+        """Chains that stay the same stay alive; those that go are retired and their connections go on.
+
+        Raises UsageError where an access log cannot be opened; then nothing has changed.
+        """
         item = config.default_filter_chain
+        wanted = [*config.filter_chains, *([] if item is None else [item])]
+        opened = [self._context.access_logs.get(log) for one in wanted for log in one.network_filter.access_logs]
+        chains = [self._find_or_build(item, config.is_inbound) for item in config.filter_chains]
         default = self._find_or_build(item, config.is_inbound) if item is not None else None
         self._table = FilterChainTable([(chain.config.match, chain) for chain in chains], default)
         replaced, self._current = self._current, [*chains, *([] if default is None else [default])]
+        for chain, chosen in zip(self._current, wanted, strict=True):
+            if chain.config != chosen:
+                chain.set_access_logs(chosen)
+        del opened  # whoever logs holds them now
         for chain in replaced:
             if chain not in self._current:
                 self._retire(chain)
@@ -89,7 +114,7 @@ class FilterChains:
         await self._tasks.aclose()
 
     def _find_or_build(self, config: FilterChainConfig, is_inbound: bool) -> FilterChain:
-        same = (chain for chain in self._current if chain.config.name == config.name and chain.config == config)
+        same = (chain for chain in self._current if chain.obeys(config))
         return next(same, None) or FilterChain(config, self._context, is_inbound)
 
     def _retire(self, chain: FilterChain) -> None:

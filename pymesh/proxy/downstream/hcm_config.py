@@ -14,6 +14,7 @@ from pymesh.proxy.http_filters import router
 from pymesh.proxy.http_filters.factories import FACTORY_BY_TYPE_URL
 from pymesh.proxy.http_filters.filter import HttpFilterFactory
 from pymesh.proxy.routing.route import RouteConfiguration
+from pymesh.proxy.telemetry.access_log_config import AccessLogConfig, decode_access_logs
 from pymesh.proxy.telemetry.tracer import DEFAULT_SAMPLING
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -43,11 +44,10 @@ _ESCAPED_SLASHES = (
     UNESCAPE_AND_FORWARD,
 )
 
-# What this proxy does elsewhere (access log and statistics are the proxy's, not the listener's) or what makes no
+# What this proxy does elsewhere (statistics are the proxy's, not the listener's) or what makes no
 # difference to HTTP/1.1.
 _IGNORED = (
     "@type",
-    "access_log",
     "access_log_options",
     "codec_type",
     "http2_protocol_options",
@@ -93,6 +93,7 @@ class HttpConnectionManagerConfig:
     route_config: RouteConfiguration | None = None
     http_filters: tuple[HttpFilterConfig, ...] = ()
     random_sampling: float = DEFAULT_SAMPLING
+    access_logs: tuple[AccessLogConfig, ...] = ()
     # heads
     server_name: str = "envoy"
     server_header_transformation: str = OVERWRITE
@@ -139,6 +140,7 @@ def decode_http_connection_manager(
         route_config=inline,
         http_filters=_decode_http_filters(reader, obeys_requests=bool(internal_networks)),
         random_sampling=_decode_random_sampling(reader),
+        access_logs=decode_access_logs(reader),
         server_name=reader.string("server_name") or "envoy",
         server_header_transformation=reader.enum("server_header_transformation", SERVER_HEADER_TRANSFORMATIONS),
         use_remote_address=reader.boolean("use_remote_address"),

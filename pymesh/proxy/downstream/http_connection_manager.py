@@ -22,8 +22,11 @@ from pymesh.proxy.http_filters.local_replies import (
     STREAM_IDLE_TIMEOUT_REQUEST,
 )
 from pymesh.proxy.routing.route_table import RouteTable
+from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
+from pymesh.proxy.telemetry.stream_info import StreamInfo
+from pymesh.proxy.telemetry.telemetry import OnComplete
 from pymesh.proxy.timers import IdleWatch, TimerQueue
 
 log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class HttpConnectionManager:
         self.response_headers = ResponseHeaderPolicy(config, DateCache())
         normalizer = PathNormalizer(config)
         self.normalize_path = normalizer.normalize if normalizer.is_enabled else None
-        self.on_request_complete = context.telemetry.on_request
+        self.set_access_logs(config.access_logs)
         self.start_trace = context.build_tracer(config.random_sampling).start
         self.is_draining = False
         self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
@@ -67,6 +70,16 @@ class HttpConnectionManager:
         self.has_stream_timeouts = self.request_timeouts is not None or self.stream_durations is not None
         self.duration_timeouts = self._timeouts(config.max_connection_duration, HttpConnection.drain)
         self.delayed_closes = self._timeouts(config.delayed_close_timeout, HttpConnection.on_delayed_close)
+
+    def on_refused(self, info: StreamInfo) -> None:
+        """A connection is no request: as in Envoy, access logs of HTTP say nothing of it."""
+        self.context.telemetry.on_tcp_close(info, self.direction)
+
+    def set_access_logs(self, configs: tuple[AccessLogConfig, ...]) -> None:
+        """From the next request that ends. Raises UsageError where a file cannot be opened."""
+        context = self.context
+        logs = tuple(map(context.access_logs.get, configs))
+        self.on_request_complete: OnComplete = context.telemetry.with_logs(logs)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol for one accepted connection."""

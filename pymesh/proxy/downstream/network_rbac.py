@@ -13,7 +13,6 @@ from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
 from pymesh.proxy.rbac_engine.engine import RbacEngine, response_details
-from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import TCP_RBAC_ALLOWED, TCP_RBAC_DENIED
 from pymesh.proxy.telemetry.stream_info import NO_METADATA, StreamInfo
 from pymesh.proxy.tls.peer_identity import PeerIdentity
@@ -43,10 +42,11 @@ class NetworkGate:
     a server says first.
     """
 
-    def __init__(self, configs: tuple[NetworkRbacConfig, ...], context: ProxyContext, is_inbound: bool) -> None:
+    def __init__(
+        self, configs: tuple[NetworkRbacConfig, ...], context: ProxyContext, on_refused: Callable[[StreamInfo], None]
+    ) -> None:
         self._engines = tuple(RbacEngine(config.rules) for config in configs if config.rules is not None)
-        self._telemetry = context.telemetry
-        self._direction = INBOUND if is_inbound else OUTBOUND
+        self._tell_refused = on_refused
         counter = context.telemetry.metrics.counter
         self._allowed, self._denied = counter(TCP_RBAC_ALLOWED), counter(TCP_RBAC_DENIED)
 
@@ -72,7 +72,7 @@ class NetworkGate:
 
     def _on_refused(self, record: StreamInfo) -> None:
         record.end = time.monotonic()
-        self._telemetry.on_tcp_close(record, self._direction)
+        self._tell_refused(record)
 
 
 class _DeniedConnection(asyncio.Protocol):

@@ -11,6 +11,7 @@ from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
 from pymesh.proxy.downstream.tunnel import Tunnel
 from pymesh.proxy.net import unix_address
+from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.upstream.cluster import Cluster
@@ -29,8 +30,22 @@ class TcpProxy:
         self.context = context
         self.direction = INBOUND if is_inbound else OUTBOUND
         self.connections: set[TcpConnection] = set()
+        self.set_access_logs(config.access_logs)
         self._is_empty = asyncio.Event()
         self._is_empty.set()
+
+    def set_access_logs(self, configs: tuple[AccessLogConfig, ...]) -> None:
+        """Of connections that end from now on. Raises UsageError where a file cannot be opened."""
+        self._access_logs = tuple(map(self.context.access_logs.get, configs))
+
+    def on_refused(self, info: StreamInfo) -> None:
+        self.on_close(info)
+
+    def on_close(self, info: StreamInfo) -> None:
+        """A connection is over."""
+        self.context.telemetry.on_tcp_close(info, self.direction)
+        for log in self._access_logs:
+            log.log(info)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         connection = TcpConnection(self, info)
@@ -155,7 +170,7 @@ class TcpConnection(asyncio.Protocol):
             if self._connect is not None:
                 self._connect.cancel()
         self._release()
-        self._proxy.context.telemetry.on_tcp_close(info, self._proxy.direction)
+        self._proxy.on_close(info)
         self._proxy.on_done(self)
         self._info.on_close()
 

@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from pymesh.protojson import Reader
 from pymesh.proxy.routing.hash_policy import hash_source_ip
+from pymesh.proxy.telemetry.access_log_config import AccessLogConfig, decode_access_logs
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
@@ -25,6 +26,7 @@ class TcpProxyConfig:
     idle_timeout: float = DEFAULT_IDLE_TIMEOUT
     max_connect_attempts: int = 1
     hashes_source_ip: bool = False
+    access_logs: tuple[AccessLogConfig, ...] = ()
     _bounds: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +41,7 @@ class TcpProxyConfig:
 
 
 def decode_tcp_proxy(reader: Reader) -> TcpProxyConfig:
-    reader.ignore("@type", "access_log")  # StreamInfo feeds the proxy's own access log
+    reader.ignore("@type")
     idle_timeout = reader.duration("idle_timeout")
     attempts = reader.integer("max_connect_attempts", 1)
     if attempts < 1:
@@ -50,6 +52,7 @@ def decode_tcp_proxy(reader: Reader) -> TcpProxyConfig:
         idle_timeout=DEFAULT_IDLE_TIMEOUT if idle_timeout is None else idle_timeout,
         max_connect_attempts=attempts,
         hashes_source_ip=_decode_hash_policies(reader),
+        access_logs=decode_access_logs(reader),
     )
 
 

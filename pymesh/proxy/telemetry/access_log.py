@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from pymesh.proxy.telemetry.access_log_format import ISTIO_TEXT_FORMAT, compile_format
+from pymesh.proxy.telemetry.access_log_format import ISTIO_TEXT_FORMAT, Format, compile_format
 from pymesh.proxy.telemetry.log_writer import LogWriter
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 
@@ -29,12 +29,12 @@ class AccessLog:
     def __init__(
         self,
         path: str,
-        log_format: str = ISTIO_TEXT_FORMAT,
+        log_format: str | Format = ISTIO_TEXT_FORMAT,
         call_later: CallLater | None = None,
         is_shared: bool = False,
     ) -> None:
-        self._format = compile_format(log_format)
-        self._writer = LogWriter(path, is_shared=is_shared)
+        self._format = compile_format(log_format) if isinstance(log_format, str) else log_format
+        self.writer = LogWriter(path, is_shared=is_shared)
         self._call_later = call_later
         self._timer: Handle | None = None
         self._lines: list[str] = []
@@ -43,7 +43,7 @@ class AccessLog:
     @property
     def dropped(self) -> int:
         """Lines that were not written: a full disk, or one that is too slow."""
-        return self._writer.dropped
+        return self.writer.dropped
 
     def log(self, info: StreamInfo) -> None:
         line = self._format(info)
@@ -62,9 +62,9 @@ class AccessLog:
         if self._lines:
             lines, self._lines = self._lines, []
             size, self._size = self._size, 0
-            self._writer.write(lines, size)
+            self.writer.write(lines, size)
 
     def close(self) -> None:
         """Write what is buffered. Blocks for at most a second."""
         self.flush()
-        self._writer.close()
+        self.writer.close()

@@ -48,6 +48,10 @@ class LogWriter:
         """Lines that were not written."""
         return self._overflowed + self._failed
 
+    @property
+    def is_closed(self) -> bool:
+        return self._fd < 0
+
     def write(self, lines: list[str], size: int) -> None:
         """Hand over lines without their ends, of `size` characters together. Never blocks."""
         if self._queued - self._done + size > self._max_pending:
@@ -64,8 +68,15 @@ class LogWriter:
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(timeout)
-        if self._thread is None or not self._thread.is_alive():
+        else:
             self._close_file()
+
+    def release(self) -> None:
+        """Let the file go when all that was handed over is written; waits for nothing."""
+        if self._thread is None:
+            self._close_file()
+        else:
+            self._queue.put(None)
 
     def _run(self) -> None:
         while (lines := self._queue.get()) is not None:
@@ -76,6 +87,7 @@ class LogWriter:
                 self._failed += len(lines)
                 self._warn(error)
             self._done += sum(map(len, lines))
+        self._close_file()
 
     def _write_lines(self, lines: list[str]) -> None:
         data = "\n".join([*lines, ""]).encode("utf-8", ENCODING_ERRORS)

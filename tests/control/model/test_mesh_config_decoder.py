@@ -104,6 +104,21 @@ def provider(text: str) -> str:
             ["extensionProviders[0].envoyFileAccessLog.logFormat: must have only one of text and labels"],
         ),
         (
+            provider('envoyFileAccessLog: {logFormat: {labels: {a: {b: "%CEL(x)%"}}}}'),
+            [
+                "extensionProviders[0].envoyFileAccessLog.logFormat.labels: access log format: "
+                "%CEL(x)% is not an operator of this proxy"
+            ],
+        ),
+        (
+            '{accessLogFormat: "100% of", accessLogEncoding: TEXT}',
+            ["accessLogFormat: access log format: '100% of' has a % that begins no operator"],
+        ),
+        (
+            '{accessLogFormat: "[1]", accessLogEncoding: JSON}',
+            ["accessLogFormat: must be a JSON object, as accessLogEncoding is JSON"],
+        ),
+        (
             "{defaultConfig: {gatewayTopology: {numTrustedProxies: -1}, tracing: {sampling: 101}}}",
             [
                 "defaultConfig.tracing.sampling: must be 0..100, not 101",

@@ -18,6 +18,7 @@ from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
 from pymesh.proxy.listen_sockets import OwnSockets
 from pymesh.proxy.sockets import bind_address, bound_address
+from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
 from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, SubjectAltNameMatcher, TlsCertificate
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig
 from pymesh.proxy.upstream.cluster_config import STATIC, ClusterConfig
@@ -533,3 +534,28 @@ async def test_a_listener_describes_itself(manager, say):
     assert description["address"] == f"127.0.0.1:{port}"
     assert (description["name"], description["port"], description["filter_chains"]) == ("in", port, ["v1"])
     assert description["stats"]["downstream_cx_total"] == 1
+
+
+async def test_another_access_log_touches_no_connection(manager, say, tmp_path, eventually):
+    await say("v1")
+    plain = listener(chain("v1"))
+    await manager.apply(plain)
+    reader, writer = await asyncio.open_connection("127.0.0.1", manager.addresses()["in"].port)
+    assert await reader.readline() == b"v1\n"
+    path = tmp_path / "log"
+    logged = replace(chain("v1").network_filter, access_logs=(AccessLogConfig(str(path), "%UPSTREAM_CLUSTER%\n"),))
+    await manager.apply(replace(plain, filter_chains=(replace(chain("v1"), network_filter=logged),)))
+    writer.write(b"on")
+    assert await reader.readexactly(2) == b"on"
+    writer.close()
+    await eventually(lambda: path.exists() and path.read_text() == "v1\n")
+
+
+async def test_an_access_log_that_cannot_be_opened_changes_nothing(manager, say, tmp_path):
+    await say("v1")
+    plain = listener(chain("v1"))
+    await manager.apply(plain)
+    bad = replace(chain("v1").network_filter, access_logs=(AccessLogConfig(str(tmp_path / "no" / "log"), "x"),))
+    with pytest.raises(UsageError, match="cannot write the access log"):
+        await manager.apply(replace(plain, filter_chains=(replace(chain("v1"), network_filter=bad),)))
+    assert manager.get("in").config == plain

@@ -5,6 +5,7 @@ from pymesh.protojson import Reader
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.network_rbac import NetworkGate
 from pymesh.proxy.downstream.network_rbac_config import decode_network_rbac
+from pymesh.proxy.telemetry.direction import INBOUND
 from pymesh.proxy.telemetry.metric_names import TCP_RBAC_ALLOWED, TCP_RBAC_DENIED
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 
@@ -22,7 +23,7 @@ RULES = {
 
 def make_gate(proxy: Any) -> NetworkGate:
     config = decode_network_rbac(Reader({"rules": RULES, "stat_prefix": "tcp."}))
-    return NetworkGate((config,), proxy.context, is_inbound=True)
+    return NetworkGate((config,), proxy.context, lambda info: proxy.context.telemetry.on_tcp_close(info, INBOUND))
 
 
 async def test_a_denied_connection_is_closed_logged_and_counted(proxy: Any) -> None:

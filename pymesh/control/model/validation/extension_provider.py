@@ -7,12 +7,14 @@ from pymesh.control.model.extension_provider import (
     ExtAuthzHttp,
     ExtensionProvider,
     HttpService,
+    LogFormat,
     NamedHeader,
     OpenTelemetryProvider,
     ZipkinProvider,
 )
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.access_log_format import check_json_format, check_text_format
 
 _KINDS = {
     "envoyExtAuthzHttp": "envoy_ext_authz_http",
@@ -53,8 +55,14 @@ def _check_provider(provider: ExtensionProvider, at: Scope) -> None:
         _check_opentelemetry(provider.opentelemetry, at["opentelemetry"])
     log = provider.envoy_file_access_log
     if log is not None and log.log_format is not None:
-        is_single = log.log_format.text is None or log.log_format.labels is None
-        at["envoyFileAccessLog"]["logFormat"].require(is_single, "must have only one of text and labels")
+        _check_log_format(log.log_format, at["envoyFileAccessLog"]["logFormat"])
+
+
+def _check_log_format(log_format: LogFormat, at: Scope) -> None:
+    is_single = log_format.text is None or log_format.labels is None
+    at.require(is_single, "must have only one of text and labels")
+    check_text_format(log_format.text or "", at["text"])
+    check_json_format(log_format.labels or {}, at["labels"])
 
 
 def _check_service(service: str, port: int, at: Scope) -> None:

@@ -4,6 +4,7 @@ from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.proxy_settings import ProxySettings
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.access_log_format import check_encoded_json_format, check_text_format
 from pymesh.control.model.validation.connection_pool import check_connection_pool, check_keepalive
 from pymesh.control.model.validation.extension_provider import check_extension_providers
 from pymesh.control.model.validation.locality import check_locality_lb
@@ -27,6 +28,7 @@ def check_mesh_config(mesh: MeshConfig, at: Scope) -> None:
         syntax.check_exact_host(alias, at["trustDomainAliases"][index])
     _check_default_exports(mesh, at)
     _check_default_policies(mesh, at)
+    _check_access_log_format(mesh, at["accessLogFormat"])
     check_extension_providers(mesh.extension_providers, at["extensionProviders"])
     _check_default_providers(mesh, at["defaultProviders"])
     _check_tls(mesh, at)
@@ -52,6 +54,12 @@ def _check_default_policies(mesh: MeshConfig, at: Scope) -> None:
     if policy is not None:
         check_connection_pool(policy.connection_pool, at["defaultTrafficPolicy"]["connectionPool"])
         check_outlier_detection(policy.outlier_detection, at["defaultTrafficPolicy"]["outlierDetection"])
+
+
+def _check_access_log_format(mesh: MeshConfig, at: Scope) -> None:
+    if mesh.access_log_format:
+        check = check_encoded_json_format if mesh.access_log_encoding == "JSON" else check_text_format
+        check(mesh.access_log_format, at)
 
 
 def _check_default_providers(mesh: MeshConfig, at: Scope) -> None:
