@@ -21,6 +21,16 @@ MESH = (
     + SERVICE % ("b", "team", "10.0.0.3", "b")
 )
 SHOP, A, B = (f"outbound|80||{host}.svc.cluster.local" for host in ("shop.default", "a.default", "b.team"))
+WEB_SELECTOR = "selector: {matchLabels: {app: web}}"
+TELEMETRY = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {{name: logs{}, namespace: {}}}
+spec:
+  {}
+  accessLogging: [{{{}}}]
+---
+"""
 FULL_A, FULL_B = "a.default.svc.cluster.local", "b.team.svc.cluster.local"
 
 
@@ -217,3 +227,20 @@ spec:
     assert kind(old, new) == "STRICT_DNS"
     assert kind(old, new, MESH) == "EDS"
     assert kind(old, new, MESH, namespace="team") == "ORIGINAL_DST"
+
+
+def test_trap_22_access_logs_of_workload_then_namespace_then_mesh() -> None:
+    providers = [{"name": name, "envoyFileAccessLog": {"path": f"/{name}"}} for name in ("root", "space", "load")]
+
+    def paths(*logging: str) -> list[str]:
+        levels = zip(("istio-system", "default", "default"), ("", "", WEB_SELECTOR), logging, strict=False)
+        yaml = "".join(TELEMETRY.format(i, *level) for i, level in enumerate(levels))
+        mesh = CapturedSidecar(MESH + yaml, labels={"app": "web"}, extensionProviders=providers, accessLogFile="/mesh")
+        terminal = mesh.listeners["0.0.0.0_80"].filter_chains[0].network_filter
+        return [log.path for log in terminal.access_logs]
+
+    named = [f"providers: [{{name: {name}}}]" for name in ("root", "space", "load")]
+    assert paths() == ["/mesh"]
+    assert [paths(*named[:levels]) for levels in (1, 2, 3)] == [["/root"], ["/space"], ["/load"]]
+    assert paths(named[0], "disabled: true") == []
+    assert paths(named[0], "match: {mode: SERVER}, disabled: true") == ["/root"]

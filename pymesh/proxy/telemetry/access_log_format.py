@@ -20,6 +20,8 @@ Format = Callable[[StreamInfo], str]
 # Bytes that are not UTF-8 survive in text: the writer encodes with the same error handler.
 ENCODING_ERRORS = "surrogateescape"
 
+_NO_HEADERS: dict[bytes, bytes] = {}
+
 # ABSENT stands for what is written where there is no value, ERRORS for what becomes of bytes that are no text.
 _DECODED = "(v.decode('utf-8', ERRORS) if (v := %s) else ABSENT)"
 _EXPRESSIONS = {
@@ -52,10 +54,16 @@ _PSEUDO_HEADERS = {":METHOD": "info.method", ":PATH": "info.path", ":AUTHORITY":
 def compile_format(text: str, omits_empty_values: bool = False) -> Format:
     """The function that makes a line, without its end; an absent value is `-`, or nothing. Raises ValueError."""
     absent = "" if omits_empty_values else "-"
-    line = _bind_headers(_evaluate(_text_expression(text.removesuffix("\n"), absent, ENCODING_ERRORS)))
+    line = _evaluate(_text_expression(text.removesuffix("\n"), absent, ENCODING_ERRORS))
+    no_headers = _NO_HEADERS.get
 
     def format_line(info: StreamInfo) -> str:
-        text: str = line(info)
+        request, response = info.request_headers, info.response_headers
+        text: str = line(
+            info,
+            request.get if request is not None else no_headers,
+            response.get if response is not None else no_headers,
+        )
         # One line a stream, whatever an OpenSSL error or a route's name has in it.
         return text if "\n" not in text else text.replace("\n", "\\n")
 
@@ -66,11 +74,21 @@ def compile_json_format(fields: dict[str, Any], omits_empty_values: bool = False
     """A line is a JSON object, keys in order. A value that is one operator has the operator's type, and is null, or
     left out, where it is absent. Raises ValueError."""
     check_json_format(fields)
-    line = _bind_headers(_evaluate(_json_expression(fields)))
+    line = _evaluate(_json_expression(fields))
+    prepare = _without_nulls if omits_empty_values else None
     encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-    if omits_empty_values:
-        return lambda info: encode(_without_nulls(line(info)))
-    return lambda info: encode(line(info))
+    no_headers = _NO_HEADERS.get
+
+    def format_line(info: StreamInfo) -> str:
+        request, response = info.request_headers, info.response_headers
+        value = line(
+            info,
+            request.get if request is not None else no_headers,
+            response.get if response is not None else no_headers,
+        )
+        return encode(value if prepare is None else prepare(value))
+
+    return format_line
 
 
 def _json_expression(value: Any) -> str:
@@ -110,20 +128,6 @@ def _evaluate(expression: str) -> Callable[[StreamInfo, Any, Any], Any]:
     names: dict[str, Any] = {"__builtins__": {"int": int, "str": str}, "start_time": _StartTime()}
     line: Callable[[StreamInfo, Any, Any], Any] = eval(f"lambda info, req, resp: {expression}", names)
     return line
-
-
-def _bind_headers(line: Callable[[StreamInfo, Any, Any], Any]) -> Callable[[StreamInfo], Any]:
-    nothing: dict[bytes, bytes] = {}
-
-    def evaluate(info: StreamInfo) -> Any:
-        request, response = info.request_headers, info.response_headers
-        return line(
-            info,
-            request.get if request is not None else nothing.get,
-            response.get if response is not None else nothing.get,
-        )
-
-    return evaluate
 
 
 def _literal(text: str) -> str:
