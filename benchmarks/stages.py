@@ -25,7 +25,7 @@ from hot_path import CLUSTER, HotPath
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import RequestHead, ResponseHead
 from pymesh.proxy.codec.request_parser import RequestParser
-from pymesh.proxy.codec.response_parser import ResponseParser
+from pymesh.proxy.codec.response_parser import PiecewiseSink, ResponseParser
 from pymesh.proxy.codec.serializer import STATUS_LINES, write_head
 from pymesh.proxy.telemetry.direction import OUTBOUND
 from pymesh.proxy.upstream.load_balancer import NO_CONTEXT
@@ -49,7 +49,7 @@ Prepare = Callable[[int], tuple[Callable[[Any], object], list[Any]]]
 Costs = Mapping[str, float]  # as multiples of the calibration's
 
 
-class Sink:
+class Sink(PiecewiseSink):
     """For both parsers. Keeps the head."""
 
     head: Any = None

@@ -7,7 +7,7 @@ import pytest
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.request_parser import RequestParser
-from pymesh.proxy.codec.response_parser import ResponseParser
+from pymesh.proxy.codec.response_parser import PiecewiseSink, ResponseParser
 from pymesh.proxy.codec.serializer import STATUS_LINES, write_head
 from pymesh.proxy.downstream.request_id import new_request_id
 from pymesh.proxy.timers import Timers
@@ -30,7 +30,7 @@ OK = (
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"400\r\n" + b"x" * 1024 + b"\r\n0\r\n\r\n"
 
 
-class Sink:
+class Sink(PiecewiseSink):
     head: Any = None
 
     def on_request_head(self, head: Any) -> None:

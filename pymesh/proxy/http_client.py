@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pymesh.errors import PymeshError
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
-from pymesh.proxy.codec.response_parser import ResponseParser
+from pymesh.proxy.codec.response_parser import PiecewiseSink, ResponseParser
 from pymesh.proxy.codec.serializer import write_head
 from pymesh.proxy.net import connect
 
@@ -116,7 +116,7 @@ class _WasClosedError(HttpError):
     """A kept connection ended before a byte of the answer."""
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(PiecewiseSink, asyncio.Protocol):
     """One exchange at a time; the codec's ResponseSink."""
 
     def __init__(self, origin: Origin, most_body_bytes: int) -> None:

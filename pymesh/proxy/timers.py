@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-# Beyond so many, queues that nobody waits in are forgotten.
+# Beyond so many of one purpose, queues that nobody waits in are forgotten; and beyond so many purposes.
 MAX_QUEUES = 1024
 
 
@@ -124,30 +124,53 @@ class IdleWatch:
                 self._handle = self._clock.call_at(max(earliest, now + self.duration / 64), self._run)
 
 
-class Timers:
-    """All queues and watches of a process, made on demand."""
+class _Queues(dict[float, TimerQueue]):
+    """Those of one purpose, by their duration in seconds."""
 
-    __slots__ = ("_clock", "_queues", "_watches", "time")
+    def __init__(self, fire: Callable[[Any], None], clock: Clock) -> None:
+        super().__init__()
+        self._fire = fire
+        self._clock = clock
+
+    def __missing__(self, duration: float) -> TimerQueue:
+        """Requests may name durations of their own. Who keeps a forgotten queue can still use it."""
+        if len(self) >= MAX_QUEUES:
+            for known in [known for known, queue in self.items() if not len(queue)]:
+                del self[known]
+        queue = self[duration] = TimerQueue(duration, self._fire, self._clock)
+        return queue
+
+
+class _Purposes(dict[Callable[[Any], None], _Queues]):
+    """By what is called for those whose time is over."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def __missing__(self, fire: Callable[[Any], None]) -> _Queues:
+        if len(self) >= MAX_QUEUES:
+            for known in [known for known, queues in self.items() if not any(map(len, queues.values()))]:
+                del self[known]
+        queues = self[fire] = _Queues(fire, self._clock)
+        return queues
+
+
+class Timers:
+    """All queues and watches of a process, made on demand. `queues[fire][duration]` is what `queue` returns, at the
+    price of two lookups."""
+
+    __slots__ = ("_clock", "_watches", "queues", "time")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.time = clock.time
         self._watches: dict[tuple[float, object, object], IdleWatch] = {}
-        self._queues: dict[tuple[float, Callable[[Any], None]], TimerQueue] = {}
+        self.queues = _Purposes(clock)
 
     def queue(self, duration: float, fire: Callable[[Any], None]) -> TimerQueue:
         """The queue of this duration (seconds) and purpose; keep it rather than ask again for each request."""
-        key = (duration, fire)
-        queue = self._queues.get(key)
-        if queue is None:
-            if len(self._queues) >= MAX_QUEUES:
-                self._forget_empty_queues()
-            queue = self._queues[key] = TimerQueue(duration, fire, self._clock)
-        return queue
-
-    def _forget_empty_queues(self) -> None:
-        """Requests may name durations of their own. Who keeps a forgotten queue can still use it."""
-        self._queues = {key: queue for key, queue in self._queues.items() if len(queue)}
+        return self.queues[fire][duration]
 
     def idle_watch(
         self, duration: float, since: Callable[[Any], float | None], fire: Callable[[Any], None]

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import CodecError
 from pymesh.proxy.codec.request_parser import RequestParser
-from pymesh.proxy.codec.response_parser import ResponseParser
+from pymesh.proxy.codec.response_parser import PiecewiseSink, ResponseParser
 
 
-class Log:
+class Log(PiecewiseSink):
     """A sink of both parsers. Adjacent pieces of a body are joined."""
 
     def __init__(self) -> None:

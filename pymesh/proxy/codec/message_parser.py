@@ -44,7 +44,7 @@ class MessageParser:
     """Subclasses make `_parser` and implement `on_headers_complete` and `on_message_complete`; `_joined` are the fields
     of which there is only one line."""
 
-    __slots__ = ("_error", "_fields", "_in_body", "_parser", "_sink", "_unaccounted")
+    __slots__ = ("_error", "_fields", "_held_head", "_in_body", "_parser", "_sink", "_unaccounted")
 
     _joined: frozenset[bytes] = frozenset()
 
@@ -63,6 +63,7 @@ class MessageParser:
         # far. Never less than that, and at most one read more.
         self._unaccounted = 0
         self._error: CodecError | None = None
+        self._held_head: Any = None  # complete, but its sink has not heard of it yet
 
     def feed(self, data: bytes) -> CodecError | None:
         """Parse what came; the sink hears of it. None, or why the peer's bytes are not HTTP."""
@@ -76,6 +77,8 @@ class MessageParser:
             return self._on_upgrade(data[upgrade.args[0] :])
         except HttpParserError as error:
             return self._fail(error)
+        if self._held_head is not None:
+            self._release_head()
         if self._unaccounted > MAX_HEAD_BYTES:
             self._error = TRAILERS_TOO_LARGE if self._in_body else HEAD_TOO_LARGE
         return self._error
@@ -100,6 +103,9 @@ class MessageParser:
     # for subclasses
 
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
+        raise NotImplementedError
+
+    def _release_head(self) -> None:
         raise NotImplementedError
 
     def _check_unusual(self, fields: HeaderMap, target: bytes = b"") -> None:
@@ -136,4 +142,6 @@ class MessageParser:
             if isinstance(error, HttpParserCallbackError) and error.__context__ is not None:
                 raise error.__context__  # the sink's bug
             self._error = BAD_MESSAGE
+        if self._held_head is not None:
+            self._release_head()  # what came before the error was right
         return self._error

@@ -16,8 +16,8 @@ UNSOLICITED = CodecError(502, "http1.unsolicited_response")
 
 
 class ResponseSink(Protocol):
-    """Who hears of responses: any number of interim heads, a head, bodies, the end. After a head of 101 there is no
-    end, only `on_raw_data`."""
+    """Who hears of responses: any number of interim heads, then a head, bodies, the end, or all of this at once. After
+    a head of 101 there is no end, only `on_raw_data`."""
 
     def on_interim_head(self, head: ResponseHead) -> None:
         """1xx, except 101."""
@@ -28,22 +28,38 @@ class ResponseSink(Protocol):
 
     def on_response_end(self, trailers: HeaderMap | None) -> None: ...
 
+    def on_response(self, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        """One of which the head, the end and at most one piece of a body came in one read, as most do."""
+
     def on_close_announced(self) -> None:
         """In a trailer: nothing can be read of this connection behind the end, which follows."""
 
     def on_raw_data(self, data: bytes) -> None: ...
 
 
-class ResponseParser(MessageParser):
-    """One per upstream connection."""
+class PiecewiseSink:
+    """Mixed into a sink that has no use for a response as a whole."""
 
-    __slots__ = ("_head", "_heads_left", "_is_head_request", "_is_interim", "_wants_upgrade")
+    __slots__ = ()
+
+    def on_response(self: Any, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        self.on_response_head(head)
+        if body:
+            self.on_response_body(body)
+        self.on_response_end(trailers)
+
+
+class ResponseParser(MessageParser):
+    """One per upstream connection. A head is held until the read ends that brought it, or its response does."""
+
+    __slots__ = ("_head", "_heads_left", "_held_body", "_is_head_request", "_is_interim", "_wants_upgrade")
 
     _joined = OF_RESPONSE
 
     def __init__(self, sink: ResponseSink) -> None:
         super().__init__(sink)
         self._head: ResponseHead | None = None
+        self._held_body = b""
         self._heads_left = 0  # how many may still come of the response that is due
         self._is_head_request = False
         self._is_interim = False
@@ -100,14 +116,21 @@ class ResponseParser(MessageParser):
             self._read_framing(head)
         self._head = head
         self._in_body = True
-        self._sink.on_response_head(head)
         if self._is_head_request:
+            self._sink.on_response_head(head)
             self._complete_without_body()
+        else:
+            self._held_head = head
         return None
 
     def on_body(self, data: bytes) -> None:
         self._unaccounted = 0
-        if self._head is None:
+        if self._held_head is not None:
+            if not self._held_body:
+                self._held_body = data
+                return
+            self._release_head()
+        elif self._head is None:
             self._reject(UNSOLICITED)
         self._sink.on_response_body(data)
 
@@ -122,7 +145,20 @@ class ResponseParser(MessageParser):
         self._head = None
         self._in_body = False
         self._heads_left = 0
-        self._sink.on_response_end(trailers)
+        head, body = self._held_head, self._held_body
+        if head is None:
+            self._sink.on_response_end(trailers)
+        else:
+            self._held_head, self._held_body = None, b""
+            self._sink.on_response(head, body, trailers)
+
+    def _release_head(self) -> None:
+        """The rest of the response comes later."""
+        head, body = self._held_head, self._held_body
+        self._held_head, self._held_body = None, b""
+        self._sink.on_response_head(head)
+        if body:
+            self._sink.on_response_body(body)
 
     # the rules
 
@@ -131,6 +167,8 @@ class ResponseParser(MessageParser):
 
     def _end_trailers(self) -> HeaderMap | None:
         if not self._parser.should_keep_alive():  # it counts what stands in a trailer
+            if self._held_head is not None:
+                self._release_head()
             self._sink.on_close_announced()
         return self._take_trailers()
 

@@ -5,7 +5,6 @@ the server's connection.
 """
 
 from collections.abc import Callable
-from time import time as unix_time
 from typing import Any, NamedTuple
 
 from pymesh.proxy.codec.header_map import HeaderMap
@@ -31,7 +30,7 @@ class OwnTimeouts(NamedTuple):
 
 
 class ResponseHalf:
-    """What of a stream the response depends on, and the response. Stream adds the request."""
+    """What of a stream the response depends on, and the response. Stream adds the request and makes both at once."""
 
     __slots__ = (
         "_early_body",
@@ -58,32 +57,29 @@ class ResponseHalf:
         "weighted_cluster",
     )
 
-    def __init__(self, connection: Any, head: RequestHead) -> None:
-        self.connection = connection
-        self._manager = manager = connection.manager
-        time = manager.time
-        now = time()
-        self.active_at: float | None = now  # for the connection manager's idle timeout; None: it does not apply
-        self._own_timeouts: OwnTimeouts | None = None
-        self.head = head
-        self.method = head.method
-        self.headers = head.headers
-        self.upgrade = head.upgrade
-        self.is_request_complete = not head.is_chunked and not head.content_length
-        self.match: RouteMatch | None = None
-        self.weighted_cluster: WeightedCluster | None = None
-        self.upstream: Any = None
-        self.edit_response: Callable[[HeaderMap], None] | None = None  # a filter's, for the response's fields
-        self._early_body: list[bytes] | None = None  # what came before the router was reached
-        self._early_end: tuple[HeaderMap | None] | None = None  # its trailers: it came while a filter waited
-        # the response
-        self.keep_alive = head.keep_alive
-        self.response_started = False
-        self._is_chunked = False
-        self._out: list[bytes] = []
-        self.is_tunnel = False
-        self.is_done = False
-        self.info = StreamInfo(now, unix_time())
+    connection: Any
+    _manager: Any
+    info: StreamInfo
+    head: RequestHead
+    method: bytes
+    headers: HeaderMap
+    upgrade: bytes
+    is_request_complete: bool
+    match: RouteMatch | None
+    weighted_cluster: WeightedCluster | None
+    upstream: Any
+    active_at: float | None  # for the connection manager's idle timeout; None: it does not apply
+    _own_timeouts: OwnTimeouts | None
+    edit_response: Callable[[HeaderMap], None] | None  # a filter's, for the response's fields
+    _early_body: list[bytes] | None  # what came before the router was reached
+    _early_end: tuple[HeaderMap | None] | None  # its trailers: it came while a filter waited
+    # the response
+    keep_alive: bool
+    response_started: bool
+    _is_chunked: bool
+    _out: list[bytes]
+    is_tunnel: bool
+    is_done: bool
 
     def on_bug(self) -> None:
         raise NotImplementedError
@@ -102,6 +98,23 @@ class ResponseHalf:
 
     def send_response_head(self, head: ResponseHead) -> None:
         """Of the server. Framing is the connection's own, whatever the server's was."""
+        self._out.append(self._response_head(head))
+
+    def send_response(self, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        """A whole one of the server, in one write."""
+        written = self._response_head(head)
+        if self._is_chunked or len(body) >= _ONE_WRITE:
+            self._out.append(written)
+            if body:
+                self.send_response_body(body)
+            self.send_response_end(trailers)
+            return
+        self.info.bytes_sent += len(body)
+        write = self.connection.write
+        write(written + body)
+        self._finish()
+
+    def _response_head(self, head: ResponseHead) -> bytes:
         status, headers, info = head.status, head.headers, self.info
         info.response_code = status
         info.response_code_details = "via_upstream"
@@ -121,7 +134,7 @@ class ResponseHalf:
         self._manager.response_headers.apply(headers, self.headers, self.is_tunnel)
         if (head.content_length is None or status == 204) and not self.is_tunnel:
             self._frame(status, headers)
-        self._write_head(status, headers)
+        return self._write_head(status, headers)
 
     def _frame(self, status: int, headers: HeaderMap) -> None:
         """RFC 9112 6, where the server gave no length."""
@@ -134,7 +147,7 @@ class ResponseHalf:
             elif self.method != b"HEAD":
                 self.keep_alive = False  # the body ends where the connection does
 
-    def _write_head(self, status: int, headers: HeaderMap) -> None:
+    def _write_head(self, status: int, headers: HeaderMap) -> bytes:
         if self.connection.is_last_request:
             self.keep_alive = False
         if not self.keep_alive and not self.is_tunnel:
@@ -144,7 +157,7 @@ class ResponseHalf:
             lines = STATUS_LINES_10
             if self.keep_alive:
                 headers.set(b"connection", b"keep-alive")
-        self._out.append(write_head(lines[status], headers))
+        return write_head(lines[status], headers)
 
     def send_response_body(self, data: bytes) -> None:
         self.info.bytes_sent += len(data)
@@ -206,10 +219,9 @@ class ResponseHalf:
             self.keep_alive = False  # what is left of the request will not be read; or, as in Envoy, cannot be trusted
         self._out.clear()
         self.response_started = True
-        self._write_head(reply.status, headers)
-        if not reply.body:
-            self._out[0] = _with_empty_body(self._out[0], reply.status, self.head)
-        elif self.method != b"HEAD":
+        written = self._write_head(reply.status, headers)
+        self._out.append(written if reply.body else _with_empty_body(written, reply.status, self.head))
+        if reply.body and self.method != b"HEAD":
             self._out.append(reply.body)
             info.bytes_sent += len(reply.body)
         self.flush()

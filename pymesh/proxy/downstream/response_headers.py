@@ -28,15 +28,20 @@ class ResponseHeaderPolicy:
 
     def apply(self, headers: HeaderMap, request_headers: HeaderMap, is_upgrade: bool) -> None:
         """Framing and Connection are added later."""
-        if CONNECTION in headers and headers[CONNECTION] in PLAIN_OPTIONS:
-            headers.remove(CONNECTION)  # what most servers say
+        if CONNECTION in headers and headers[CONNECTION] in PLAIN_OPTIONS:  # what most servers say
+            if headers.repeated:
+                headers.remove(CONNECTION)
+            else:
+                del headers[CONNECTION]
         if not _NOTHING_HOP_BY_HOP(headers):
             _remove_hop_by_hop(headers, is_upgrade)
         if self._sets_request_id and REQUEST_ID in request_headers:
             headers.set(REQUEST_ID, request_headers[REQUEST_ID])
         if DATE not in headers:
             headers[DATE] = self._dates.at(time.time())
-        if self._is_overwriting:
+        if self._is_overwriting and not headers.repeated:
+            headers[SERVER] = self._server
+        elif self._is_overwriting:
             headers.set(SERVER, self._server)
         elif self._sets_server and SERVER not in headers:
             headers[SERVER] = self._server

@@ -1,6 +1,7 @@
 """One request and its response, seen from the client: what the filters and the router act on."""
 
 from collections.abc import Mapping
+from time import time as unix_time
 from typing import Any
 
 from pymesh.names import PEER_METADATA
@@ -24,6 +25,7 @@ from pymesh.proxy.http_filters.local_replies import (
 )
 from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.routing.route_table import RouteTable
+from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.workload import parse_workload
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 
@@ -44,21 +46,40 @@ class Stream(ResponseHalf):
     )
 
     def __init__(self, connection: Any, head: RequestHead) -> None:
-        ResponseHalf.__init__(self, connection, head)  # super() costs as much as a third of it
-        self.path = head.path
-        self.authority = head.headers.get(b"host", b"")
+        self.connection = connection
+        self._manager = manager = connection.manager
+        time, client = manager.time, connection.info
+        now = self.active_at = time()
+        # the request
+        self.head = head
+        self.method = method = head.method
+        self.path = path = head.path
+        self.headers = headers = head.headers
+        self.authority = headers.get(b"host", b"")
         self.scheme = head.scheme
+        self.upgrade = head.upgrade
         self.is_request_chunked = head.is_chunked
-        self.has_request_body = not self.is_request_complete
+        self.has_request_body = head.is_chunked or bool(head.content_length)
+        self.is_request_complete = not self.has_request_body
+        self.info = StreamInfo(
+            now,
+            unix_time(),
+            method,
+            path,
+            head.version,
+            headers,
+            client.local_address,
+            client.remote_address,
+            client.sni,
+        )
+        # on its way
+        self.match = self.weighted_cluster = self.upstream = None
+        self._own_timeouts = self.edit_response = self._early_body = self._early_end = None
         self._filter_index = 0
-        info, client = self.info, connection.info
-        info.downstream_local_address = client.local_address
-        info.downstream_remote_address = client.remote_address
-        info.requested_server_name = client.sni
-        info.method = head.method
-        info.path = head.path
-        info.protocol = head.version
-        info.request_headers = head.headers
+        # the response
+        self.keep_alive = head.keep_alive
+        self.response_started = self._is_chunked = self.is_tunnel = self.is_done = False
+        self._out = []
 
     def __repr__(self) -> str:
         return f"<Stream {self.method!r} {self.path!r} {self.info.response_code} {self.upstream!r}>"
@@ -174,7 +195,7 @@ class Stream(ResponseHalf):
             info.operation = route.decorator
         action = route.action
         if type(action) is ClusterAction:
-            self.weighted_cluster = action.choose_cluster(random_value)
+            self.weighted_cluster = action.only_cluster or action.choose_cluster(random_value)
             if action.has_stream_timeouts:
                 self._set_timeouts(action)
 

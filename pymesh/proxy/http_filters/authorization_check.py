@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
+from pymesh.proxy.codec.response_parser import PiecewiseSink
 from pymesh.proxy.codec.serializer import write_head
 from pymesh.proxy.http_filters.envoy_headers import INTERNAL
 from pymesh.proxy.http_filters.filter import FilterContext
@@ -31,7 +32,7 @@ class CheckAnswer(NamedTuple):
 OnAnswer = Callable[[CheckAnswer | None], None]
 
 
-class AuthorizationCheck:
+class AuthorizationCheck(PiecewiseSink):
     """An Exchange of its connection and a Waiter of the pool. `on_answer` is called once, with None for a failure, but
     never within `start`, which says itself whether the question could be put."""
 

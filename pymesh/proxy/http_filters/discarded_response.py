@@ -32,6 +32,9 @@ class Discard:
     def on_response_end(self, trailers: HeaderMap | None) -> None:
         pass
 
+    def on_response(self, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        pass
+
     def on_raw_data(self, data: bytes) -> None:
         self._connection.abandon()
 

@@ -32,6 +32,9 @@ class DownstreamHalf(Request, Protocol):
 
     def send_response_end(self, trailers: HeaderMap | None) -> None: ...
 
+    def send_response(self, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        """The three at once."""
+
     def send_raw_data(self, data: bytes) -> None: ...
 
     def on_response_read_end(self) -> None:

@@ -57,7 +57,10 @@ class Router:
         """Envoy: RouteEntryImplBase::finalizeRequestHeaders, in its order."""
         headers = stream.headers
         if action.expected_timeout_ms and self._adds_envoy_headers:
-            headers.set(EXPECTED_TIMEOUT, action.expected_timeout_ms)
+            if headers.repeated:
+                headers.set(EXPECTED_TIMEOUT, action.expected_timeout_ms)
+            else:
+                headers[EXPECTED_TIMEOUT] = action.expected_timeout_ms
         if weighted.request_headers.changes:
             weighted.request_headers.apply(headers, stream.info)
         if match.route.request_headers.changes:

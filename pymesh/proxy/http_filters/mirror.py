@@ -144,6 +144,9 @@ class MirrorRequest:
     def on_response_end(self, trailers: HeaderMap | None) -> None:
         self._end()
 
+    def on_response(self, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        self._end()
+
     def on_raw_data(self, data: bytes) -> None:
         self.close()
 

@@ -3,13 +3,9 @@
 https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts
 """
 
-from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
-from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.local_replies import RESPONSE_TIMEOUT
 from pymesh.proxy.http_filters.upstream_try import UpstreamTry
-from pymesh.proxy.routing.route import ClusterAction
 from pymesh.proxy.timers import TimerQueue
-from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.failure import (
     MAX_STREAM_DURATION,
     PER_TRY_IDLE_TIMEOUT,
@@ -21,24 +17,29 @@ from pymesh.proxy.upstream.failure import (
 class RequestTimeouts(UpstreamTry):
     """The timers of an UpstreamRequest. All of them are the action's; a request without any pays for none.
 
-    A queue is looked up where a timer starts, and is at hand where it stops: None where it does not run.
+    A queue is looked up where a timer starts, and is at hand where it stops: None where it does not run. There are none
+    before `_expect_timers`.
     """
 
-    __slots__ = ("_duration_queue", "_idle_queue", "_per_try_queue", "_timeout_queue")
+    __slots__ = ("_duration_queue", "_has_timers", "_idle_queue", "_per_try_queue", "_timeout_queue")
 
-    def __init__(self, stream: DownstreamHalf, cluster: Cluster, action: ClusterAction, context: FilterContext) -> None:
-        UpstreamTry.__init__(self, stream, cluster, action, context)  # super() costs as much as a third of it
-        self._timeout_queue: TimerQueue | None = None
-        self._per_try_queue: TimerQueue | None = None
-        self._idle_queue: TimerQueue | None = None
-        self._duration_queue: TimerQueue | None = None
+    _has_timers: bool
+    _timeout_queue: TimerQueue | None
+    _per_try_queue: TimerQueue | None
+    _idle_queue: TimerQueue | None
+    _duration_queue: TimerQueue | None
+
+    def _expect_timers(self) -> None:
+        self._has_timers = True
+        self._timeout_queue = self._per_try_queue = self._idle_queue = self._duration_queue = None
 
     def _on_complete(self) -> None:
         """The whole request is there. Envoy: the route's timeout begins, but an upgrade is never complete."""
         timers, timeout = self._context.timers, self._action.timeout
-        self._completed_at = timers.time()
+        time = timers.time
+        self._completed_at = time()
         if timeout and not self._stream.upgrade:
-            queue = self._timeout_queue = timers.queue(timeout, RequestTimeouts.on_timeout)
+            queue = self._timeout_queue = timers.queues[RequestTimeouts.on_timeout][timeout]
             queue.start(self)
 
     def _start_try_timeouts(self) -> None:
@@ -46,12 +47,12 @@ class RequestTimeouts(UpstreamTry):
         action, stream, timers = self._action, self._stream, self._context.timers
         if action.upstream_stream_duration:
             duration = action.upstream_stream_duration
-            queue = self._duration_queue = timers.queue(duration, RequestTimeouts.on_max_stream_duration)
+            queue = self._duration_queue = timers.queues[RequestTimeouts.on_max_stream_duration][duration]
             queue.start(self)
         if not stream.is_request_complete or stream.upgrade:
             return
         if action.per_try_timeout:
-            queue = self._per_try_queue = timers.queue(action.per_try_timeout, RequestTimeouts.on_per_try_timeout)
+            queue = self._per_try_queue = timers.queues[RequestTimeouts.on_per_try_timeout][action.per_try_timeout]
             queue.start(self)
         if action.per_try_idle_timeout:
             self._on_try_activity()
@@ -61,7 +62,8 @@ class RequestTimeouts(UpstreamTry):
         queue = self._idle_queue
         if queue is None:
             duration = self._action.per_try_idle_timeout
-            queue = self._idle_queue = self._context.timers.queue(duration, RequestTimeouts.on_per_try_idle_timeout)
+            queue = self._context.timers.queues[RequestTimeouts.on_per_try_idle_timeout][duration]
+            self._idle_queue = queue
         queue.start(self)
 
     def _on_try_answered(self) -> None:
@@ -83,7 +85,8 @@ class RequestTimeouts(UpstreamTry):
     def _stop_timeouts(self) -> None:
         if self._timeout_queue is not None:
             self._timeout_queue.stop(self)
-        self._stop_try_timeouts()
+        if self._per_try_queue is not self._idle_queue or self._duration_queue is not None:  # else all are None
+            self._stop_try_timeouts()
 
     # what happens then
 

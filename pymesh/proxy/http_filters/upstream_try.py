@@ -9,11 +9,11 @@ from typing import Any
 from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
-from pymesh.proxy.http_filters.downstream_half import DownstreamHalf
 from pymesh.proxy.http_filters.filter import FilterContext, LocalReply
 from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM
 from pymesh.proxy.matchers.metadata_match import MetadataMatch
 from pymesh.proxy.routing.route import ClusterAction, WeightedCluster
+from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers
 from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.connection_pool import ConnectionPool
 from pymesh.proxy.upstream.endpoint import Endpoint
@@ -32,7 +32,8 @@ MAX_BODY_PIECES = 4096
 
 
 class UpstreamTry(LoadBalancerContext):
-    """A Waiter of the pool and the context of the load balancer; with what UpstreamRequest adds, an Exchange too."""
+    """A Waiter of the pool and the context of the load balancer; with what UpstreamRequest adds, an Exchange too. It is
+    UpstreamRequest that makes one, in a single call."""
 
     __slots__ = (
         "_action",
@@ -45,7 +46,6 @@ class UpstreamTry(LoadBalancerContext):
         "_context",
         "_endpoint",
         "_has_request_slot",
-        "_has_timers",
         "_is_done",
         "_is_paused",
         "_is_replayable",
@@ -57,34 +57,28 @@ class UpstreamTry(LoadBalancerContext):
         "_trailers",
     )
 
-    def __init__(self, stream: DownstreamHalf, cluster: Cluster, action: ClusterAction, context: FilterContext) -> None:
-        # for the load balancer
-        self.authority = stream.authority
-        self.hash = action.hash(stream) if action.hash_policies else None
-        self.tried = ()
-        # of all tries
-        self._stream: Any = stream
-        self._cluster = cluster
-        self._breakers = cluster.high_priority_breakers if action.is_high_priority else cluster.circuit_breakers
-        self._action = action
-        self._context = context
-        self._has_timers = action.has_timeouts
-        self._is_done = False
-        # the request's body: kept for another try, or until there is a connection
-        self._body: list[bytes] = []
-        self._body_size = 0
-        self._trailers: HeaderMap | None = None
-        self._is_replayable = action.is_retried or (stream.has_request_body and stream.method in IDEMPOTENT)
-        # of this try
-        self._endpoint: Endpoint | None = None
-        self._pool: Any = None
-        self._connection: HttpConnection | None = None
-        self._is_waiting = False
-        self._has_request_slot = False
-        self._completed_at: float | None = None  # when the whole request was there
-        self._response_started = False
-        self._is_paused = False
-        self._is_response_paused = False
+    # of all tries
+    _stream: Any
+    _cluster: Cluster
+    _breakers: CircuitBreakers
+    _action: ClusterAction
+    _context: FilterContext
+    _is_done: bool
+    # the request's body: kept for another try, or until there is a connection
+    _body: list[bytes]
+    _body_size: int
+    _trailers: HeaderMap | None
+    _is_replayable: bool
+    # of this try
+    _endpoint: Endpoint | None
+    _pool: Any
+    _connection: HttpConnection | None
+    _is_waiting: bool
+    _has_request_slot: bool
+    _completed_at: float | None  # when the whole request was there
+    _response_started: bool
+    _is_paused: bool
+    _is_response_paused: bool
 
     def metadata_match(self) -> MetadataMatch:
         weighted: WeightedCluster = self._stream.weighted_cluster
@@ -102,10 +96,13 @@ class UpstreamTry(LoadBalancerContext):
         client = self._stream.connection.info
         return client.local_address if client.is_redirected else ""
 
+    _has_timers: bool
+
     def on_upstream_failure(self, failure: UpstreamFailure) -> None:
         raise NotImplementedError
 
     def _start_try_timeouts(self) -> None:
+        """Called where `_has_timers`."""
         raise NotImplementedError
 
     def _reply(self, reply: LocalReply) -> None:

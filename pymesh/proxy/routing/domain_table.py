@@ -11,12 +11,12 @@ T = TypeVar("T")
 class DomainTable(Generic[T]):
     """Names are compared without case. A wildcard stands for at least one character, `*` alone for anything."""
 
-    __slots__ = ("_any", "_exact", "_ignores_port", "_prefixes", "_suffixes")
+    __slots__ = ("_any", "_ignores_port", "_prefixes", "_suffixes", "exact")
 
     def __init__(self, ignores_port: bool = False) -> None:
         self._ignores_port = ignores_port
         self._any: T | None = None
-        self._exact: dict[bytes, T] = {}
+        self.exact: dict[bytes, T] = {}
         # By length, longest first: one dict lookup for each length that occurs.
         self._suffixes: dict[int, dict[bytes, T]] = {}
         self._prefixes: dict[int, dict[bytes, T]] = {}
@@ -31,16 +31,16 @@ class DomainTable(Generic[T]):
             self._prefixes = _insert(self._prefixes, name[:-1], value)
         elif not self._ignores_port or strip_port(name) == name:
             # With ports ignored, a domain that has one can never match.
-            self._exact[name] = value
+            self.exact[name] = value
 
     def find(self, authority: bytes) -> T | None:
-        value = self._exact.get(authority)
+        value = self.exact.get(authority)
         return value if value is not None else self._find_slowly(authority.lower())
 
     def _find_slowly(self, host: bytes) -> T | None:
         if self._ignores_port:
             host = strip_port(host)
-        value = self._exact.get(host)
+        value = self.exact.get(host)
         if value is not None:
             return value
         for length, suffixes in self._suffixes.items():

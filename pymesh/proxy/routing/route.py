@@ -87,6 +87,7 @@ class ClusterAction:
     has_timeouts: bool = field(init=False, repr=False, compare=False)  # for the whole or for a try
     has_stream_timeouts: bool = field(init=False, repr=False, compare=False)
     is_retried: bool = field(init=False, repr=False, compare=False)
+    only_cluster: WeightedCluster | None = field(init=False, repr=False, compare=False)  # None: there are several
     _bounds: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +102,7 @@ class ClusterAction:
         self._derive("has_timeouts", bool(timeout or per_try or idle or self.upstream_stream_duration))
         self._derive("has_stream_timeouts", self.idle_timeout is not None or self.max_stream_duration is not None)
         self._derive("is_retried", bool(policy.retry_on))
+        self._derive("only_cluster", self.clusters[0] if len(self.clusters) == 1 else None)
         self._derive("_bounds", tuple(accumulate(cluster.weight for cluster in self.clusters)))
 
     def _derive(self, name: str, value: object) -> None:
@@ -109,8 +111,6 @@ class ClusterAction:
     def choose_cluster(self, random_value: float) -> WeightedCluster:
         """`random_value` is in [0, 1)."""
         bounds = self._bounds
-        if len(bounds) == 1:
-            return self.clusters[0]
         return self.clusters[bisect_right(bounds, int(random_value * bounds[-1]))]
 
     def rewrite_path(self, path: bytes) -> bytes:

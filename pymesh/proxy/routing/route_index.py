@@ -75,7 +75,20 @@ class RouteIndex:
         end = path.find(b"?")
         if end >= 0:
             path = path[:end]
-        bucket = self._connect if request.method == b"CONNECT" else self._bucket(path)
+        exact = self._exact
+        if request.method == b"CONNECT":
+            bucket = self._connect
+        elif path in exact:
+            bucket = exact[path]
+        else:
+            prefixes = self._prefixes
+            for cut in self._cuts:
+                prefix = path[cut]
+                if prefix in prefixes:  # faster than get() where it is not
+                    bucket = prefixes[prefix]
+                    break
+            else:
+                bucket = self._others
         candidates = bucket.merged
         if candidates is None:
             candidates = self._merge(bucket, path)
@@ -83,17 +96,6 @@ class RouteIndex:
             if condition is None or condition(request, path, random_value):
                 return match
         return None
-
-    def _bucket(self, path: bytes) -> _Bucket:
-        bucket = self._exact.get(path)
-        if bucket is not None:
-            return bucket
-        prefixes = self._prefixes
-        for cut in self._cuts:
-            prefix = path[cut]
-            if prefix in prefixes:  # faster than get() where it is not
-                return prefixes[prefix]
-        return self._others
 
     def _merge(self, bucket: _Bucket, path: bytes) -> tuple[_Candidate, ...]:
         """Every path that ends up in the bucket has the same candidates: a longer prefix would have its own bucket."""

@@ -9,11 +9,12 @@ from pymesh.proxy.routing.route_index import RouteIndex
 class RouteTable:
     """One RouteConfiguration, ready for lookups."""
 
-    __slots__ = ("_domains", "config")
+    __slots__ = ("_domains", "_exact_domains", "config")
 
     def __init__(self, config: RouteConfiguration) -> None:
         self.config = config
         self._domains = DomainTable[RouteIndex](config.ignore_port_in_host_matching)
+        self._exact_domains = self._domains.exact  # by which most are found
         for virtual_host in config.virtual_hosts:
             index = RouteIndex(virtual_host)
             for domain in virtual_host.domains:
@@ -21,7 +22,10 @@ class RouteTable:
 
     def route(self, request: Request, random_value: float) -> RouteMatch | None:
         """The first route, in order, that matches; None is Envoy's NR. `random_value` is in [0, 1)."""
-        index = self._domains.find(request.authority)
+        authority = request.authority
+        index = self._exact_domains.get(authority)
+        if index is None:
+            index = self._domains.find(authority)
         return None if index is None else index.route(request, random_value)
 
     def virtual_host(self, authority: bytes) -> VirtualHost | None:

@@ -19,6 +19,8 @@ class Headers(Protocol):
 class MutableHeaders(Headers, Protocol):
     """What the tracer asks of a request's head."""
 
+    def __setitem__(self, name: bytes, value: bytes, /) -> None: ...
+
     def set(self, name: bytes, value: bytes) -> None: ...
 
     def remove(self, name: bytes) -> object: ...
@@ -84,23 +86,34 @@ class StreamInfo:
         "upstream_transport_failure_reason",
     )
 
-    def __init__(self, start: float, start_time: float) -> None:
+    def __init__(
+        self,
+        start: float,
+        start_time: float,
+        method: bytes = b"",
+        path: bytes = b"",
+        protocol: bytes = b"",
+        request_headers: Headers | None = None,
+        local_address: str = "",
+        remote_address: str = "",
+        server_name: str = "",
+    ) -> None:
         self.start = start
         self.start_time = start_time  # seconds since the epoch
         self.end = 0.0
         # downstream
-        self.downstream_local_address = ""
-        self.downstream_remote_address = ""
+        self.downstream_local_address = local_address
+        self.downstream_remote_address = remote_address
         self.downstream_peer: Workload | None = None  # the client, where mTLS vouches for it
         self.downstream_principal = ""  # its SPIFFE URI
-        self.requested_server_name = ""
+        self.requested_server_name = server_name
         self.dynamic_metadata: Mapping[str, Mapping[str, Any]] = NO_METADATA
         self.is_mtls = False  # of the connection that the reporter stands on: downstream if inbound, else upstream
         # request
-        self.method = b""
-        self.path = b""  # normalized, before any rewrite
-        self.protocol = b""
-        self.request_headers: Headers | None = None
+        self.method = method
+        self.path = path  # normalized, before any rewrite
+        self.protocol = protocol
+        self.request_headers = request_headers
         self.bytes_received = 0
         # response
         self.response_code = 0

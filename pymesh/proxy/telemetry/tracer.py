@@ -47,9 +47,13 @@ class Tracer:
             self._make_roots()
         info.trace_id, info.span_id, root = self._roots.pop()
         info.sampled = self._random() * 100.0 < self.percent
-        if traceparent is not None:
+        if info.sampled:
+            root = root[:-2] + b"01"
+        if traceparent is None:
+            headers[b"traceparent"] = root
+        else:
             headers.remove(b"tracestate")
-        headers.set(b"traceparent", root[:-2] + b"01" if info.sampled else root)
+            headers.set(b"traceparent", root)
 
     def _continue(self, info: StreamInfo, traceparent: bytes) -> bool:
         if _TRACEPARENT.fullmatch(traceparent) is None:

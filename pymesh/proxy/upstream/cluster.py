@@ -66,6 +66,8 @@ class Cluster:
         self.config = config
         self._take(config)
         self._chooser = self._build_chooser()
+        # None where no endpoint may serve it: UH. Never one of `context.tried` while there is another.
+        self.choose_endpoint: Callable[[LoadBalancerContext], Endpoint | None] = self._chooser.choose
         self.health = ClusterHealth(
             lambda: self.endpoints, self._refresh, lambda check: build_health_checker(self, check), clock, random_value
         )
@@ -81,12 +83,10 @@ class Cluster:
 
     # the data path
 
-    def choose_endpoint(self, context: LoadBalancerContext) -> Endpoint | None:
-        """None where no endpoint may serve it: UH. Never one of `context.tried` while there is another."""
-        if self._dynamic is not None:
-            is_dynamic = self.is_dynamic_forward_proxy
-            return self._dynamic.choose(context.authority if is_dynamic else context.original_destination().encode())
-        return self._chooser.choose(context)
+    def _choose_dynamically(self, context: LoadBalancerContext) -> Endpoint | None:
+        assert self._dynamic is not None
+        is_dynamic = self.is_dynamic_forward_proxy
+        return self._dynamic.choose(context.authority if is_dynamic else context.original_destination().encode())
 
     def resolve(self, authority: bytes, callback: Callable[[str | None], None]) -> bool:
         """Dynamic forward proxy only. True: the answer is there, go on, `callback` is not called. False: `callback`
@@ -117,6 +117,8 @@ class Cluster:
         if config.load_balancer != before.load_balancer:
             self._chooser = self._build_chooser()
             self._update_chooser()
+            if self._dynamic is None:
+                self.choose_endpoint = self._chooser.choose
         self._apply_health(config)
         sources = [(c.load_assignment, c.dns, c.dns_cache) for c in (before, config)]
         is_dynamic_changed = self._dynamic is not None and config.transport_sockets != before.transport_sockets
@@ -230,6 +232,7 @@ class Cluster:
                     tasks=self._tasks,
                     clock=self._clock,
                 )
+                self.choose_endpoint = self._choose_dynamically
 
     def _resolve_endpoints(self, assignment: ClusterLoadAssignment) -> DnsEndpoints:
         self._take_assignment(assignment)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
+from pymesh.proxy.codec.response_parser import PiecewiseSink
 from pymesh.proxy.codec.serializer import write_head
 from pymesh.proxy.matchers.string_matcher import compile_string_matcher
 from pymesh.proxy.telemetry.stream_info import StreamInfo
@@ -70,7 +71,7 @@ class Connecting:
             self._task = None
 
 
-class HttpProbe:
+class HttpProbe(PiecewiseSink):
     """The Exchange of its requests, and owner of the one connection that it keeps between them."""
 
     def __init__(self, check: HttpCheck, connecting: Connecting, report: Report, reuses_connection: bool) -> None:

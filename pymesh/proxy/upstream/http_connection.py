@@ -37,6 +37,9 @@ class Exchange(Protocol):
 
     def on_response_end(self, trailers: HeaderMap | None) -> None: ...
 
+    def on_response(self, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        """All of one at once: the connection is free again, or closes."""
+
     def on_raw_data(self, data: bytes) -> None: ...
 
     def on_read_end(self) -> None:
@@ -249,6 +252,18 @@ class HttpConnection(asyncio.Protocol):
         else:
             self.close()
         exchange.on_response_end(trailers)
+
+    def on_response(self, head: ResponseHead, body: bytes, trailers: HeaderMap | None) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        self.has_head = True
+        if head.keep_alive and self.keep_alive and self.request_sent:
+            self._ended = True
+        else:
+            self.keep_alive = False
+            self.close()
+        exchange.on_response(head, body, trailers)
 
     def on_close_announced(self) -> None:
         self.keep_alive = False

@@ -7,10 +7,10 @@ import pytest
 
 from pymesh.proxy.codec.message import CodecError
 from pymesh.proxy.codec.request_parser import RequestParser
-from pymesh.proxy.codec.response_parser import ResponseParser
+from pymesh.proxy.codec.response_parser import PiecewiseSink, ResponseParser
 
 
-class Events:
+class Events(PiecewiseSink):
     """What a parser has told: ("head", head), ("body", bytes joined), ("end", trailers), ("raw", bytes)."""
 
     def __init__(self) -> None:

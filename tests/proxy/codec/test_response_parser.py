@@ -2,7 +2,30 @@ from typing import Any
 
 import pytest
 
+from pymesh.proxy.codec.response_parser import ResponseParser
+
 OK = b"HTTP/1.1 200 Fine\r\nContent-Length: 2\r\n\r\nhi"
+
+
+class WholeSink:
+    """Told of whole responses; of the others by their pieces."""
+
+    def __init__(self) -> None:
+        self.whole: list[object] = []
+        self.kinds: list[str] = []
+
+    def on_response(self, head: Any, body: bytes, trailers: object) -> None:
+        self.whole.append((head.status, body, trailers))
+
+    def on_response_head(self, head: object) -> None:
+        self.kinds.append("head")
+
+    def on_response_body(self, data: bytes) -> None:
+        if self.kinds[-1] != "body":
+            self.kinds.append("body")
+
+    def on_response_end(self, trailers: object) -> None:
+        self.kinds.append("end")
 
 
 def test_a_response_is_head_body_end(parse_responses: Any) -> None:
@@ -88,3 +111,31 @@ def test_101_needs_to_have_been_asked_for_and_then_all_is_raw(parse_responses: A
 )
 def test_what_is_no_response_is_an_error(parse_responses: Any, data: bytes) -> None:
     assert parse_responses(data).error is not None
+
+
+@pytest.mark.parametrize(
+    ("reads", "told"),
+    [
+        ([OK], [(200, b"hi", None)]),
+        ([b"HTTP/1.1 304 Not Modified\r\n\r\n"], [(304, b"", None)]),
+        ([OK[:-1], OK[-1:]], []),  # the first byte does not wait for the second
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n"], []),
+    ],
+    ids=["head and body", "without a body", "in two reads", "in two chunks"],
+)
+def test_a_response_that_comes_at_once_is_told_at_once(reads: list[bytes], told: list[object]) -> None:
+    sink = WholeSink()
+    parser = ResponseParser(sink)
+    parser.expect(b"GET")
+    for data in reads:
+        assert parser.feed(data) is None
+    assert sink.whole == told
+    assert sink.kinds == ([] if told else ["head", "body", "end"])
+
+
+def test_what_came_before_an_error_of_the_same_read_is_told() -> None:
+    sink = WholeSink()
+    parser = ResponseParser(sink)
+    parser.expect(b"GET")
+    assert parser.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nnonsense") is not None
+    assert sink.kinds == ["head", "body"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pymesh.proxy.codec.response_parser import PiecewiseSink
 from pymesh.proxy.upstream.failure import INTERNAL_ERROR, UpstreamFailure
 from pymesh.proxy.upstream.http_connection import HttpConnection
 
@@ -33,7 +34,7 @@ class FakeTransport:
     def abort(self) -> None: ...
 
 
-class BuggyExchange:
+class BuggyExchange(PiecewiseSink):
     """Raises at the first failure or end that it hears of."""
 
     def __init__(self) -> None:
