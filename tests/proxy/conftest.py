@@ -240,6 +240,11 @@ class FakeProxy:
         action = ClusterAction((WeightedCluster(cluster),), **fields)
         return Route("forward", RouteMatcher(PathMatcher("prefix", prefix)), action)
 
+    def use_filters(self, *filters: Any) -> None:
+        """On every route from now on."""
+        self.manager.filters_on.clear()
+        self.manager.route_filters = SimpleNamespace(choose=lambda match: filters)
+
     def connect(self, **fields: Any) -> FakeTransport:
         """A new client."""
         info = ConnectionInfo("listener", "10.0.0.1:80", "10.0.0.9:5000", self.clock.now)

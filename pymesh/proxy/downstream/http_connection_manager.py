@@ -14,6 +14,7 @@ from pymesh.proxy.downstream.internal_requests import InternalRequestHeaderPolic
 from pymesh.proxy.downstream.path_normalization import PathNormalizer
 from pymesh.proxy.downstream.request_headers import RequestHeaderPolicy
 from pymesh.proxy.downstream.response_headers import ResponseHeaderPolicy
+from pymesh.proxy.downstream.route_filters import RouteFilters
 from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.http_filters.local_replies import (
@@ -44,7 +45,6 @@ class HttpConnectionManager:
         self.is_inbound = is_inbound
         self.time = context.timers.time
         self.direction = INBOUND if is_inbound else OUTBOUND
-        self.filters: tuple[Any, ...] = tuple(item.factory.build(item.config, context) for item in config.http_filters)
         header_policy = InternalRequestHeaderPolicy if config.internal_networks else RequestHeaderPolicy
         self.request_headers = header_policy(config)
         self.response_headers = ResponseHeaderPolicy(config, DateCache())
@@ -55,6 +55,8 @@ class HttpConnectionManager:
         self.is_draining = False
         self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
         self.find_routes = context.routes.get  # RDS may change what it finds at any time
+        self.route_filters = RouteFilters(config.http_filters, context, self.find_table)
+        self.filters_on = self.route_filters.chosen
         self._crashes = context.telemetry.metrics.counter(STREAM_CRASHES)
         self._connections: set[HttpConnection] = set()
         self._drained = asyncio.Event()
@@ -84,6 +86,9 @@ class HttpConnectionManager:
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol for one accepted connection."""
         return HttpConnection(self, info)
+
+    def find_table(self) -> RouteTable | None:
+        return self.inline_routes or self.find_routes(self.config.route_config_name)
 
     @property
     def active_requests(self) -> int:

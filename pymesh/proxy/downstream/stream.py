@@ -247,7 +247,8 @@ class Stream(ResponseHalf):
         return allowed
 
     def _run_filters(self, index: int) -> None:
-        filters = self._manager.filters
+        manager, match = self._manager, self.match
+        filters = manager.filters_on.get(match) or manager.route_filters.choose(match)
         while True:
             status = filters[index].on_request(self)
             index += 1

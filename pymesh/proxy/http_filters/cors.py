@@ -135,4 +135,5 @@ FACTORY = HttpFilterFactory(
     decode=decode_cors,
     decode_route=decode_cors_policy,
     build=Cors,
+    is_idle=lambda config, route: route is None or NAME not in route.filter_configs,
 )

@@ -16,6 +16,7 @@ from pymesh.proxy.http_filters.filter import (
     HttpFilterFactory,
     LocalReply,
 )
+from pymesh.proxy.routing.route import Route
 
 NAME = "envoy.filters.http.fault"
 
@@ -40,18 +41,18 @@ class FaultConfig:
         return random_value * 100.0 < self.abort_percentage
 
 
+_NO_FAULTS = FaultConfig()
+
+
 class Fault:
     def __init__(self, config: FaultConfig, context: FilterContext) -> None:
         self._config = config
-        self._is_idle = config == FaultConfig()
         self._context = context
 
     def on_request(self, stream: Any) -> FilterStatus | LocalReply:
         match, config = stream.match, self._config
-        if match is not None and match.route.filter_configs:
+        if match is not None:
             config = match.route.filter_configs.get(NAME, config)
-        elif self._is_idle:
-            return CONTINUE
         if stream.weighted_cluster is not None:
             stream.info.upstream_cluster = stream.weighted_cluster.name
         if config.delay and config.delays(self._context.random()):
@@ -73,6 +74,10 @@ class Fault:
         if config.abort_grpc_status is not None:
             return _grpc_abort(stream, config.abort_grpc_status)
         return LocalReply(config.abort_status, _TEXT, "fault_filter_abort", "FI")
+
+
+def _is_idle(config: FaultConfig, route: Route | None) -> bool:
+    return config == _NO_FAULTS and (route is None or NAME not in route.filter_configs)
 
 
 def _grpc_abort(stream: Any, status: int) -> LocalReply:
@@ -113,4 +118,5 @@ FACTORY = HttpFilterFactory(
     decode=decode_fault,
     decode_route=decode_fault,
     build=Fault,
+    is_idle=_is_idle,
 )

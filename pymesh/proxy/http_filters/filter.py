@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pymesh.protojson import Reader
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
+from pymesh.proxy.routing.route import Route, RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.timers import Timers
 from pymesh.tasks import TaskGroup
@@ -91,7 +91,8 @@ class HttpFilterFactory(NamedTuple):
     """One kind of filter: how it is known in a configuration and how one is made of it.
 
     `decode` reads the filter's typed_config, `decode_route` its typed_per_filter_config of a route (None where there is
-    no such thing), `build` makes the live filter of what `decode` returned.
+    no such thing), `build` makes the live filter of what `decode` returned. `is_idle`: with this configuration the
+    filter would always CONTINUE on the route (None: there is none) and change nothing, so it is not asked.
     """
 
     type_url: str
@@ -99,3 +100,4 @@ class HttpFilterFactory(NamedTuple):
     decode: Callable[[Reader], Any]
     decode_route: Callable[[Reader], Any] | None
     build: Callable[[Any, FilterContext], HttpFilter]
+    is_idle: Callable[[Any, Route | None], bool] = lambda config, route: False

@@ -184,9 +184,9 @@ class RouteConfiguration:
     ignore_port_in_host_matching: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RouteMatch:
-    """What a lookup finds."""
+    """What a lookup finds: for a route always the same object, by which others may know it."""
 
     route: Route
     virtual_host: VirtualHost

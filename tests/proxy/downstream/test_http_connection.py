@@ -262,7 +262,7 @@ async def test_a_bug_in_a_filter_is_a_500_and_the_connection_goes_on_to_close(pr
     def break_down(stream: Any) -> None:
         raise RuntimeError("a bug")
 
-    proxy.manager.filters = (type("Broken", (), {"on_request": staticmethod(break_down)})(),)
+    proxy.use_filters(type("Broken", (), {"on_request": staticmethod(break_down)})())
     client = proxy.connect()
     client.send(GET)
     assert client.received.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")

@@ -5,6 +5,8 @@ import pytest
 from pymesh.proxy.downstream.hcm_config import HttpFilterConfig
 from pymesh.proxy.http_filters import dynamic_forward_proxy
 from pymesh.proxy.http_filters.dynamic_forward_proxy import DynamicForwardProxy
+from pymesh.proxy.http_filters.live_router import Router
+from pymesh.proxy.http_filters.router import RouterConfig
 
 GET = b"GET / HTTP/1.1\r\nHost: example:8080\r\n\r\n"
 
@@ -31,7 +33,7 @@ def dns(proxy: Any) -> SlowDns:
     proxy.route(proxy.forward(), filters=(config,))
     waiting = DynamicForwardProxy(None, proxy.context)
     waiting._get_cluster = lambda name: dns
-    proxy.manager.filters = (waiting, proxy.manager.filters[-1])
+    proxy.use_filters(waiting, Router(RouterConfig(), proxy.context))
     return dns
 
 

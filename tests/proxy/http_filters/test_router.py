@@ -488,7 +488,7 @@ async def test_a_client_without_the_cookie_gets_one(proxy: Any) -> None:
 
 async def test_envoys_headers_can_be_left_out(proxy: Any) -> None:
     proxy.route(proxy.forward(timeout=2.0))
-    proxy.manager.filters = (Router(router.RouterConfig(suppress_envoy_headers=True), proxy.context),)
+    proxy.use_filters(Router(router.RouterConfig(suppress_envoy_headers=True), proxy.context))
     client = proxy.connect()
     client.send(GET)
     server = await proxy.server()
