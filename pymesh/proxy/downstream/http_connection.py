@@ -1,7 +1,6 @@
 """One HTTP/1.1 connection of a client: requests one after the other, and when it is over."""
 
 import asyncio
-from collections import deque
 from typing import Any
 
 from pymesh.proxy.codec.header_map import HeaderMap
@@ -11,12 +10,10 @@ from pymesh.proxy.codec.serializer import reason_phrase
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.forwarded_client_cert import XFCC, ForwardedClientCert
 from pymesh.proxy.downstream.hcm_config import ALWAYS_FORWARD_ONLY
+from pymesh.proxy.downstream.pipeline import Event, Pipeline
 from pymesh.proxy.downstream.stream import Stream
 from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.net import end_writing, has_unread
-
-# What a pipelined client sent before its turn: a head, a piece of a body, an end with its trailers, or nonsense.
-_Event = RequestHead | bytes | tuple[HeaderMap | None] | CodecError
 
 # Holds the reading from a client that does not read: its pipelined requests would fill our memory with responses.
 _UNREAD_RESPONSES = object()
@@ -31,20 +28,19 @@ class HttpConnection(asyncio.Protocol):
 
     __slots__ = (
         "_holds",
-        "_is_closing",
         "_is_head_timed",
-        "_is_replaying",
         "_parser",
-        "_queue",
         "_requests",
         "_transport",
         "_unsent",
         "client_cert",
         "idle_since",
         "info",
+        "is_closing",
         "is_last_request",
         "is_write_paused",
         "manager",
+        "pipeline",
         "principal",
         "remote_ip",
         "scheme",
@@ -71,15 +67,14 @@ class HttpConnection(asyncio.Protocol):
         self.is_write_paused = False
         self.idle_since = 0.0  # where there is no stream
         self._requests = 0
-        self._queue: deque[_Event] | None = None
+        self.pipeline: Pipeline | None = None  # None: nothing waits
         self._holds: set[object] = set()  # who does not want the client to be read
         self._is_head_timed = False
-        self._is_replaying = False
-        self._is_closing = False
+        self.is_closing = False
         self._unsent = 0  # bytes, at the last look at a connection that is to close
 
     def __repr__(self) -> str:
-        state = "closing" if self._is_closing else "busy" if self.stream is not None else "idle"
+        state = "closing" if self.is_closing else "busy" if self.stream is not None else "idle"
         return f"<HttpConnection {self.info.remote_address} {state} requests={self._requests}>"
 
     # asyncio's callbacks
@@ -106,11 +101,11 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            if not self._is_closing:
+            if not self.is_closing:
                 error = self._parser.feed(data)
                 stream = self.stream
                 if error is not None:
-                    self._on_codec_error(error)
+                    self.on_codec_error(error)
                 elif stream is None:
                     self._time_head()
                 elif stream.has_request_body:
@@ -130,9 +125,9 @@ class HttpConnection(asyncio.Protocol):
             return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_closing = True
+        self.is_closing = True
         self._parser.close()
-        self._queue = None
+        self.pipeline = None
         self._stop_timers()
         self.manager.on_connection_lost(self)
         self.info.on_close()
@@ -161,10 +156,10 @@ class HttpConnection(asyncio.Protocol):
     # the parser's callbacks
 
     def on_request_head(self, head: RequestHead) -> None:
-        if self._queue is not None or self.stream is not None:
-            self._enqueue(head)
+        if self.pipeline is not None or self.stream is not None:
+            self._wait(head)
             return
-        if self._is_closing:
+        if self.is_closing:
             return
         self._requests += 1
         if self._is_head_timed:
@@ -177,77 +172,44 @@ class HttpConnection(asyncio.Protocol):
         stream.start()
 
     def on_request_body(self, data: bytes) -> None:
-        if self._queue is not None:
-            self._queue.append(data)
+        if self.pipeline is not None:
+            self.pipeline.add(data)
         elif self.stream is not None:
             self.stream.on_request_body(data)
 
     def on_request_end(self, trailers: HeaderMap | None) -> None:
-        if self._queue is not None:
-            self._queue.append((trailers,))
+        if self.pipeline is not None:
+            self.pipeline.add((trailers,))
         elif self.stream is not None and self.stream.has_request_body:
             self.stream.on_request_end(trailers)
 
     def on_raw_data(self, data: bytes) -> None:
-        if self._queue is not None:
-            self._queue.append(data)
+        if self.pipeline is not None:
+            self.pipeline.add(data)
         elif self.stream is not None:
             self.stream.on_raw_data(data)
 
-    def _on_codec_error(self, error: CodecError) -> None:
+    def on_codec_error(self, error: CodecError) -> None:
         stream = self.stream
-        if self._queue is not None or (stream is not None and stream.is_request_complete):
-            self._enqueue(error)  # what was asked properly is answered first
+        if self.pipeline is not None or (stream is not None and stream.is_request_complete):
+            self._wait(error)  # what was asked properly is answered first
             return
         if stream is None:
             stream = self.stream = Stream(self, RequestHead(b"", b"", HTTP_11, HeaderMap(), keep_alive=False))
         stream.is_request_complete = False
         stream.send_local_reply(_codec_reply(error))
 
-    # pipelining
-
-    def _enqueue(self, event: _Event) -> None:
-        """Bounded by one read: nothing more is read until it is its turn."""
-        if self._queue is None:
-            self._queue = deque()
-            self.hold_reading(self)
-        self._queue.append(event)
+    def _wait(self, event: Event) -> None:
+        if self.pipeline is None:
+            self.pipeline = Pipeline(self)
+        self.pipeline.add(event)
 
     def _go_on(self) -> None:
         try:
-            self._replay()
+            if self.pipeline is not None:
+                self.pipeline.go_on()
         except Exception:
             self._on_bug()
-
-    def _replay(self) -> None:
-        """The stream before has ended: let the next request have its events, up to the head of the one after it."""
-        queue = self._queue
-        if queue is None or self._is_replaying:
-            return
-        self._is_replaying = True
-        while queue and not self._is_closing and (self.stream is None or not isinstance(queue[0], RequestHead)):
-            self._queue = None  # for the moment: this event is due
-            self._replay_one(queue.popleft())
-            self._queue = queue
-        self._is_replaying = False
-        if not queue and not self._is_closing:
-            self._queue = None
-            self.release_reading(self)
-        if self.stream is not None:
-            self.stream.on_read_end()
-
-    def _replay_one(self, event: _Event) -> None:
-        stream = self.stream
-        if isinstance(event, RequestHead):
-            self.on_request_head(event)
-        elif isinstance(event, CodecError):
-            self._on_codec_error(event)
-        elif stream is None:
-            pass  # it was answered before its body was complete
-        elif isinstance(event, bytes):
-            (stream.on_raw_data if stream.upgrade else stream.on_request_body)(event)
-        elif stream.has_request_body:
-            stream.on_request_end(event[0])
 
     # for the stream
 
@@ -271,7 +233,7 @@ class HttpConnection(asyncio.Protocol):
 
     def end_writing(self) -> bool:
         """Nothing more comes for the client, which may still be sending. False: there is no way to say so."""
-        if self._is_closing or not self._transport.can_write_eof():
+        if self.is_closing or not self._transport.can_write_eof():
             return False
         end_writing(self._transport)
         return True
@@ -292,7 +254,7 @@ class HttpConnection(asyncio.Protocol):
             self._close(is_unread=is_surprised or not stream.is_request_complete)
         elif not stream.is_request_complete:
             self._close(is_unread=True)
-        elif self._queue is not None:
+        elif self.pipeline is not None:
             # Not before the server's connection is free again: the next request would open another in vain.
             self.manager.context.loop.call_soon(self._go_on)
 
@@ -305,13 +267,13 @@ class HttpConnection(asyncio.Protocol):
     def drain(self, idle_seconds: float = 0.0) -> None:
         """This request is the last one; without one for so long, close."""
         self.is_last_request = True
-        is_idle = self.stream is None and self._queue is None and not self._parser.is_in_head
+        is_idle = self.stream is None and self.pipeline is None and not self._parser.is_in_head
         if is_idle and self.manager.time() - self.idle_since >= idle_seconds:
             self.on_idle_timeout()
 
     def abort(self) -> None:
         """At once, whatever is written or not."""
-        self._is_closing = True
+        self.is_closing = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -326,7 +288,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_head_timeout(self) -> None:
         self._is_head_timed = False
-        if self.stream is None and not self._is_closing:
+        if self.stream is None and not self.is_closing:
             self.stream = stream = Stream(self, RequestHead(b"", b"", HTTP_11, HeaderMap(), keep_alive=False))
             stream.is_request_complete = False
             stream.send_local_reply(self.manager.head_timeout_reply)
@@ -334,9 +296,9 @@ class HttpConnection(asyncio.Protocol):
     def _close(self, is_unread: bool) -> None:
         """`is_unread`: the client may still be sending. To close at once would reset the connection, and the client
         could lose the response that it has not read yet; so our side ends first, and what comes is thrown away."""
-        if self._is_closing:
+        if self.is_closing:
             return
-        self._is_closing = True
+        self.is_closing = True
         delayed, transport = self.manager.delayed_closes, self._transport
         self._unsent = transport.get_write_buffer_size()
         if is_unread and delayed is not None and transport.can_write_eof():
@@ -374,7 +336,7 @@ class HttpConnection(asyncio.Protocol):
             self.stream.on_bug()
         else:
             self.manager.on_bug(repr(self))
-        self._is_closing = True
+        self.is_closing = True
         self._transport.close()
 
 

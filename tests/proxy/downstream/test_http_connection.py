@@ -188,6 +188,18 @@ async def test_pipelined_requests_are_answered_in_order_one_at_a_time(proxy: Any
     assert client.is_reading
 
 
+async def test_nonsense_behind_pipelined_requests_is_answered_after_them(proxy: Any) -> None:
+    client = proxy.connect()
+    client.send(GET * 2 + b"nonsense\r\n\r\n")
+    for _ in range(2):
+        server = await proxy.server()
+        server.take()
+        server.send(OK)
+    await proxy.settle()
+    assert client.received.count(b"HTTP/1.1 200 OK") == 2
+    assert b"HTTP/1.1 400 Bad Request" in client.received.rpartition(b"hi")[2]
+
+
 async def test_thousands_of_pipelined_requests_do_not_recurse(proxy: Any) -> None:
     proxy.route(HI, proxy.forward())
     client = proxy.connect()
