@@ -230,6 +230,34 @@ class Registration(msgspec.Struct, frozen=True):
     group: str = ""
 
 
+class HttpProbe(msgspec.Struct, frozen=True):
+    path: str
+    scheme: str  # http or https, whose certificate is not verified
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class ReadinessProbe(msgspec.Struct, frozen=True):
+    """How a WorkloadGroup wants its application asked. Without `http` an opened connection is enough. Times in seconds.
+
+    An empty `host` is where the application is said to be.
+    """
+
+    port: int
+    host: str = ""
+    http: HttpProbe | None = None
+    initial_delay: int = 0
+    timeout: int = 1
+    period: int = 10
+    success_threshold: int = 1
+    failure_threshold: int = 3
+
+
+class RegistrationAnswer(msgspec.Struct, frozen=True):
+    """What `PUT` of a registration is answered with; 204 where there is nothing to say."""
+
+    probe: ReadinessProbe | None = None
+
+
 def type_url_of(resource: Resource) -> str:
     return str(resource["@type"])
 

@@ -112,8 +112,10 @@ class ControlClient:
             raise type(error)(f"control plane at {self.url}: {error}") from error
         return _decode(body, xds.CertificateResponse).cert_chain
 
-    async def register(self, namespace: str, name: str, registration: xds.Registration) -> None:
-        await self._call("PUT", f"{xds.WORKLOADS_PATH}/{namespace}/{name}", registration, xds.LEASE_SECONDS)
+    async def register(self, namespace: str, name: str, registration: xds.Registration) -> xds.RegistrationAnswer:
+        path = f"{xds.WORKLOADS_PATH}/{namespace}/{name}"
+        _, body = await self._call("PUT", path, registration, xds.LEASE_SECONDS)
+        return _decode(body, xds.RegistrationAnswer) if body else xds.RegistrationAnswer()
 
     async def deregister(self, namespace: str, name: str, seconds: float) -> None:
         """Answers when every connected proxy has dropped the endpoint, or after `seconds` with an error."""

@@ -9,7 +9,7 @@ import msgspec
 
 from pymesh.errors import ControlUnreachableError, PymeshError
 from pymesh.proxy.control_client import ControlRefusedError
-from pymesh.xds import LEASE_RENEW, Registration
+from pymesh.xds import LEASE_RENEW, ReadinessProbe, Registration, RegistrationAnswer
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ LEAVE_SECONDS = 5.0  # how long a drain waits for the peers to drop the endpoint
 class Registry(Protocol):
     """The control plane's registry, as pymesh.proxy.control_client.ControlClient talks to it."""
 
-    async def register(self, namespace: str, name: str, registration: Registration) -> None: ...
+    async def register(self, namespace: str, name: str, registration: Registration) -> RegistrationAnswer: ...
 
     async def deregister(self, namespace: str, name: str, seconds: float) -> None: ...
 
@@ -38,8 +38,13 @@ class Lease:
         name: str,
         registration: Registration,
         note_registered: Callable[[bool], None] = lambda is_registered: None,
+        use_probe: Callable[[ReadinessProbe | None], None] = lambda probe: None,
     ) -> None:
-        """`note_registered` is for who remembers it over a restart."""
+        """`note_registered` is for who remembers it over a restart, `use_probe` for who asks the application: called
+        with what the registry says of it, and with None where nobody can say.
+        """
+        self._use_probe = use_probe
+        self._is_answered = False
         self.is_registered = False
         self._note_registered = note_registered
         self.announced = asyncio.Event()
@@ -80,13 +85,17 @@ class Lease:
     async def _renew(self) -> None:
         registration = self._registration
         try:
-            await self._registry.register(self._namespace, self._name, registration)
+            answer = await self._registry.register(self._namespace, self._name, registration)
         except ControlUnreachableError as error:
             self.is_registered = False
             log.debug("lease not renewed: %s", error)  # the poll loop, which met the same, has said so
+            if not self._is_answered:
+                self._use_probe(None)
         except ControlRefusedError as error:
             self._on_refusal(str(error))
         else:
+            self._is_answered = True
+            self._use_probe(answer.probe)
             self._on_accepted()
         if registration.healthy:
             self.announced.set()

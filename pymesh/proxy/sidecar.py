@@ -42,13 +42,14 @@ class Sidecar:
             on_health_failed=self._on_health,
             before_listening=self._end_predecessor,
         )
-        self.probe = AppProbe(self.ports.app_port, self._on_health, APP_HOST)
+        self.probe = AppProbe(self.ports.app_port, self._on_health, APP_HOST, waits=bool(options.workload_group))
         self.lease = Lease(
             self.server.control,
             options.namespace,
             self._instance.name,
             self._build_registration(),
             self._instance.note_registered,
+            self.probe.use,
         )
         self._on_health()
         self._lease_task: asyncio.Task[None] | None = None

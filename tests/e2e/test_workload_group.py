@@ -64,3 +64,20 @@ def test_a_workload_of_another_service_account_is_refused_by_the_group(mesh) -> 
     flags = (*UNDER_THE_GROUP, "--service-account", "thief")
     thief = mesh.proxy("payment", app.port, *flags, ready=False)
     thief.wait_line("default/payment-new is for service account default, not thief")
+
+
+PROBE = "  probe: {periodSeconds: 1, failureThreshold: 1, httpGet: {port: PORT, path: /status/STATUS}}\n"
+
+
+def test_the_probe_of_a_group_says_when_its_workloads_are_healthy(mesh) -> None:
+    mesh.control()
+    app = mesh.http_app("payment")
+    group = GROUP.replace("TRACK", "canary") + PROBE.replace("PORT", str(app.port))
+    mesh.apply(group.replace("STATUS", "200"))
+    mesh.proxy("payment", app.port, *UNDER_THE_GROUP)
+    web = mesh.proxy("web", 0)
+    mesh.wait_until(lambda: web.get("http://payment/").status == 200, "the workload")
+    mesh.apply(group.replace("STATUS", "500"))
+    mesh.wait_until(lambda: web.get("http://payment/").status == 503, "the failing probe to take it out")
+    mesh.apply(group.replace("STATUS", "202"))
+    mesh.wait_until(lambda: web.get("http://payment/").status == 200, "the workload, which is ready again")

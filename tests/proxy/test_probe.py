@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from pymesh.proxy.probe import AppProbe, can_connect
+from pymesh.proxy.probe import AppProbe, can_connect, has_answered
+from pymesh.xds import HttpProbe, ReadinessProbe
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +57,50 @@ async def test_an_application_that_never_answers_is_named_once(
             await asyncio.sleep(0.01)
     task.cancel()
     assert caplog.messages == [f"nothing answers on port {port} yet; no requests come here before"]
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (302, True), (404, False), (503, False)])
+async def test_a_get_is_healthy_where_it_is_answered_with_200_to_399(status: int, healthy: bool) -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 %d X\r\ncontent-length: 0\r\n\r\n" % status)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as app:
+        http = HttpProbe("/health?a=1", "http", (("x-probe", "yes"),))
+        probe = ReadinessProbe(port=app.sockets[0].getsockname()[1], http=http)
+        assert await has_answered(probe, "127.0.0.1") is healthy
+    assert heads[0].startswith(b"GET /health?a=1 HTTP/1.1\r\n")
+    assert b"x-probe: yes\r\n" in heads[0]
+
+
+async def test_an_application_that_is_silent_is_not_healthy() -> None:
+    async with await start_app() as app:
+        port = app.sockets[0].getsockname()[1]
+        assert await has_answered(ReadinessProbe(port=port), "127.0.0.1")
+        assert not await has_answered(ReadinessProbe(port=port, http=HttpProbe("/", "http"), timeout=0), "127.0.0.1")
+
+
+async def test_thresholds_say_how_many_answers_in_a_row_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [True, False, True, True, False, False, True, False, False, False]
+    healthy: list[bool] = []
+    done = asyncio.Event()
+
+    async def answer(told: ReadinessProbe, host: str) -> bool:
+        healthy.append(probe.is_healthy)
+        if not answers:
+            done.set()
+            await asyncio.sleep(60)
+        return answers.pop(0)
+
+    monkeypatch.setattr("pymesh.proxy.probe.has_answered", answer)
+    probe = AppProbe(8080, lambda: None, waits=True)
+    task = asyncio.create_task(probe.run())
+    await asyncio.sleep(0)
+    assert healthy == []  # nobody has said how
+    probe.use(ReadinessProbe(port=1, period=0, success_threshold=2))
+    await done.wait()
+    task.cancel()
+    assert healthy == [False, False, False, False, True, True, True, True, True, True, False]

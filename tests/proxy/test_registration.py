@@ -5,7 +5,7 @@ import pytest
 from pymesh.errors import ControlUnreachableError, PymeshError
 from pymesh.proxy.control_client import ControlRefusedError
 from pymesh.proxy.registration import LEAVE_SECONDS, Lease
-from pymesh.xds import Registration
+from pymesh.xds import ReadinessProbe, Registration, RegistrationAnswer
 
 REGISTRATION = Registration("payment", "payment-v1", "10.0.0.1", 15006, 8080, "http", "default", {}, healthy=False)
 
@@ -17,10 +17,11 @@ class FakeRegistry:
         self.calls: asyncio.Queue[Registration | str] = asyncio.Queue()
         self._failures = list(failures)
 
-    async def register(self, namespace: str, name: str, registration: Registration) -> None:
+    async def register(self, namespace: str, name: str, registration: Registration) -> RegistrationAnswer:
         self.calls.put_nowait(registration)
         if self._failures:
             raise self._failures.pop(0)
+        return RegistrationAnswer(ReadinessProbe(port=8080))
 
     async def deregister(self, namespace: str, name: str, seconds: float) -> None:
         self.calls.put_nowait(f"DELETE {namespace}/{name} {seconds}")
@@ -118,3 +119,12 @@ async def test_a_lease_that_could_not_be_given_back_is_remembered() -> None:
     noted: list[bool] = []
     await Lease(FakeRegistry(ControlUnreachableError("refused")), "default", "p", REGISTRATION, noted.append).leave()
     assert noted == []
+
+
+async def test_what_the_registry_says_of_probes_is_used_and_silence_is_none() -> None:
+    registry = FakeRegistry(ControlUnreachableError("no"))
+    told: asyncio.Queue[ReadinessProbe | None] = asyncio.Queue()
+    lease = Lease(registry, "default", "payment-v1-x", REGISTRATION, use_probe=told.put_nowait)
+    task = asyncio.create_task(lease.keep())
+    assert [await told.get() for _ in range(2)] == [None, ReadinessProbe(port=8080)]
+    task.cancel()

@@ -72,7 +72,8 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     ),
     "WorkloadEntry": (Unsupported("network"),),
     "WorkloadGroup": (
-        Unsupported("probe"),
+        Unsupported("probe.exec"),
+        Unsupported("probe.grpc"),
         Unsupported("template.network"),
     ),
     "Sidecar": (

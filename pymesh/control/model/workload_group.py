@@ -27,7 +27,7 @@ class HTTPHealthCheckConfig(Message):
     port: int = 0
     """Port of the application; required."""
     host: str = ""
-    """Host to connect to; the workload's address where it is empty."""
+    """Host to connect to; localhost where it is empty."""
     scheme: str = ""
     """HTTP (the default) or HTTPS."""
     http_headers: tuple[HTTPHeader, ...] = ()

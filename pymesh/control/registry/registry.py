@@ -14,6 +14,7 @@ from typing import Any
 from pymesh.control.model.kinds import SERVICE, SERVICE_ENTRY, WORKLOAD_ENTRY, WORKLOAD_GROUP
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.registry.lease_table import LeaseKey, LeaseTable
+from pymesh.control.registry.readiness_probe import build_probe
 from pymesh.control.registry.workload import (
     build_service,
     build_workload_entry,
@@ -26,7 +27,7 @@ from pymesh.control.store.errors import StoreError
 from pymesh.control.store.store import ConfigStore
 from pymesh.errors import PymeshError
 from pymesh.names import service_fqdn
-from pymesh.xds import LEASE_SECONDS, Registration
+from pymesh.xds import LEASE_SECONDS, Registration, RegistrationAnswer
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +80,14 @@ class Registry:
             except StoreError as error:
                 log.error("leases could not be ended: %s", error)
 
-    async def register(self, namespace: str, name: str, registration: Registration) -> None:
+    async def register(self, namespace: str, name: str, registration: Registration) -> RegistrationAnswer:
         """Register the workload, or renew its lease and take over what has changed.
 
         Raises ValidationError, NotLeasedError, UnknownGroupError and OtherIdentityError; StoreError where a user
         changed the same objects in the same moment, or the store does not work.
         """
-        wanted = build_workload_entry(namespace, name, registration, await self._group(namespace, registration))
+        group = await self._group(namespace, registration)
+        wanted = build_workload_entry(namespace, name, registration, group)
         await self._renew_early(LeaseKey(namespace, name), registration.service_account)
         async with self._lock:
             known = await self._store.get(WORKLOAD_ENTRY.name, namespace, name)
@@ -100,6 +102,8 @@ class Registry:
             self._empty_since.pop(LeaseKey(namespace, registration.service), None)
             if is_news or await self._store.get(SERVICE.name, namespace, registration.service) is None:
                 await self._declare_service(namespace, registration.service)
+        probe = group.spec.probe if group is not None else None
+        return RegistrationAnswer(build_probe(probe) if probe is not None else None)
 
     async def deregister(self, namespace: str, name: str, service_account: str | None = None) -> int:
         """End the lease. Returns the revision at which the workload is gone; if it was already, that of the last one

@@ -42,8 +42,10 @@ class _RegistryService:
         registration = _decode(await request.read())
         authorize_workload(request, namespace, registration.service_account)
         with _errors_as_answers():
-            await self._registry.register(namespace, name, registration)
-        return web.Response(status=204)
+            answer = await self._registry.register(namespace, name, registration)
+        if answer.probe is None:
+            return web.Response(status=204)
+        return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
     async def delete(self, request: web.Request) -> web.Response:
         """200 with `converged`: whether all proxies followed in time."""
