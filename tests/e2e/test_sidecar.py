@@ -12,15 +12,8 @@ from pathlib import Path
 
 import pytest
 
+# The subsets before the route to them: until they are there, the route leads nowhere (503 NC), as in Istio.
 ROUTE_TO_V2 = """
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: payment}
-spec:
-  hosts: [payment]
-  http:
-  - route: [{destination: {host: payment, subset: v2}}]
----
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: payment}
@@ -29,6 +22,14 @@ spec:
   subsets:
   - {name: v1, labels: {version: v1}}
   - {name: v2, labels: {version: v2}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: payment}
+spec:
+  hosts: [payment]
+  http:
+  - route: [{destination: {host: payment, subset: v2}}]
 """
 
 # An application that listens where it is told, and prints what it was told.
