@@ -27,7 +27,8 @@ def _fields(entries: tuple[Unsupported, ...]) -> str:
     if any(not entry.path for entry in entries):
         return "the whole kind"
     # What is refused in a traffic policy is refused wherever one can stand.
-    shown = [entry for entry in entries if not re.match(r"subsets\[\]|trafficPolicy\.portLevelSettings", entry.path)]
+    elsewhere = re.compile(r"(subsets\[\]\.)?trafficPolicy\.portLevelSettings|subsets\[\]\.trafficPolicy")
+    shown = [entry for entry in entries if not elsewhere.match(entry.path)]
     return ", ".join(map(_field, shown))
 
 
