@@ -14,7 +14,8 @@ import yaml
 
 from pymesh.cli.analysis_filter import Suppression, parse_suppression, without_suppressed
 from pymesh.cli.client import ControlClient, add_client_arguments, open_client
-from pymesh.cli.objects import collection_path, read_source
+from pymesh.cli.objects import collection_path
+from pymesh.config_files import read_files
 from pymesh.control.analysis.analyzers import ANALYZERS, analyze
 from pymesh.control.analysis.collector import Collector
 from pymesh.control.analysis.message import Level, Message
@@ -86,7 +87,7 @@ def _read_files(collector: Collector, files: list[str], args: argparse.Namespace
     """How many cannot be read, each told of on standard error."""
     unreadable = 0
     for file in files:
-        for name, content in read_source(file, args.recursive):
+        for name, content in read_files(file, args.recursive):
             try:
                 collector.add_text(name, content, args.namespace or DEFAULT_NAMESPACE)
             except DocumentError as error:

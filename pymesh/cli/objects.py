@@ -1,20 +1,16 @@
 """Objects as commands name them: in files, by kind and name, and as paths of the API."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from pymesh.config_files import read_files
 from pymesh.control.model.document import DocumentError, read_documents
 from pymesh.control.model.foreign_kinds import foreign_kind_of, skip_warning
 from pymesh.control.model.kinds import KINDS, SERVICE, Kind, kind_named, kind_of
 from pymesh.control.model.source import Source, objects_of
 from pymesh.errors import PymeshError, UsageError
 from pymesh.names import DEFAULT_NAMESPACE
-
-SUFFIXES = (".yaml", ".yml", ".json")
-
 
 _CATEGORIES = {
     "all": (SERVICE,),
@@ -88,7 +84,7 @@ def read_objects(sources: Sequence[str], namespace: str | None) -> FileObjects:
     """
     found = FileObjects([], [], [])
     for source in sources:
-        for name, content in read_source(source):
+        for name, content in read_files(source):
             _read_file(name, content, namespace, found)
     return found
 
@@ -99,26 +95,6 @@ def expect_objects(sources: Sequence[str], namespace: str | None) -> list[FileOb
     if found.problems:
         raise PymeshError("\n".join(map(str, found.problems)))
     return found.objects
-
-
-def read_source(source: str, is_recursive: bool = False) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the file, of the files of the directory (`is_recursive`: and of those in it), or of standard
-    input. Raises UsageError for a file that cannot be read."""
-    if source == "-":
-        yield "-", sys.stdin.buffer.read()
-        return
-    path = Path(source)
-    files = [path]
-    if path.is_dir():
-        found = path.rglob("*") if is_recursive else path.iterdir()
-        files = sorted(file for file in found if file.suffix in SUFFIXES and file.is_file())
-        if not files:
-            raise UsageError(f"{path}: has no {', '.join(SUFFIXES)} file")
-    for file in files:
-        try:
-            yield str(file), file.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{file}: {error.strerror}") from error
 
 
 def _read_file(name: str, content: bytes, namespace: str | None, found: FileObjects) -> None:

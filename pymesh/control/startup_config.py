@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from pymesh.config_files import list_files, read_file
 from pymesh.control.model.document import Document, DocumentError, read_documents
 from pymesh.control.model.kinds import CONFIG_MAP
 from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
@@ -17,15 +18,13 @@ from pymesh.names import DEFAULT_DOMAIN, ROOT_NAMESPACE
 
 _logger = logging.getLogger(__name__)
 
-_SUFFIXES = (".yaml", ".yml", ".json")
-
 
 def read_mesh_config(path: Path | None) -> MeshConfig:
     """Istio's MeshConfig, bare or in Istio's ConfigMap; the defaults without a file. Raises UsageError."""
     if path is None:
         return MeshConfig()
     try:
-        documents = read_documents(_read(path))
+        documents = read_documents(read_file(path))
     except DocumentError as error:
         raise UsageError(f"{path}: {error}") from error
     mesh = _decode_mesh_config(path, documents[0]) if documents else MeshConfig()
@@ -54,9 +53,9 @@ def read_resources(paths: tuple[Path, ...]) -> list[Resource[Any]]:
     violation of all files."""
     resources: dict[Key, Resource[Any]] = {}
     problems: list[str] = []
-    for file in [file for path in paths for file in _files(path)]:
+    for file in [file for path in paths for file in list_files(path)]:
         try:
-            manifest = read_manifest(_read(file), str(file))
+            manifest = read_manifest(read_file(file), str(file))
         except InvalidDocumentsError as error:
             problems += error.problems
         except DocumentError as error:
@@ -76,17 +75,3 @@ async def upsert(store: ConfigStore, resources: list[Resource[Any]]) -> None:
             await store.create(resource)
         else:
             await store.replace(resource, None)
-
-
-def _files(path: Path) -> list[Path]:
-    """A file itself; of a directory, what kubectl would apply: its YAML and JSON files, not those below it."""
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error

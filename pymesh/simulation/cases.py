@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pymesh.config_files import SUFFIXES
 from pymesh.control.model.document import Document, DocumentError, read_documents
 from pymesh.control.model.document_lines import node_of
 from pymesh.errors import UsageError
 from pymesh.simulation.call import FIELDS, Call, parse_call
 from pymesh.simulation.decision import Decision
 from pymesh.simulation.expectation import EXPECTATIONS, differences
-from pymesh.simulation.files import SUFFIXES
 from pymesh.simulation.mesh import SimulatedMesh
 
 _OWN_FIELDS = ("name", "expect")

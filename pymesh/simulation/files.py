@@ -1,20 +1,17 @@
 """The configuration of a simulated mesh: files, directories, standard input -> resources, MeshConfig, places."""
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from pymesh.config_files import read_files
 from pymesh.control.model.document import DocumentError
 from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, is_mesh_config_map
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.source import Source
-from pymesh.errors import UsageError, ValidationError
-
-SUFFIXES = (".yaml", ".yml", ".json")
+from pymesh.errors import ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,9 @@ def read_configuration(paths: Iterable[str]) -> Configuration:
 
     Raises UsageError for a file that cannot be read, InvalidDocumentsError with all violations of all files.
     """
-    return build_configuration((name, content) for path in paths for name, content in read_files(path))
+    return build_configuration(
+        (name, content) for path in paths for name, content in read_files(path, is_recursive=True)
+    )
 
 
 def build_configuration(texts: Iterable[tuple[str, str | bytes]]) -> Configuration:
@@ -62,23 +61,6 @@ def build_configuration(texts: Iterable[tuple[str, str | bytes]]) -> Configurati
     if problems:
         raise InvalidDocumentsError(problems)
     return Configuration(tuple(resources.values()), mesh, sources, tuple(warnings))
-
-
-def read_files(path: str) -> Iterator[tuple[str, bytes]]:
-    """The file, the YAML and JSON files of the directory and of those in it, or standard input for `-`."""
-    if path == "-":
-        yield "-", sys.stdin.buffer.read()
-        return
-    files = [Path(path)]
-    if files[0].is_dir():
-        files = sorted(file for file in files[0].rglob("*") if file.suffix in SUFFIXES and file.is_file())
-        if not files:
-            raise UsageError(f"{path}: has no {', '.join(SUFFIXES)} file")
-    for file in files:
-        try:
-            yield str(file), file.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{file}: {error.strerror}") from error
 
 
 def _mesh_config(

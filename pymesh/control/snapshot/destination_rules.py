@@ -58,7 +58,7 @@ class DestinationRules:
         self._local: dict[str, HostIndex[Rules]] = {}  # for clients of the rule's own namespace
         self._exported: dict[str, HostIndex[Rules]] = {}
         for resource in resources:
-            self._add(_build_rule(resource, mesh))
+            self._add(build_destination_rule(resource, mesh))
         # Whether what a client sees depends on its locality: where outliers are ejected, the near are preferred.
         self.use_locality = bool(mesh.locality_lb_setting.distribute) or any(map(_uses_locality, self._all()))
 
@@ -130,7 +130,7 @@ def _merge_into(index: HostIndex[Rules], rule: MergedDestinationRule) -> None:
     rules.sort(key=lambda item: not item.selector)  # stable: those with a selector first
 
 
-def _build_rule(resource: Resource[DestinationRule], mesh: MeshConfig) -> MergedDestinationRule:
+def build_destination_rule(resource: Resource[DestinationRule], mesh: MeshConfig) -> MergedDestinationRule:
     spec, namespace = resource.spec, resource.namespace
     selector = spec.workload_selector.match_labels if spec.workload_selector is not None else {}
     export_to = (".",) if selector else spec.export_to

@@ -11,8 +11,9 @@ from pymesh.control.model.conditions import Shadow
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.snapshot.creation_order import oldest_first
+from pymesh.control.snapshot.destination_rules import build_destination_rule
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule, VirtualServices, build_virtual_service
-from pymesh.names import MESH_GATEWAY, resolve_host
+from pymesh.names import MESH_GATEWAY
 
 _Resources = list[Resource[Any]]
 
@@ -22,7 +23,7 @@ def find_shadows(resources: Iterable[Resource[Any]], mesh: MeshConfig) -> dict[K
     for resource in oldest_first(resources):
         by_kind.setdefault(resource.kind, []).append(resource)
     shadows = dict(_of_virtual_services(by_kind.get(kinds.VIRTUAL_SERVICE, []), mesh))
-    shadows.update(_of_destination_rules(by_kind.get(kinds.DESTINATION_RULE, [])))
+    shadows.update(_of_destination_rules(by_kind.get(kinds.DESTINATION_RULE, []), mesh))
     for kind, scope in _ONE_A_SCOPE.items():
         shadows.update(_after_the_first(by_kind.get(kind, []), scope))
     return shadows
@@ -53,11 +54,11 @@ def _winner(
     return None if rule in found else next((other for other in found if other is not None), None)
 
 
-def _of_destination_rules(resources: _Resources) -> Iterator[tuple[Key, Shadow]]:
+def _of_destination_rules(resources: _Resources, mesh: MeshConfig) -> Iterator[tuple[Key, Shadow]]:
     """Those of one host are merged: the first subset of a name, and the first policy, win."""
     merged: dict[Hashable, _Resources] = {}
     for resource in resources:
-        merged.setdefault(_destination_scope(resource), []).append(resource)
+        merged.setdefault(_destination_scope(resource, mesh), []).append(resource)
     for rules in merged.values():
         for number, resource in enumerate(rules):
             reasons = tuple(_overruled(resource, rules[:number]))
@@ -67,11 +68,9 @@ def _of_destination_rules(resources: _Resources) -> Iterator[tuple[Key, Shadow]]
                 yield resource.key, Shadow(len(reasons) == parts, reasons)
 
 
-def _destination_scope(resource: Resource[Any]) -> Hashable:
-    spec, namespace = resource.spec, resource.namespace
-    selector = spec.workload_selector.match_labels if spec.workload_selector is not None else {}
-    host = resolve_host(spec.host, namespace).lower()
-    return namespace, host, frozenset(spec.export_to), frozenset(selector.items())
+def _destination_scope(resource: Resource[Any], mesh: MeshConfig) -> Hashable:
+    rule = build_destination_rule(resource, mesh)
+    return rule.namespace, rule.host, rule.visibility, frozenset(rule.selector.items())
 
 
 def _overruled(resource: Resource[Any], older: _Resources) -> Iterator[str]:
@@ -87,7 +86,7 @@ def _overruled(resource: Resource[Any], older: _Resources) -> Iterator[str]:
                 break
 
 
-def _after_the_first(resources: _Resources, scope: Callable[[Any], Hashable]) -> Iterator[tuple[Key, Shadow]]:
+def _after_the_first(resources: _Resources, scope: Callable[[Resource[Any]], Hashable]) -> Iterator[tuple[Key, Shadow]]:
     """Of these kinds the oldest of each scope holds alone."""
     first: dict[Hashable, Resource[Any]] = {}
     for resource in resources:
@@ -97,17 +96,17 @@ def _after_the_first(resources: _Resources, scope: Callable[[Any], Hashable]) ->
             yield resource.key, Shadow(True, (reason,))
 
 
-def _selected(
-    selector_of: Callable[[Any], Any], labels_of: Callable[[Any], dict[str, str]]
-) -> Callable[[Any], Hashable]:
-    def scope(resource: Resource[Any]) -> Hashable:
-        selector = selector_of(resource.spec)
-        return resource.namespace, frozenset(labels_of(selector).items() if selector is not None else ())
-
-    return scope
+def _scope_of_peer_authentication(resource: Resource[Any]) -> Hashable:
+    selector = resource.spec.selector
+    return resource.namespace, frozenset(selector.match_labels.items() if selector is not None else ())
 
 
-_ONE_A_SCOPE: dict[kinds.Kind, Callable[[Any], Hashable]] = {
-    kinds.PEER_AUTHENTICATION: _selected(lambda spec: spec.selector, lambda selector: selector.match_labels),
-    kinds.SIDECAR: _selected(lambda spec: spec.workload_selector, lambda selector: selector.labels),
+def _scope_of_sidecar(resource: Resource[Any]) -> Hashable:
+    selector = resource.spec.workload_selector
+    return resource.namespace, frozenset(selector.labels.items() if selector is not None else ())
+
+
+_ONE_A_SCOPE: dict[kinds.Kind, Callable[[Resource[Any]], Hashable]] = {
+    kinds.PEER_AUTHENTICATION: _scope_of_peer_authentication,
+    kinds.SIDECAR: _scope_of_sidecar,
 }

@@ -59,6 +59,7 @@ kind: DestinationRule
 metadata: {{name: {name}, namespace: default, creationTimestamp: "2026-01-0{day}T00:00:00Z"}}
 spec:
   host: web
+  exportTo: {export_to}
   {policy}
   subsets: {subsets}
 ---
@@ -66,7 +67,7 @@ spec:
 POLICY = "trafficPolicy: {loadBalancer: {simple: RANDOM}}"
 
 
-def destination_rule(name, day, policy="", subsets="[]"):
+def destination_rule(name, day, policy="", subsets="[]", export_to="[]"):
     return DESTINATION_RULE.format(**locals())
 
 
@@ -94,6 +95,12 @@ def test_destination_rules_that_complete_each_other_shadow_nothing() -> None:
         )
         == {}
     )
+
+
+def test_to_be_exported_to_all_is_what_holds_for_who_says_nothing() -> None:
+    found = shadows(destination_rule("old", 1, POLICY), destination_rule("young", 2, POLICY, export_to='["*"]'))
+    assert found[Key("DestinationRule", "default", "young")].is_whole
+    assert shadows(destination_rule("old", 1, POLICY), destination_rule("young", 2, POLICY, export_to='["."]')) == {}
 
 
 PEER_AUTHENTICATION = """
