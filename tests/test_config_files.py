@@ -31,7 +31,7 @@ def test_a_file_that_is_named_is_read_whatever_it_is_called(directory: Path) -> 
 
 
 def test_a_directory_without_a_file_and_a_file_that_is_not_there_are_errors_of_use(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no .yaml, .yml, .json file"):
+    with pytest.raises(UsageError, match=r"has no \.yaml, \.yml, \.json file"):
         names(tmp_path)
     with pytest.raises(UsageError, match="No such file or directory"):
         names(tmp_path / "gone.yaml")
