@@ -12,8 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: .venv/demo.stamp
 	$(BIN)/pymesh demo
 
+# Most tests wait for processes: a worker for each core, and each file whole in one, halves what they take.
 test: .venv/test.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # What is too long for `make test`. SOAK_SECONDS (default 60) is the length of each test that scales with time.
 soak: .venv/test.stamp
