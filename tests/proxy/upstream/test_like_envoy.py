@@ -93,7 +93,7 @@ class Envoy:
         return {name: int(count) for name, count in found if name.startswith(kept) and int(count)}
 
     async def detect_outliers(self) -> None:
-        """Wait for the thread of the admin page, which is the one that ejects: a count goes on until it has come to that."""
+        """Wait for the thread of the admin page, which is the one that ejects: until it has, a count goes on."""
         await self._ask_admin("/ready")
 
     async def aclose(self) -> None:
