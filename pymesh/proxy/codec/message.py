@@ -11,6 +11,7 @@ MAX_CONTENT_LENGTH = (1 << 63) - 1
 
 HTTP_10 = b"HTTP/1.0"
 HTTP_11 = b"HTTP/1.1"
+HTTP_2 = b"HTTP/2"
 
 
 class CodecError(NamedTuple):

@@ -31,7 +31,7 @@ BAD_TRANSFER_ENCODING = CodecError(501, "http1.invalid_transfer_encoding")
 TRANSFER_ENCODING_ON_10 = CodecError(400, "http1.transfer_encoding_not_allowed")
 
 # host[:port] of RFC 3986: no userinfo, no space, no delimiter that would end an authority.
-_AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::\d{0,5})?")
+AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::\d{0,5})?")
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)([/?].*)?", re.IGNORECASE)
 _PORT = re.compile(rb"(?::(\d{1,5}))?\Z")
 _CODING_REFUSED = re.compile(r"invalid `Transfer-Encoding`|empty Transfer-Encoding", re.IGNORECASE)
@@ -153,7 +153,7 @@ class RequestParser(MessageParser):
 
     def _take_authority(self, head: RequestHead, authority: bytes, path: bytes) -> None:
         """RFC 9112 3.2.2: the target's authority replaces Host, which still may not be there twice."""
-        if _AUTHORITY.fullmatch(authority) is None or not authority:
+        if AUTHORITY.fullmatch(authority) is None or not authority:
             self._reject(BAD_TARGET)
         if head.headers.repeated and b"host" in head.headers.repeated:
             self._reject(BAD_HOST)
@@ -168,7 +168,7 @@ class RequestParser(MessageParser):
             self._reject(MISSING_HOST)
         if head.headers.repeated and b"host" in head.headers.repeated:
             self._reject(BAD_HOST)  # RFC 9112 3.2: more than one Host -> 400
-        if _AUTHORITY.fullmatch(host) is None:
+        if AUTHORITY.fullmatch(host) is None:
             self._reject(BAD_HOST)
         self._known_host = host
 

@@ -1,0 +1,174 @@
+"""What ends a connection, and what it costs until then. Frames are hyperframe's, as h2 would not send them."""
+
+from typing import Any
+
+import pytest
+from hpack import Encoder
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    Frame,
+    HeadersFrame,
+    PingFrame,
+    PriorityFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
+
+from pymesh.proxy.codec.http2.flood import (
+    EMPTY_FLOOD,
+    MALFORMED_FLOOD,
+    PRIORITY_FLOOD,
+    SETTINGS_FLOOD,
+    WINDOW_UPDATE_FLOOD,
+)
+from pymesh.proxy.codec.http2.limits import HEADER_TABLE_SIZE
+from pymesh.proxy.codec.http2.session import CODEC_ERROR, FRAME_TOO_LARGE, Session
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+HEAD = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
+GOAWAY = 7
+
+
+class Peer:
+    """A client that says whatever it likes."""
+
+    def __init__(self, sink: Any) -> None:
+        self.sink = sink
+        self.server = Session(sink, is_client=False)
+        self.server.start()
+        self.server.receive(PREFACE + SettingsFrame(0).serialize())
+        self._encoder = Encoder()
+
+    def headers(self, stream_id: int, fields: Any = HEAD, flags: tuple[str, ...] = ("END_HEADERS",)) -> bytes:
+        frame = HeadersFrame(stream_id, self._encoder.encode(fields), flags=flags)
+        data: bytes = frame.serialize()
+        return data
+
+    def say(self, *frames: Frame | bytes) -> Any:
+        return self.server.receive(b"".join(f if isinstance(f, bytes) else f.serialize() for f in frames))
+
+
+@pytest.fixture
+def peer(sink: Any) -> Peer:
+    return Peer(sink)
+
+
+def kinds_of(data: bytes) -> list[int]:
+    kinds = []
+    while data:
+        kinds.append(data[3])
+        data = data[9 + int.from_bytes(data[:3], "big") :]
+    return kinds
+
+
+def test_what_is_no_http_2_ends_the_connection(sink: Any) -> None:
+    server = Session(sink, is_client=False)
+    server.start()
+    assert server.receive(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") is CODEC_ERROR
+    assert server.receive(PREFACE) is CODEC_ERROR
+
+
+def test_an_error_says_goaway(peer: Peer) -> None:
+    assert peer.say(DataFrame(3, b"x")) is CODEC_ERROR  # of a stream that was never opened
+    assert kinds_of(peer.server.take())[-1] == GOAWAY
+    assert peer.server.take() == b""
+
+
+def test_a_header_block_that_never_ends_ends_the_connection(peer: Peer) -> None:
+    assert peer.say(peer.headers(1, flags=())) is None
+    answers = [peer.say(ContinuationFrame(1, b"")) for _ in range(70)]
+    assert CODEC_ERROR in answers
+
+
+def test_a_header_bomb_is_not_unpacked(peer: Peer) -> None:
+    """64 KB that are 4 MB: one entry of the dynamic table, named thousands of times."""
+    block = Encoder().encode([*HEAD, (b"x", b"a" * 4000)]) + b"\xbe" * 10_000
+    frames = [HeadersFrame(1, block[:16_000]), ContinuationFrame(1, block[16_000:], flags=["END_HEADERS"])]
+    assert peer.say(*frames) is CODEC_ERROR
+    assert peer.sink.requests == []
+
+
+def test_a_frame_too_large_is_refused_before_it_is_there(peer: Peer) -> None:
+    assert peer.say(b"\xff\xff\xff\x00\x00\x00\x00\x00\x01" + bytes(1000)) is FRAME_TOO_LARGE
+    assert kinds_of(peer.server.take())[-1] == GOAWAY
+
+
+def test_a_flood_of_empty_frames_ends_the_connection(peer: Peer) -> None:
+    assert peer.say(peer.headers(1), DataFrame(1, b"")) is None
+    assert peer.say(DataFrame(1, b"x"), DataFrame(1, b"")) is None
+    assert peer.say(DataFrame(1, b"")) is EMPTY_FLOOD
+
+
+def test_a_flood_of_priorities_ends_the_connection(peer: Peer) -> None:
+    assert peer.say(peer.headers(1), *[PriorityFrame(1) for _ in range(200)]) is None
+    assert peer.say(PriorityFrame(1)) is PRIORITY_FLOOD
+
+
+def test_a_flood_of_window_updates_ends_the_connection(peer: Peer) -> None:
+    assert peer.say(peer.headers(1), *[WindowUpdateFrame(1, 1) for _ in range(7)]) is None
+    assert peer.say(WindowUpdateFrame(1, 1)) is WINDOW_UPDATE_FLOOD
+
+
+def test_a_flood_of_settings_ends_the_connection(peer: Peer) -> None:
+    frames = [SettingsFrame(0, {SettingsFrame.HEADER_TABLE_SIZE: size}) for size in range(101)]
+    assert peer.say(*frames) is SETTINGS_FLOOD
+
+
+def test_the_peer_does_not_say_how_much_is_kept_of_what_is_sent(peer: Peer) -> None:
+    peer.say(SettingsFrame(0, {SettingsFrame.HEADER_TABLE_SIZE: 2**30}))
+    assert peer.server.engine.encoder.header_table_size == HEADER_TABLE_SIZE
+
+
+def test_malformed_requests_are_reset_one_by_one_and_a_flood_of_them_ends_the_connection(peer: Peer) -> None:
+    bad = [*HEAD, (b"connection", b"close")]
+    good = peer.say(peer.headers(1, bad), peer.headers(3))
+    assert good is None
+    assert [told.stream.id for told in peer.sink.requests] == [3]
+    assert peer.say(*[peer.headers(5 + 2 * i, bad) for i in range(100)]) is MALFORMED_FLOOD
+
+
+def test_rapid_resets_leave_nothing_behind(peer: Peer) -> None:
+    for i in range(2000):
+        assert peer.say(peer.headers(1 + 2 * i), RstStreamFrame(1 + 2 * i)) is None
+    assert not peer.server.streams
+    assert len(peer.server.engine.streams) + len(peer.server.engine._closed_streams) < 400
+
+
+def test_what_is_reset_in_the_same_read_can_still_be_answered_in_vain(peer: Peer) -> None:
+    answered = []
+
+    def answer(stream: Any, head: Any) -> None:
+        stream.send_head([(b":status", b"404")], is_end=True)
+        answered.append(stream)
+
+    peer.sink.on_request = answer
+    good, malformed = peer.headers(1), peer.headers(3, [*HEAD, (b"te", b"gzip")])
+    assert peer.say(good, RstStreamFrame(1), malformed, RstStreamFrame(3)) is None
+    assert [stream.id for stream in answered] == [1]
+    assert not peer.server.streams
+
+
+def test_pings_are_answered(peer: Peer) -> None:
+    peer.server.take()
+    peer.say(PingFrame(0, b"12345678"))
+    assert kinds_of(peer.server.take()) == [6]
+
+
+def test_a_window_that_overflows_ends_the_connection(peer: Peer) -> None:
+    assert peer.say(WindowUpdateFrame(0, 2**31 - 1)) is CODEC_ERROR
+
+
+def test_data_beyond_the_window_ends_the_connection(peer: Peer) -> None:
+    peer.say(peer.headers(1))
+    peer.sink.requests[0].stream.hold()
+    answers = [peer.say(DataFrame(1, bytes(16_384))) for _ in range(5)]
+    assert answers == [None, None, None, None, CODEC_ERROR]
+
+
+def test_an_end_before_the_length_that_was_told_resets_the_stream_only(peer: Peer) -> None:
+    fields = [*HEAD, (b"content-length", b"5")]
+    assert peer.say(peer.headers(1, fields), DataFrame(1, b"abc", flags=["END_STREAM"]), peer.headers(3)) is None
+    assert peer.sink.requests[0].of("reset") == [(1, True)]
+    assert len(peer.sink.requests) == 2
