@@ -1,4 +1,4 @@
-"""Access logs that a Telemetry switches on and off in running sidecars."""
+"""Access logs that a Telemetry switches on and off in running sidecars, for some of the requests."""
 
 import http.client
 import json
@@ -17,7 +17,11 @@ apiVersion: telemetry.istio.io/v1
 kind: Telemetry
 metadata: {name: logs, namespace: default}
 spec:
-  accessLogging: [{match: {mode: CLIENT}, providers: [{name: short}], disabled: %s}]
+  accessLogging:
+  - match: {mode: CLIENT}
+    providers: [{name: short}]
+    filter: {expression: "!request.path.endsWith('/quiet')"}
+    disabled: %s
 """
 SECONDS = 2.0
 
@@ -29,10 +33,10 @@ class Caller:
         self.connection = http.client.HTTPConnection(web.ports["outbound"], timeout=10)
         self.count = 0
 
-    def call(self) -> str:
+    def call(self, suffix: str = "") -> str:
         """The path that was asked for; the answer leaves the connection open."""
         self.count += 1
-        path = f"/{self.count}"
+        path = f"/{self.count}{suffix}"
         self.connection.request("GET", f"http://payment{path}")
         response = self.connection.getresponse()
         response.read()
@@ -59,6 +63,8 @@ def test_a_telemetry_switches_a_log_on_and_off_and_connections_stay(mesh) -> Non
     assert line["status"] == 200
     assert line["path"].startswith("/")
 
+    quiet, loud = caller.call("/quiet"), caller.call()
+
     mesh.apply(TELEMETRY % "true")
     known = '"access_log"'
     mesh.wait_until(lambda: known not in web.read_admin("/config_dump").body.decode(), "no access log at web")
@@ -67,4 +73,6 @@ def test_a_telemetry_switches_a_log_on_and_off_and_connections_stay(mesh) -> Non
     assert caller.connection.sock.getsockname() == local
     caller.connection.close()
     web.stop()  # which writes what is left
-    assert last not in {json.loads(line)["path"] for line in log.read_text().splitlines()}
+    logged = {json.loads(line)["path"] for line in log.read_text().splitlines()}
+    assert loud in logged
+    assert logged.isdisjoint({quiet, last})

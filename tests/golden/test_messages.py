@@ -11,6 +11,7 @@ from pymesh.xds import SHORT_NAMES
 # Type URLs inside a resource resolve only when their generated modules are imported.
 _PACKAGES = (
     "access_loggers.file",
+    "access_loggers.filters.cel",
     "clusters.dynamic_forward_proxy",
     "filters.http.cors",
     "filters.http.dynamic_forward_proxy",

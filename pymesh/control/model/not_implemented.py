@@ -103,7 +103,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("tracing[].enableIstioTags"),
         Unsupported("tracing[].disableContextPropagation"),
         Unsupported("metrics"),
-        Unsupported("accessLogging[].filter"),
     ),
     "WasmPlugin": (),
     "Endpoints": (Unsupported("subsets[].ports[].protocol", ("UDP", "SCTP")),),

@@ -8,7 +8,7 @@ from pymesh.control.model.extension_provider import FileAccessLogProvider
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.snapshot.access_logging import Mode
 from pymesh.control.snapshot.proxy_view import ProxyView
-from pymesh.control.translate.type_urls import FILE_ACCESS_LOG, FILE_ACCESS_LOGGER
+from pymesh.control.translate.type_urls import CEL_FILTER, EXPRESSION_FILTER, FILE_ACCESS_LOG, FILE_ACCESS_LOGGER
 
 _STDOUT = "/dev/stdout"
 _BUILT_IN = "envoy"  # a provider that Istio has without being told: standard output, in MeshConfig's format
@@ -24,10 +24,22 @@ def build_access_log(view: ProxyView, mode: Mode) -> list[AccessLog]:
 
 def _build(view: ProxyView, mode: Mode) -> list[AccessLog]:
     providers = view.log_providers(mode)
-    found = [log for name in providers.names if (log := _of_provider(name, view.mesh)) is not None]
+    found = [
+        _filtered(log, providers.expression(name))
+        for name in providers.names
+        if (log := _of_provider(name, view.mesh)) is not None
+    ]
     if found or providers.is_disabled or not view.mesh.access_log_file:
         return found
     return [_of_mesh(view.mesh.access_log_file, view.mesh)]
+
+
+def _filtered(log: AccessLog, expression: str) -> AccessLog:
+    """Only what the expression is true of."""
+    if not expression:
+        return log
+    config = {"@type": EXPRESSION_FILTER, "expression": expression}
+    return {**log, "filter": {"extension_filter": {"name": CEL_FILTER, "typed_config": config}}}
 
 
 def _of_provider(name: str, mesh: MeshConfig) -> AccessLog | None:

@@ -68,3 +68,22 @@ class AccessLog:
         """Write what is buffered. Blocks for at most a second."""
         self.flush()
         self.writer.close()
+
+
+class FilteredAccessLog(AccessLog):
+    """Knows only the streams of which `is_logged` is true."""
+
+    def __init__(
+        self,
+        path: str,
+        log_format: str | Format,
+        is_logged: Callable[[StreamInfo], bool],
+        call_later: CallLater | None = None,
+        is_shared: bool = False,
+    ) -> None:
+        super().__init__(path, log_format, call_later, is_shared)
+        self._is_logged = is_logged
+
+    def log(self, info: StreamInfo) -> None:
+        if self._is_logged(info):
+            super().log(info)

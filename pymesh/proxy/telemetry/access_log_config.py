@@ -1,4 +1,4 @@
-"""envoy.config.accesslog.v3.AccessLog, decoded: files only.
+"""envoy.config.accesslog.v3.AccessLog, decoded: files only, with no filter but an expression.
 
 https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/file/v3/file.proto
 """
@@ -7,19 +7,23 @@ import json
 from dataclasses import dataclass
 
 from pymesh.access_log_operators import check_json_format, check_text_format
+from pymesh.cel import check_expression
 from pymesh.protojson import Reader
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+EXPRESSION_FILTER = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 
 
 @dataclass(frozen=True, slots=True)
 class AccessLogConfig:
-    """One of `text_format` and `json_format`, a JSON object as text, is set."""
+    """One of `text_format` and `json_format`, a JSON object as text, is set. `expression`: in CEL, and true of all that
+    is logged; empty for no condition."""
 
     path: str
     text_format: str = ""
     json_format: str = ""
     omits_empty_values: bool = False
+    expression: str = ""
 
 
 def decode_access_logs(reader: Reader) -> tuple[AccessLogConfig, ...]:
@@ -38,7 +42,25 @@ def _decode(reader: Reader) -> AccessLogConfig:
     if log_format.oneof("text_format_source", "json_format") is None:
         log_format.fail("format", "one of text_format_source and json_format is required")
     text, json_format = _decode_text(log_format), _decode_json(log_format)
-    return AccessLogConfig(path, text, json_format, log_format.boolean("omit_empty_values"))
+    return AccessLogConfig(path, text, json_format, log_format.boolean("omit_empty_values"), _decode_filter(reader))
+
+
+def _decode_filter(reader: Reader) -> str:
+    chosen = reader.object("filter")
+    if chosen is None:
+        return ""
+    extension = chosen.required_object("extension_filter")
+    extension.ignore("name")
+    type_url, config = extension.any("typed_config") or extension.fail("typed_config", "is required")
+    if type_url != EXPRESSION_FILTER:
+        config.fail("@type", f"{type_url} is not an access log filter of this proxy")
+    config.ignore("@type")
+    expression = config.required_string("expression")
+    try:
+        check_expression(expression)
+    except ValueError as error:
+        config.fail("expression", str(error))
+    return expression
 
 
 def _decode_text(reader: Reader) -> str:

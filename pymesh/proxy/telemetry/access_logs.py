@@ -1,9 +1,9 @@
-"""The access logs that listeners are configured with: one AccessLog for each path and format, whoever uses it."""
+"""The access logs that listeners are configured with: one AccessLog for each configuration, whoever uses it."""
 
 import json
 from weakref import WeakValueDictionary, finalize
 
-from pymesh.proxy.telemetry.access_log import AccessLog
+from pymesh.proxy.telemetry.access_log import AccessLog, FilteredAccessLog
 from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
 from pymesh.proxy.telemetry.access_log_format import Format, compile_format, compile_json_format
 from pymesh.proxy.telemetry.log_writer import LogWriter
@@ -21,9 +21,17 @@ class AccessLogs:
         """Raises UsageError where the file cannot be opened."""
         found = self._open.get(config)
         if found is None:
-            found = self._open[config] = AccessLog(config.path, _compile(config), is_shared=self._is_shared)
+            found = self._open[config] = self._build(config)
             finalize(found, self._on_gone, found.writer).atexit = False
         return found
+
+    def _build(self, config: AccessLogConfig) -> AccessLog:
+        line = _compile(config)
+        if not config.expression:
+            return AccessLog(config.path, line, is_shared=self._is_shared)
+        from pymesh.proxy.telemetry.attributes import compile_predicate  # which most proxies never need
+
+        return FilteredAccessLog(config.path, line, compile_predicate(config.expression), is_shared=self._is_shared)
 
     @property
     def dropped(self) -> int:

@@ -1,6 +1,6 @@
 """The one record of a stream: filled while it lives, read once when it completes. Nothing is computed here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -14,6 +14,12 @@ class Headers(Protocol):
     """What telemetry asks of a head; the codec's HeaderMap is one."""
 
     def get(self, name: bytes) -> bytes | None: ...
+
+    def get_joined(self, name: bytes) -> bytes | None:
+        """All values of a name as one."""
+        ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
 
 
 class MutableHeaders(Headers, Protocol):

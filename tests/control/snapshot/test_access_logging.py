@@ -68,3 +68,36 @@ def test_switched_off_for_one_direction_the_other_goes_on() -> None:
     entries = "[{providers: [{name: one}]}, {match: {mode: CLIENT}, disabled: true}]"
     assert providers(of_namespace(entries), mode="CLIENT") == LogProviders((), is_disabled=True)
     assert providers(of_namespace(entries), mode="SERVER").names == ("one",)
+
+
+def test_a_filter_is_for_the_providers_beside_it() -> None:
+    found = providers(of_root("[{providers: [{name: one}], filter: {expression: response.code > 0}}]"))
+    assert found.expression("one") == "response.code > 0"
+    assert found.names == ("one",)
+
+
+def test_the_lower_level_that_names_a_provider_says_its_filter_or_that_there_is_none() -> None:
+    of_mesh = of_root("[{providers: [{name: one}], filter: {expression: response.code > 0}}]")
+    other = of_namespace("[{providers: [{name: one}], filter: {expression: response.code > 1}}]")
+    assert providers(of_mesh, other).expression("one") == "response.code > 1"
+    assert providers(of_mesh, of_namespace(named("one"))).filters == ()
+
+
+def test_a_filter_without_providers_is_for_those_of_the_level_above() -> None:
+    lower = of_namespace("[{filter: {expression: response.code > 1}}]")
+    assert providers(of_root(named("one")), lower).expression("one") == "response.code > 1"
+    assert providers(lower, defaults=("envoy",)).expression("envoy") == "response.code > 1"
+
+
+@pytest.mark.parametrize(("mode", "expression"), [("CLIENT", "response.code > 0"), ("SERVER", "response.code > 1")])
+def test_each_direction_has_its_filter(mode, expression) -> None:
+    entries = (
+        "[{match: {mode: CLIENT}, providers: [{name: one}], filter: {expression: response.code > 0}},"
+        " {match: {mode: SERVER}, providers: [{name: one}], filter: {expression: response.code > 1}}]"
+    )
+    assert providers(of_namespace(entries), mode=mode).expression("one") == expression
+
+
+def test_providers_of_the_other_direction_replace_none_of_this_one() -> None:
+    lower = of_namespace("[{match: {mode: SERVER}, providers: [{name: two}]}]")
+    assert providers(of_root(named("one")), lower, mode="CLIENT").names == ("one",)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from pymesh.cel import ATTRIBUTES
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.telemetry import CustomTag, Metrics, MetricsOverrides, ProviderRef, Telemetry, Tracing
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.expression import check_expression
 from pymesh.control.model.validation.selector import check_one_of_targets
 
 
@@ -21,7 +23,7 @@ def check_telemetry(spec: Telemetry, metadata: Metadata, at: Scope) -> None:
         here = at["accessLogging"][index]
         _check_providers(logging.providers, here["providers"])
         if logging.filter is not None:
-            here["filter"]["expression"].require(logging.filter.expression.strip(), "is required")
+            check_expression(logging.filter.expression, ATTRIBUTES, here["filter"]["expression"])
 
 
 def _check_providers(providers: Sequence[ProviderRef], at: Scope) -> None:

@@ -19,7 +19,7 @@ def override(text: str) -> str:
     "spec",
     [
         "{}",
-        "{accessLogging: [{providers: [{name: envoy}], match: {mode: SERVER}, filter: {expression: 'a > 1'}}]}",
+        "{accessLogging: [{providers: [{name: a}], match: {mode: SERVER}, filter: {expression: 'source.port > 1'}}]}",
         "{tracing: [{randomSamplingPercentage: 100, useRequestIdForTraceSampling: false}]}",
         tag("literal: {value: b}"),
         tag("environment: {name: B, defaultValue: c}"),
@@ -39,6 +39,17 @@ def test_what_istio_takes_is_taken(spec: str, check: Check) -> None:
     [
         ("{accessLogging: [{providers: [{}]}]}", ["accessLogging[0].providers[0].name: is required"]),
         ("{accessLogging: [{filter: {}}]}", ["accessLogging[0].filter.expression: is required"]),
+        (
+            "{accessLogging: [{filter: {expression: 'response.code >='}}]}",
+            [
+                "accessLogging[0].filter.expression: is no valid CEL expression: "
+                "Syntax error: mismatched input '<EOF>' at line 1, column 17"
+            ],
+        ),
+        (
+            "{accessLogging: [{filter: {expression: 'response.kode == 1'}}]}",
+            ["accessLogging[0].filter.expression: there is no attribute response.kode"],
+        ),
         (
             "{accessLogging: [{match: {mode: BOTH}}]}",
             ["accessLogging[0].match.mode: must be one of CLIENT_AND_SERVER, CLIENT, SERVER, not 'BOTH'"],

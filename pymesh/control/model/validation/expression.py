@@ -1,0 +1,14 @@
+"""Rules of CEL expressions: what no proxy could evaluate is refused here."""
+
+from pymesh import cel
+from pymesh.control.model.scope import Scope
+
+
+def check_expression(text: str, attributes: cel.Attributes, at: Scope) -> None:
+    if not text.strip():
+        at.fail("is required")
+        return
+    try:
+        cel.check_expression(text, attributes)
+    except ValueError as error:
+        at.fail(str(error))
