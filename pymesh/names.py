@@ -69,6 +69,8 @@ PEER_METADATA = b"x-envoy-peer-metadata"
 
 # ALPN by which a mesh peer is known on a port that also takes plaintext and foreign TLS.
 MESH_ALPN = ("istio-peer-exchange", "istio")
+# That by which its proxy says besides that it is HTTP inside.
+MESH_HTTP_ALPN = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
 
 
 class ClusterName(NamedTuple):

@@ -92,7 +92,7 @@ class SimulatedMesh:
 
     def _arrive(self, workload: Workload, call: Call, port: int) -> Trail:
         protocol = self.workloads.app_protocol(workload, port)
-        node = build_sidecar(workload, port, protocol)
+        node = build_sidecar(workload, port if protocol else 0, protocol)
         trail = send(self.proxy(node), dataclasses.replace(call, port=port), "inbound", workload.address, time())
         decision = replace(trail.decision, inbound=judge(trail))
         if decision.error == RBAC_DENIED:

@@ -109,7 +109,7 @@ def _traits(call: Call, listener: ListenerConfig, address: str) -> ConnectionTra
     """What the listener can know: without its inspectors nothing that a client says."""
     if call.is_tls and listener.inspects_tls:
         return ConnectionTraits(call.port, call.sni.lower(), TLS, call.alpn, address)
-    is_http = call.is_http and not call.is_tls and listener.inspects_http
+    is_http = call.is_http and not call.is_tls and listener.inspects_http_at(call.port)
     return ConnectionTraits(call.port, "", RAW_BUFFER, ("http/1.1",) if is_http else (), address)
 
 

@@ -93,9 +93,12 @@ class Workloads:
         return declared.target if isinstance(declared.target, int) else declared.number
 
     def app_protocol(self, workload: Workload, port: int) -> str:
-        """What a workload's port speaks, by the services that lead to it: `http`, unless they say something else."""
+        """What a workload's port speaks, by the services that lead to it: `http`, unless they say something else. Empty
+        where none does."""
         found = [item.protocol for item in self._ports_of(workload, port)]
-        return "tcp" if found and not any(protocol.is_http for protocol in found) else "http"
+        if not found:
+            return ""
+        return "http" if any(protocol.is_http for protocol in found) else "tcp"
 
     def _ports_of(self, workload: Workload, port: int) -> Iterator[MeshPort]:
         for candidates in self._snapshot.services_by_host.values():
@@ -186,7 +189,7 @@ def _leads_to(service: MeshService, item: MeshPort, workload: Workload, port: in
     endpoints = service.endpoints.get(item.number, ())
     if any(endpoint.address == workload.address and endpoint.port == port for endpoint in endpoints):
         return True
-    return _selects(service, workload) and port in (item.number, item.target)
+    return _selects(service, workload) and port == (item.target if isinstance(item.target, int) else item.number)
 
 
 def _selects(service: MeshService, workload: Workload) -> bool:

@@ -1,6 +1,7 @@
 """`pymesh proxy --interception-mode REDIRECT` in a network namespace of its own, whose kernel redirects by nftables.
 
-The application is known by its user, as Istio's rules know the proxy by its: what user 65534 sends is redirected.
+The application is known by its user, as Istio's rules know the proxy by its: what user 65534 sends is redirected. What
+user 65533 sends stands for what comes from other machines: that is redirected to the inbound listener.
 """
 
 import ctypes
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 import pytest
 
 APP_USER = 65534
+PEER_USER = 65533
 CLONE_NEWNET = 0x40000000
 PROGRAMS = ("ip", "nft")
 OUTSIDE = "10.98.0.1"
@@ -44,8 +46,15 @@ table ip pymesh {
     chain output {
         type nat hook output priority -100;
         meta skuid %s tcp dport 1-65535 redirect to :%s
+        meta skuid %s tcp dport 1-65535 redirect to :%s
     }
 }
+"""
+STRICT_AT = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: web}
+spec: {selector: {matchLabels: {app: web}}, mtls: {mode: PERMISSIVE}, portLevelMtls: {%s: {mode: STRICT}}}
 """
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -93,15 +102,15 @@ def web(network, request):
     mesh.control()
     mesh.apply(SERVICES)
     sidecar = mesh.proxy("web", mesh.http_app("web").port, "--interception-mode", "REDIRECT")
-    port = sidecar.ports["outbound"].rpartition(":")[2]
-    command("nft", "-f", "-", told=RULES % (APP_USER, port))
+    outbound, inbound = (sidecar.ports[name].rpartition(":")[2] for name in ("outbound", "inbound"))
+    command("nft", "-f", "-", told=RULES % (APP_USER, outbound, PEER_USER, inbound))
     sidecar.mesh = mesh
     return sidecar
 
 
-def connect(host: str, port: int) -> socket.socket:
+def connect(host: str, port: int, user: int = APP_USER) -> socket.socket:
     """As the application's user: what a socket is made by, the kernel remembers."""
-    _libc.setfsuid(APP_USER)
+    _libc.setfsuid(user)
     try:
         sock = socket.socket()
     finally:
@@ -111,10 +120,10 @@ def connect(host: str, port: int) -> socket.socket:
     return sock
 
 
-def ask(host: str, port: int, data: bytes) -> bytes:
+def ask(host: str, port: int, data: bytes, user: int = APP_USER) -> bytes:
     """All that comes back until the other side closes; empty where it refuses."""
     received = b""
-    with connect(host, port) as sock:
+    with connect(host, port, user) as sock:
         try:
             sock.sendall(data)
             while chunk := sock.recv(65536):
@@ -124,8 +133,8 @@ def ask(host: str, port: int, data: bytes) -> bytes:
     return received
 
 
-def get(host: str, port: int, authority: str) -> bytes:
-    return ask(host, port, f"GET /pay HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode())
+def get(host: str, port: int, authority: str, user: int = APP_USER) -> bytes:
+    return ask(host, port, f"GET /pay HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode(), user)
 
 
 @contextmanager
@@ -212,3 +221,24 @@ def test_registry_only_ends_what_nobody_declared(web) -> None:
 def test_connection_to_the_outbound_port_itself_does_not_come_back_for_ever(web) -> None:
     port = int(web.ports["outbound"].rpartition(":")[2])
     assert ask("127.0.0.1", port, b"hello") == b""
+
+
+def test_port_that_no_service_declares_is_reached_through_the_inbound_listener(web) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nmetric"
+    with server_outside(lambda data: answer if data.startswith(b"GET") else b"it heard " + data) as port:
+        head = get(OUTSIDE, port, "web", PEER_USER)
+        assert head.endswith(b"metric")
+        assert b"server: istio-envoy" in head
+        assert ask(OUTSIDE, port, b"\x01\x02", PEER_USER) == b"it heard \x01\x02"
+        metrics = f"http://{web.admin}/stats/prometheus"
+        counted = b'destination_service_name="InboundPassthroughCluster"'
+        web.mesh.wait_until(lambda: counted in web.mesh.http_get(metrics).body, "the metrics of the passthrough")
+        web.mesh.apply(STRICT_AT % port)
+        web.mesh.wait_until(lambda: get(OUTSIDE, port, "web", PEER_USER) == b"", "the end of plaintext")
+
+
+def test_applications_own_port_is_reached_by_its_number_and_by_the_listeners(web) -> None:
+    port, inbound = web.ports["app"], int(web.ports["inbound"].rpartition(":")[2])
+    for number in (port, inbound):
+        body = get("127.0.0.1", number, "web", PEER_USER).partition(b"\r\n\r\n")[2]
+        assert json.loads(body)["app"] == "web"

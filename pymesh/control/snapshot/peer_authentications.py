@@ -33,12 +33,17 @@ class PeerAuthentications:
 
     def mode(self, namespace: str, labels: dict[str, str], port: int) -> MutualTLSMode:
         """`port` is the workload's own, not the service's."""
-        rule = next((rule for rule in self._workloads.get(namespace, ()) if _selects(rule.labels, labels)), None)
+        rule = self._rule(namespace, labels)
         if rule is None:
             return self.namespace_mode(namespace)
         at_port = rule.ports.get(port)
         mode = at_port.mode if at_port is not None and at_port.mode != "UNSET" else rule.mode
         return self.namespace_mode(namespace) if mode == "UNSET" else mode
+
+    def ports(self, namespace: str, labels: dict[str, str]) -> tuple[int, ...]:
+        """Those of a workload of which its rule speaks, declared or not."""
+        rule = self._rule(namespace, labels)
+        return tuple(sorted(rule.ports)) if rule is not None else ()
 
     def namespace_mode(self, namespace: str) -> MutualTLSMode:
         """What clients assume of a service that they know only by its namespace."""
@@ -46,6 +51,9 @@ class PeerAuthentications:
             if mode != "UNSET":
                 return mode
         return DEFAULT_MODE
+
+    def _rule(self, namespace: str, labels: dict[str, str]) -> _Selected | None:
+        return next((rule for rule in self._workloads.get(namespace, ()) if _selects(rule.labels, labels)), None)
 
     def _add(self, namespace: str, spec: PeerAuthentication, is_root: bool) -> None:
         mode: MutualTLSMode = spec.mtls.mode if spec.mtls is not None else "UNSET"

@@ -134,8 +134,13 @@ class ProxyView:
         Where several have it, a Service that a user declared goes before the one that the registry made, the one called
         like `--service` before others, and the older before the younger.
         """
-        own = [service for service in self._declared_services() if self._belongs_to(service)]
-        return min(own, key=self._strangeness, default=None) or self._service_told()
+        return next(iter(self.own_services), None) or self._service_told()
+
+    @property
+    def own_services(self) -> list[MeshService]:
+        """All that have its workload behind them, in the order in which they count."""
+        own = (service for service in self._declared_services() if self._belongs_to(service))
+        return sorted(own, key=self._strangeness)
 
     @property
     def mesh_rules(self) -> HostIndex[VirtualServiceRule]:
@@ -172,6 +177,12 @@ class ProxyView:
         """Which connections this workload takes at a port of its application."""
         metadata = self.node.metadata
         return self.snapshot.peer_authentications.mode(metadata.namespace, metadata.labels, port)
+
+    @property
+    def mtls_ports(self) -> tuple[int, ...]:
+        """The ports of this workload of which a PeerAuthentication speaks by number."""
+        metadata = self.node.metadata
+        return self.snapshot.peer_authentications.ports(metadata.namespace, metadata.labels)
 
     @property
     def authorization_policies(self) -> list[Resource[AuthorizationPolicy]]:

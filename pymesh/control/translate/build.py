@@ -8,6 +8,7 @@ from pymesh.control.translate.clusters import (
     allows_mtls,
     build_black_hole_cluster,
     build_inbound_cluster,
+    build_inbound_passthrough_cluster,
     build_outbound_cluster,
     build_passthrough_cluster,
 )
@@ -66,7 +67,9 @@ def _add_gateway(view: ProxyView, resources: Resources) -> None:
 def _clusters(view: ProxyView) -> dict[str, Resource]:
     clusters = _by_name(build_outbound_cluster(cluster, view) for cluster in _outbound(view))
     clusters |= _by_name([build_passthrough_cluster(view)])
-    return clusters | _by_name([build_black_hole_cluster(view)]) if view.is_redirected else clusters
+    if not view.is_redirected:
+        return clusters
+    return clusters | _by_name([build_black_hole_cluster(view), build_inbound_passthrough_cluster(view)])
 
 
 def _endpoints(view: ProxyView) -> dict[str, Resource]:

@@ -19,7 +19,13 @@ from pymesh.control.translate.type_urls import (
     HTTP_PROTOCOL_OPTIONS,
     HTTP_PROTOCOL_OPTIONS_KEY,
 )
-from pymesh.names import BLACK_HOLE_CLUSTER, ISTIO_METADATA, PASSTHROUGH_CLUSTER, TLS_MODE
+from pymesh.names import (
+    BLACK_HOLE_CLUSTER,
+    INBOUND_PASSTHROUGH_CLUSTER,
+    ISTIO_METADATA,
+    PASSTHROUGH_CLUSTER,
+    TLS_MODE,
+)
 from pymesh.xds import CLUSTER, Resource
 
 # One cache of DNS answers for every dynamic forward proxy of a process; filter and clusters must agree on all of it.
@@ -60,6 +66,12 @@ def build_passthrough_cluster(view: ProxyView) -> Resource:
     resource |= _original_destination() if view.is_redirected else _forward_proxy()
     resource |= build_connection_pool(None, view.mesh)
     return resource
+
+
+def build_inbound_passthrough_cluster(view: ProxyView) -> Resource:
+    """Ports of the workload that nobody declared."""
+    resource: Resource = {"@type": CLUSTER, "name": INBOUND_PASSTHROUGH_CLUSTER, **_original_destination()}
+    return resource | build_connection_pool(None, view.mesh)
 
 
 def build_black_hole_cluster(view: ProxyView) -> Resource:

@@ -1,6 +1,7 @@
 """A sidecar's inbound listeners: who may connect to the application, and how.
 
-All of it comes in by virtualInbound, but for the ports that a Sidecar opens beside the application's.
+All of it comes in by virtualInbound, but for the ports that a Sidecar opens beside the application's. Where connections
+are redirected, so do those to ports that nobody declared.
 Istio: pilot/pkg/networking/core/listener_inbound.go.
 """
 
@@ -9,9 +10,10 @@ from typing import Any
 
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.http_connection_manager import build_inbound
+from pymesh.control.translate.inbound_passthrough import build_black_hole_chain, build_inbound_passthrough
 from pymesh.control.translate.inbound_ports import InboundPort, inbound_ports
 from pymesh.control.translate.listener import build_listener
-from pymesh.control.translate.listener_filters import ORIGINAL_DESTINATION, TLS_INSPECTION
+from pymesh.control.translate.listener_filters import ORIGINAL_DESTINATION, TLS_INSPECTION, build_http_inspection
 from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.routes import build_inbound_routes
 from pymesh.control.translate.security_filters import build_network_security_filters, build_security_filters
@@ -31,40 +33,61 @@ def build_inbound_listeners(view: ProxyView) -> Iterator[Resource]:
     ports = list(inbound_ports(view))
     address = view.node.metadata.inbound
     captured = [port for port in ports if not port.bind]
-    chains = [chain for port in captured for chain in _chains(view, port, port is not captured[0])]
-    if address is not None and chains:
-        yield _listener(VIRTUAL_INBOUND, address, chains)
+    if address is not None:
+        yield from (_redirected if view.is_redirected else _explicit)(view, address, captured)
     for port in ports:
-        chains = list(_chains(view, port, asks_for_port=False)) if port.bind else []
+        chains = list(_chains(view, port)) if port.bind else []
         if chains:
-            yield _listener(f"{port.bind}_{port.number}", Address(port.bind, port.number), chains)
+            name, bound = f"{port.bind}_{port.number}", Address(port.bind, port.number)
+            yield build_listener(name, bound, "INBOUND", listener_filters=[TLS_INSPECTION], filter_chains=chains)
 
 
-def _listener(name: str, address: Address, chains: list[Chain]) -> Resource:
-    """By their original destination, redirected connections tell for which port they are."""
-    asks_for_port = any("destination_port" in chain["filter_chain_match"] for chain in chains)
-    filters = [ORIGINAL_DESTINATION, TLS_INSPECTION] if asks_for_port else [TLS_INSPECTION]
-    return build_listener(name, address, "INBOUND", listener_filters=filters, filter_chains=chains)
+def _explicit(view: ProxyView, address: Address, ports: list[InboundPort]) -> Iterator[Resource]:
+    """Peers connect to the listener itself, and mean the application's one port."""
+    chains = [chain for port in ports for chain in _chains(view, port)]
+    if chains:
+        filters = [TLS_INSPECTION]
+        yield build_listener(VIRTUAL_INBOUND, address, "INBOUND", listener_filters=filters, filter_chains=chains)
 
 
-def _chains(view: ProxyView, port: InboundPort, asks_for_port: bool) -> Iterator[Chain]:
-    """mTLS of mesh peers; plaintext; the application's own TLS, which is passed on as it is."""
+def _redirected(view: ProxyView, address: Address, ports: list[InboundPort]) -> Iterator[Resource]:
+    """Connections tell by their original destination for which port they are. Peers may connect to the listener itself,
+    too, and mean the application's own port."""
+    own = next((port for port in ports if port.number == view.node.metadata.app_port), None)
+    numbers = {port.number: port for port in ports} | ({address.port: own} if own is not None else {})
+    chains = [chain for number, port in numbers.items() for chain in _chains(view, port, number)]
+    if own is None:
+        chains.append(build_black_hole_chain(view, address.port))
+    chains += build_inbound_passthrough(view, numbers)
+    yield build_listener(
+        VIRTUAL_INBOUND,
+        address,
+        "INBOUND",
+        listener_filters=[ORIGINAL_DESTINATION, TLS_INSPECTION, build_http_inspection(except_for=numbers)],
+        continue_on_listener_filters_timeout=True,
+        filter_chains=chains,
+    )
+
+
+def _chains(view: ProxyView, port: InboundPort, destination_port: int = 0) -> Iterator[Chain]:
+    """mTLS of mesh peers; plaintext; the application's own TLS, which is passed on as it is. `destination_port`: they
+    are for connections to this one, if any is given."""
     mode = view.inbound_mode(port.number)
+    where: dict[str, Any] = {"destination_port": destination_port} if destination_port else {}
     if mode != "DISABLE" and view.has_certificate:
-        match: dict[str, Any] = {"transport_protocol": "tls"}
+        match = where | {"transport_protocol": "tls"}
         if mode != "STRICT":  # there, other TLS is none of the application's, and fails for want of a certificate
             match["application_protocols"] = list(MESH_ALPN)
-        chain = _chain(port, asks_for_port, match, _application(view, port))
+        chain = _chain(port, match, _application(view, port))
         yield chain | {"transport_socket": tls_socket(build_mesh_server())}
     if mode != "STRICT":
-        yield _chain(port, asks_for_port, {"transport_protocol": "raw_buffer"}, _application(view, port))
-        yield _chain(port, asks_for_port, {"transport_protocol": "tls"}, _application_bytes(view, port))
+        yield _chain(port, where | {"transport_protocol": "raw_buffer"}, _application(view, port))
+        yield _chain(port, where | {"transport_protocol": "tls"}, _application_bytes(view, port))
 
 
-def _chain(port: InboundPort, asks_for_port: bool, match: dict[str, Any], filters: Filters) -> Chain:
+def _chain(port: InboundPort, match: dict[str, Any], filters: Filters) -> Chain:
     """As in Istio, the chains of a port have one name."""
-    where = {"destination_port": port.number} if asks_for_port else {}
-    return {"name": f"{port.bind or _ANY}_{port.number}", "filter_chain_match": where | match, "filters": filters}
+    return {"name": f"{port.bind or _ANY}_{port.number}", "filter_chain_match": match, "filters": filters}
 
 
 def _application(view: ProxyView, port: InboundPort) -> Filters:

@@ -1,6 +1,7 @@
 """The ports at which a sidecar takes traffic for its application, and where each leads.
 
-The application's own port is told by the proxy; a Sidecar's `ingress` may redirect it and add others.
+The application's own port is told by the proxy; a Sidecar's `ingress` may redirect it and add others. Where connections
+are redirected, so may the services that lead to other ports of the workload.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 from pymesh.control.model.destination_rule import ConnectionPoolSettings
 from pymesh.control.model.sidecar import IstioIngressListener
-from pymesh.control.snapshot.protocol import parse_protocol
+from pymesh.control.snapshot.protocol import Protocol, parse_protocol
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.domains import portless_port
 from pymesh.control.translate.traffic_policy import effective_policy
@@ -38,7 +39,14 @@ class InboundPort(NamedTuple):
 
 
 def inbound_ports(view: ProxyView) -> Iterator[InboundPort]:
-    """The application's own port comes first."""
+    """The application's own port comes first. No two have the same number."""
+    found: dict[int, InboundPort] = {}
+    for port in _ports(view):
+        found.setdefault(port.number, port)
+    yield from found.values()
+
+
+def _ports(view: ProxyView) -> Iterator[InboundPort]:
     node = view.node.metadata
     own = _own_ingress(view)
     if node.app_port:
@@ -47,6 +55,16 @@ def inbound_ports(view: ProxyView) -> Iterator[InboundPort]:
     for ingress in _ingress(view):
         if ingress is not own and ingress.port is not None:
             yield _further_port(view, ingress, ingress.port.number)
+    if view.is_redirected:
+        yield from _service_ports(view)
+
+
+def _service_ports(view: ProxyView) -> Iterator[InboundPort]:
+    """Those whose number and protocol a service tells. One without a number is the application's own."""
+    for service in view.own_services:
+        for port in service.ports:
+            if isinstance(port.target, int) and port.target and port.protocol not in (Protocol.UDP, Protocol.AUTO):
+                yield InboundPort(port.target, port.protocol.is_http, _LOOPBACK, port.target, _pool(view, None))
 
 
 def _further_port(view: ProxyView, ingress: IstioIngressListener, number: int) -> InboundPort:

@@ -1,5 +1,6 @@
 """What learns of a connection by what its filter chain is chosen."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pymesh.control.translate.type_urls import (
@@ -15,3 +16,12 @@ TLS_INSPECTION: dict[str, Any] = {"name": TLS_INSPECTOR_FILTER, "typed_config": 
 HTTP_INSPECTION: dict[str, Any] = {"name": HTTP_INSPECTOR_FILTER, "typed_config": {"@type": HTTP_INSPECTOR}}
 # Says where a redirected connection was going; whoever has it keeps the connection.
 ORIGINAL_DESTINATION: dict[str, Any] = {"name": ORIGINAL_DST_FILTER, "typed_config": {"@type": ORIGINAL_DST}}
+
+
+def build_http_inspection(except_for: Iterable[int]) -> dict[str, Any]:
+    """At all ports but those whose protocol is known: their bytes need not wait until it is found."""
+    rules = [{"destination_port_range": {"start": port, "end": port + 1}} for port in sorted(except_for)]
+    if not rules:
+        return HTTP_INSPECTION
+    # Envoy: a set has two rules or more.
+    return HTTP_INSPECTION | {"filter_disabled": rules[0] if len(rules) == 1 else {"or_match": {"rules": rules}}}

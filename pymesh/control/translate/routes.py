@@ -17,7 +17,7 @@ from pymesh.control.translate.route_action import NO_TIMEOUT, build_default_acti
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import ANY_PATH, CONNECT
 from pymesh.control.translate.tcp_routes import build_tcp_target
-from pymesh.names import BLACK_HOLE_CLUSTER, HTTP_PROXY, outbound_cluster
+from pymesh.names import BLACK_HOLE_CLUSTER, HTTP_PROXY, INBOUND_PASSTHROUGH_CLUSTER, outbound_cluster
 from pymesh.xds import ROUTE, Resource
 
 VirtualHost = dict[str, Any]
@@ -53,14 +53,19 @@ def build_proxy_hosts(
 
 def build_inbound_routes(view: ProxyView, port: InboundPort) -> dict[str, Any]:
     """Everything to the application; stands inline in the listener."""
-    action = {"cluster": port.cluster, "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
-    route = {"name": "default", "match": ANY_PATH, "route": action, **_inbound_decorator(view)}
-    host = {
-        "name": f"inbound|http|{_service_port(view, port)}",
-        "domains": ["*"],
-        "routes": [route],
-    }
-    return {"name": port.cluster, "virtual_hosts": [host]}
+    return _inbound_routes(port.cluster, _service_port(view, port), _inbound_decorator(view))
+
+
+def build_inbound_passthrough_routes() -> dict[str, Any]:
+    """Of ports that nobody declared."""
+    return _inbound_routes(INBOUND_PASSTHROUGH_CLUSTER, 0, {})
+
+
+def _inbound_routes(cluster: str, port: int, decorator: Route) -> dict[str, Any]:
+    action = {"cluster": cluster, "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
+    route = {"name": "default", "match": ANY_PATH, "route": action, **decorator}
+    host = {"name": f"inbound|http|{port}", "domains": ["*"], "routes": [route]}
+    return {"name": cluster, "virtual_hosts": [host]}
 
 
 def _service_port(view: ProxyView, port: InboundPort) -> int:

@@ -125,7 +125,7 @@ class Listener:
                 config.inspection_timeout,
                 partial(self._on_inspected, destination),
                 partial(self._on_abandoned, destination),
-                config.inspects_http,
+                config.inspects_http_at((destination or self.address).port),
             )
         else:
             self._on_inspected(destination, sock, None)

@@ -29,7 +29,8 @@ class ListenerConfig:
     """Port 0: the kernel chooses, once. One that is not bound (`bind_to_port`) gets its connections from those that
     have `hands_off`. `restores_destination`: a redirected connection is taken for one to where it was going.
 
-    `inspects_tls`, `inspects_http`: the tls_inspector, the http_inspector is there. After `inspection_timeout`
+    `inspects_tls`, `inspects_http`: the tls_inspector, the http_inspector is there; the latter does not look at
+    connections to the ports in `no_http_ports`. After `inspection_timeout`
     (seconds, 0 for none) without a result the connection is closed, or goes on as plaintext where
     `continues_on_timeout`.
     """
@@ -44,6 +45,7 @@ class ListenerConfig:
     hands_off: bool = False
     inspects_tls: bool = False
     inspects_http: bool = False
+    no_http_ports: tuple[range, ...] = ()
     inspection_timeout: float = 15.0
     continues_on_timeout: bool = False
     max_connections: int = 1 << 20
@@ -53,3 +55,7 @@ class ListenerConfig:
         """Without a criterion that takes it, the inspector would cost every connection a wait for nothing."""
         inspects = self.inspects_tls or self.inspects_http
         return inspects and any(chain.match.needs_inspection for chain in self.filter_chains)
+
+    def inspects_http_at(self, port: int) -> bool:
+        """Whether a connection to this port of the destination is looked at for HTTP."""
+        return self.inspects_http and not any(port in ports for ports in self.no_http_ports)

@@ -4,6 +4,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener.p
 https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener_components.proto
 """
 
+from collections.abc import Iterator
 from ipaddress import ip_network
 
 from pymesh.protojson import Reader
@@ -62,6 +63,7 @@ def decode_listener(reader: Reader, per_filter_decoders: PerFilterDecoders) -> L
         hands_off=hands_off,
         inspects_tls=tls_inspector.TYPE_URL in inspectors,
         inspects_http=http_inspector.TYPE_URL in inspectors,
+        no_http_ports=inspectors.get(http_inspector.TYPE_URL, ()),
         inspection_timeout=_DEFAULT_TIMEOUT if timeout is None else timeout,
         continues_on_timeout=reader.boolean("continue_on_listener_filters_timeout"),
     )
@@ -82,9 +84,10 @@ def _decode_address(reader: Reader) -> Address:
     return Address(socket_address.required_string("address"), port)
 
 
-def _decode_listener_filters(reader: Reader) -> frozenset[str]:
-    """Type URLs of those that are there. Their order, which never differs from what it must be, is of no matter."""
-    found = set()
+def _decode_listener_filters(reader: Reader) -> dict[str, tuple[range, ...]]:
+    """By type URL, at which ports each is disabled. Their order, which never differs from what it must be, is of no
+    matter."""
+    found = {}
     for listener_filter in reader.objects("listener_filters"):
         listener_filter.ignore("name")
         typed_config = listener_filter.any("typed_config")
@@ -94,8 +97,23 @@ def _decode_listener_filters(reader: Reader) -> frozenset[str]:
         config.ignore("@type")
         if type_url not in _LISTENER_FILTERS:
             config.fail("@type", f"{type_url} is not a listener filter of this proxy")
-        found.add(type_url)
-    return frozenset(found)
+        disabled = listener_filter.object("filter_disabled")
+        if disabled is not None and type_url != http_inspector.TYPE_URL:
+            listener_filter.fail("filter_disabled", "is for the http_inspector only")
+        found[type_url] = tuple(_decode_ports(disabled)) if disabled is not None else ()
+    return found
+
+
+def _decode_ports(reader: Reader) -> Iterator[range]:
+    """A ListenerFilterChainMatchPredicate of destination ports."""
+    ports, either = reader.object("destination_port_range"), reader.object("or_match")
+    if ports is not None:
+        yield range(ports.integer("start"), ports.integer("end"))
+    elif either is not None:
+        for rule in either.objects("rules"):
+            yield from _decode_ports(rule)
+    else:
+        reader.fail("destination_port_range", "is required, or an or_match of such")
 
 
 def _decode_chain(reader: Reader, decode_route_config: DecodeRouteConfig) -> FilterChainConfig:

@@ -121,6 +121,19 @@ def test_a_listener_of_captured_traffic_is_decoded():
     assert not decode(listener(chain())).hands_off
 
 
+def _ports(*numbers):
+    return [{"destination_port_range": {"start": number, "end": number + 1}} for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("disabled", "ports"), [(_ports(80)[0], {80}), ({"or_match": {"rules": _ports(80, 443)}}, {80, 443})]
+)
+def test_http_inspector_leaves_the_ports_alone_for_which_it_is_disabled(disabled, ports):
+    inspection = {**HTTP_INSPECTION, "filter_disabled": disabled}
+    config = decode(listener(chain(), listener_filters=[inspection]))
+    assert {port for port in (79, 80, 81, 443) if not config.inspects_http_at(port)} == ports
+
+
 @pytest.mark.parametrize(
     ("resource", "reason"),
     [
