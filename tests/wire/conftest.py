@@ -27,7 +27,7 @@ from pymesh.proxy.listen_sockets import OwnSockets
 from pymesh.proxy.local_data_plane import LocalDataPlane
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.simulation.files import build_configuration
-from pymesh.xds import Address, DeltaResource, DeltaResponse, Node, NodeMetadata, Upstream
+from pymesh.xds import Address, DeltaResource, DeltaResponse, Node, NodeMetadata, Upstream, parse_node_locality
 
 SERVICE = """
 apiVersion: v1
@@ -179,12 +179,15 @@ class Mesh:
             await app.aclose()
 
     @asynccontextmanager
-    async def sidecar(self, yaml: str, *upstreams: Upstream, **metadata: Any) -> AsyncIterator[Sidecar]:
+    async def sidecar(
+        self, yaml: str, *upstreams: Upstream, locality: str = "", **metadata: Any
+    ) -> AsyncIterator[Sidecar]:
         """Of the workload `web`; `metadata` are fields of its NodeMetadata."""
         node = Node(
             "sidecar~127.0.0.1~web.default~default.svc.cluster.local",
             "",
             NodeMetadata(**{"name": "web", "outbound": Address("127.0.0.1", 0), "upstreams": upstreams, **metadata}),
+            parse_node_locality(locality),
         )
         plane = LocalDataPlane(DataPlaneSpec(node, ""), OwnSockets(), SecretStore(), export=_drop)
         try:

@@ -1,6 +1,7 @@
 """A cluster: a named set of endpoints with one policy for load balancing, health, limits and TLS."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from random import random
 from typing import Any
@@ -80,6 +81,11 @@ class Cluster:
     @property
     def endpoints(self) -> list[Endpoint]:
         return self._endpoints.endpoints if self._dynamic is None else self._dynamic.endpoints
+
+    @property
+    def first_lookups(self) -> Sequence[asyncio.Task[None]]:
+        """Of its names; before they are done there may be no endpoint."""
+        return self._dns.first_lookups if self._dns is not None else ()
 
     # the data path
 

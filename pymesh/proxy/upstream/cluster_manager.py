@@ -21,6 +21,8 @@ from pymesh.proxy.upstream.health_checker import HealthChecker
 from pymesh.proxy.upstream.transport import Connector, open_transport
 from pymesh.tasks import TaskGroup
 
+WARMING_SECONDS = 1.0
+
 
 class ClusterManager:
     """`get(name) -> Cluster | None` is the data path's: one dict lookup."""
@@ -49,6 +51,7 @@ class ClusterManager:
         # By its own name, which several clusters may share; kept for a cluster that comes or comes back later.
         self._assignments: dict[str, ClusterLoadAssignment] = {}
         self._removed: list[Cluster] = []  # that still had connections when we last looked
+        self._first_lookups: list[asyncio.Task[None]] = []  # that nobody has waited for
         self._past: Counter[Metric] = Counter()  # of clusters that are gone: a counter never goes down
         self.get = self._clusters.get
         if metrics is not None:
@@ -70,8 +73,19 @@ class ClusterManager:
         else:
             self.remove_cluster(config.name)
             cluster = self._clusters[config.name] = self._build(config)
+            self._first_lookups.extend(cluster.first_lookups)
         if config.type == EDS and (assignment := self._assignments.get(config.endpoints_name)) is not None:
             cluster.apply_endpoints(assignment)
+
+    async def warm(self) -> None:
+        """Wait for the first answers to names of new clusters: no route is to lead to one that has no endpoint yet. A
+        resolver that is slow is waited for WARMING_SECONDS, and no longer.
+
+        https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/cluster_manager#cluster-warming
+        """
+        lookups, self._first_lookups = self._first_lookups, []
+        if lookups:
+            await asyncio.wait(lookups, timeout=WARMING_SECONDS)
 
     def remove_cluster(self, name: str) -> None:
         """Its idle connections are closed; requests in flight finish."""

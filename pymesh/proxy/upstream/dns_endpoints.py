@@ -51,8 +51,7 @@ class DnsEndpoints:
         self._publish = publish
         self._published: list[EndpointConfig] | None = None
         self._names = {config.host: _Name(self, config.host) for config in configs if not is_address(config.host)}
-        for dns_name in self._names.values():
-            dns_name.ask()
+        self.first_lookups = [dns_name.ask() for dns_name in self._names.values()]
         if not self._names:
             self.on_answer()
 
@@ -86,8 +85,9 @@ class _Name:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def ask(self) -> None:
+    def ask(self) -> asyncio.Task[None]:
         self._task = self._owner.tasks.spawn(f"dns {self._owner.name}", self._ask())
+        return self._task
 
     def close(self) -> None:
         if self._timer is not None:

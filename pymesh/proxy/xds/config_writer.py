@@ -22,12 +22,13 @@ Rejections = dict[str, dict[str, str]]  # type URL -> resource name -> why, with
 class Handler(NamedTuple):
     """One type of resource. `apply` may raise PymeshError to refuse what decoded well: a port that is taken.
 
-    What `apply` and `remove` return, if anything, is awaited.
+    What `apply` and `remove` return, if anything, is awaited; so is `settle`, once all of a response were applied.
     """
 
     decode: Callable[[Reader], Any]
     apply: Callable[[Any], Awaitable[None] | None]
     remove: Callable[[str], Awaitable[None] | None]
+    settle: Callable[[], Awaitable[None]] | None = None
 
 
 class ConfigWriter:
@@ -47,6 +48,8 @@ class ConfigWriter:
     async def _apply_type(self, response: DeltaResponse) -> dict[str, str]:
         handler = self._handlers[response.type_url]
         reasons = {resource.name: await self._apply_resource(handler, resource) for resource in response.resources}
+        if handler.settle is not None and response.resources:
+            await handler.settle()
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
     async def _apply_resource(self, handler: Handler, resource: DeltaResource) -> str | None:

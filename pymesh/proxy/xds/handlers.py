@@ -22,7 +22,7 @@ def build_handlers(
     decoders = per_filter_decoders()
     return {
         SECRET: Handler(decode_secret, secrets.apply, secrets.remove),
-        CLUSTER: Handler(decode_cluster, clusters.apply_cluster, clusters.remove_cluster),
+        CLUSTER: Handler(decode_cluster, clusters.apply_cluster, clusters.remove_cluster, clusters.warm),
         ENDPOINT: Handler(decode_cluster_load_assignment, clusters.apply_endpoints, clusters.remove_endpoints),
         ROUTE: Handler(partial(decode_route_configuration, per_filter_decoders=decoders), routes.apply, routes.remove),
         LISTENER: Handler(partial(decode_listener, per_filter_decoders=decoders), listeners.apply, listeners.remove),

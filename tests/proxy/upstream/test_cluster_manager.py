@@ -4,6 +4,7 @@ import pytest
 
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.tls.secrets import SecretStore
+from pymesh.proxy.upstream import cluster_manager
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
 from pymesh.proxy.upstream.cluster_config import ClusterConfig
 from pymesh.proxy.upstream.cluster_manager import ClusterManager
@@ -14,6 +15,9 @@ from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
 A = EndpointConfig("10.0.0.1", 80)
 ONE = ClusterLoadAssignment("payment", (A,))
 EDS = ClusterConfig("payment")
+NAMED = ClusterConfig(
+    "db", "STRICT_DNS", load_assignment=ClusterLoadAssignment("db", (EndpointConfig("db.example.com", 5432),))
+)
 
 
 @pytest.fixture
@@ -32,6 +36,25 @@ def test_endpoints_that_come_first_wait_for_their_cluster(manager):
     manager.apply_endpoints(ONE)
     manager.apply_cluster(EDS)
     assert manager.get("payment").choose_endpoint(NO_CONTEXT).host == A.host
+
+
+async def test_a_new_cluster_has_its_names_answered_once_it_is_warm(manager, resolver):
+    resolver.answers["db.example.com"] = ("10.1.0.1",)
+    manager.apply_cluster(NAMED)
+    assert manager.get("db").endpoints == []
+    await manager.warm()
+    assert [endpoint.host for endpoint in manager.get("db").endpoints] == ["10.1.0.1"]
+
+
+async def test_a_resolver_that_hangs_is_waited_for_once_and_not_for_long(manager, resolver, monkeypatch):
+    monkeypatch.setattr(cluster_manager, "WARMING_SECONDS", 0.01)
+    resolver.hanging.add("db.example.com")
+    manager.apply_cluster(NAMED)
+    await manager.warm()
+    monkeypatch.setattr(cluster_manager, "WARMING_SECONDS", 60.0)
+    await manager.warm()
+    assert manager.get("db").endpoints == []
+    manager.close()
 
 
 def test_a_changed_cluster_is_the_same_object(manager):
