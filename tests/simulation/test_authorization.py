@@ -87,6 +87,7 @@ SOURCES = [
     ("serviceAccounts: [evil/mallory]", {"peer": MALLORY}, {"peer": WEB}),
     ("notServiceAccounts: [evil/mallory]", {"peer": WEB}, {"peer": MALLORY}),
     ("trustDomains: [cluster.local]", {"peer": WEB}, {"peer": "other.org/ns/default/sa/web"}),
+    ("notTrustDomains: [other.org]", {"peer": WEB}, {"peer": "other.org/ns/default/sa/web"}),
     ("ipBlocks: [192.0.2.0/24]", {}, {"direct_remote_address": "10.0.0.1:1"}),
     ("notIpBlocks: [10.0.0.1]", {}, {"direct_remote_address": "10.0.0.1:1"}),
     ("remoteIpBlocks: [198.51.100.1]", {"remote_address": "198.51.100.1:1"}, {}),
@@ -132,6 +133,9 @@ def test_methods_are_compared_whole_or_by_a_pattern(sidecar: Any) -> None:
     mesh = sidecar(policy("rules: [{to: [{operation: {methods: [GET, 'P*']}}]}]"))
     verdicts = [mesh.receive("http://web/", method).verdict for method in ("GET", "PUT", "DELETE")]
     assert verdicts == ["ALLOW", "ALLOW", "DENY"]
+    mesh = sidecar(policy("rules: [{to: [{operation: {notMethods: [GET, 'P*']}}]}]"))
+    verdicts = [mesh.receive("http://web/", method).verdict for method in ("GET", "PUT", "DELETE")]
+    assert verdicts == ["DENY", "DENY", "ALLOW"]
 
 
 def test_the_port_is_the_applications_whatever_port_the_sidecar_listens_on(sidecar: Any) -> None:
