@@ -77,6 +77,19 @@ def read_response(pieces: list[bytes], method: bytes = b"GET", wants_upgrade: bo
     return Outcome(log.events, error)
 
 
+def read_responses(exchanges: list[tuple[bytes, bytes]], is_forgetful: bool) -> list[tuple[Any, ...]]:
+    """What one connection's parser tells of (method, all that came then), up to the first error or unfinished one."""
+    log = Log()
+    parser = ResponseParser(log)
+    for method, data in exchanges:
+        if is_forgetful:
+            parser._known = None
+        parser.expect(method)
+        if parser.feed(data) is not None or parser.is_in_message:
+            break
+    return log.events
+
+
 def messages(events: list[tuple[Any, ...]]) -> list[Message]:
     """Those that are complete, in order."""
     found, head, body = [], None, b""

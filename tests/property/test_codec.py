@@ -4,7 +4,7 @@ the meaning that another parser finds in it, and keeps it when it is written aga
 from typing import Any
 
 from fuzz.codec_checks import check_requests, check_response
-from fuzz.codec_log import messages, read_requests, read_response
+from fuzz.codec_log import messages, read_requests, read_response, read_responses
 from fuzz.seeds import REQUESTS, RESPONSES, WORDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +50,31 @@ def test_responses_have_one_meaning_however_they_come(
 def test_any_bytes_are_messages_or_an_error(data: bytes, cuts: list[int]) -> None:
     check_requests(data, cuts)
     check_response(data, cuts)
+
+
+# heads that come again
+
+_CLIENT = st.lists(st.sampled_from(REQUESTS) | _nearly(REQUESTS), min_size=1, max_size=3)
+_SERVER = st.lists(st.sampled_from(RESPONSES) | _nearly(RESPONSES), min_size=1, max_size=3)
+_TURNS = st.lists(st.integers(0, 2), min_size=2, max_size=8)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_CLIENT, _TURNS)
+def test_a_request_means_the_same_when_its_head_is_known(messages: list[bytes], turns: list[int]) -> None:
+    reads = list(filter(None, (messages[turn % len(messages)] for turn in turns)))  # a read is never empty
+    piecemeal = [bytes((byte,)) for byte in b"".join(reads)]
+    known, parsed = read_requests(reads), read_requests(piecemeal)
+    assert (known.events, known.error) == (parsed.events, parsed.error)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_SERVER, st.lists(st.tuples(st.integers(0, 2), st.sampled_from((b"GET", b"GET", b"HEAD"))), max_size=8))
+def test_a_response_means_the_same_when_its_head_is_known(
+    messages: list[bytes], turns: list[tuple[int, bytes]]
+) -> None:
+    exchanges = [(method, messages[turn % len(messages)]) for turn, method in turns]
+    assert read_responses(exchanges, is_forgetful=False) == read_responses(exchanges, is_forgetful=True)
 
 
 # what we write

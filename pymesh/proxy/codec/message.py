@@ -59,6 +59,13 @@ class RequestHead:
         self.is_chunked = False
         self.upgrade = b""
 
+    def copy(self) -> "RequestHead":
+        """Of one in origin form, without an upgrade."""
+        clone = RequestHead(self.method, self.path, self.version, self.headers.copy(), self.keep_alive)
+        clone.content_length = self.content_length
+        clone.is_chunked = self.is_chunked
+        return clone
+
     @property
     def has_body(self) -> bool:
         return self.is_chunked or bool(self.content_length)
@@ -79,6 +86,13 @@ class ResponseHead:
         self.content_length: int | None = None
         self.is_chunked = False
         self.ends_at_close = False
+
+    def copy(self) -> "ResponseHead":
+        clone = ResponseHead(self.status, self.headers.copy(), self.keep_alive)
+        clone.content_length = self.content_length
+        clone.is_chunked = self.is_chunked
+        clone.ends_at_close = self.ends_at_close
+        return clone
 
     def __repr__(self) -> str:
         return f"<ResponseHead {self.status} {self.headers!r}>"

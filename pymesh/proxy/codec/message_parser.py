@@ -12,6 +12,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 from httptools.parser.errors import HttpParserCallbackError
 
 from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.known_head import PATIENCE, PATIENCE_REGAINED, KnownHead
 from pymesh.proxy.codec.message import (
     BAD_MESSAGE,
     HEAD_TOO_LARGE,
@@ -41,17 +42,30 @@ class RawData:
 
 
 class MessageParser:
-    """Subclasses make `_parser` and implement `on_headers_complete` and `on_message_complete`; `_joined` are the fields
-    of which there is only one line."""
+    """Subclasses make `_parser` and implement `feed`, `_note`, and what llhttp calls at the end of a head and of a
+    message; `_joined` are the fields of which there is only one line."""
 
-    __slots__ = ("_error", "_fields", "_held_head", "_in_body", "_parser", "_sink", "_unaccounted")
+    __slots__ = (
+        "_error",
+        "_fields",
+        "_held_head",
+        "_in_body",
+        "_in_message",
+        "_is_noting",
+        "_known",
+        "_noted",
+        "_parser",
+        "_patience",
+        "_sink",
+        "_unaccounted",
+    )
 
     _joined: frozenset[bytes] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """A copy of the hot methods for each subclass: CPython 3.11 specializes code for one class of `self`, and code
         that meets two of them in turn for neither (3 % of a request)."""
-        for method in (cls.feed, cls.on_header):
+        for method in (cls._parse, cls.on_header):
             setattr(cls, method.__name__, FunctionType(method.__code__.replace(), method.__globals__))
 
     def __init__(self, sink: Any) -> None:
@@ -64,9 +78,28 @@ class MessageParser:
         self._unaccounted = 0
         self._error: CodecError | None = None
         self._held_head: Any = None  # complete, but its sink has not heard of it yet
+        self._in_message = False
+        # The last head, if the next one may be the same. None, too, where llhttp is within a message.
+        self._known: KnownHead[Any] | None = None
+        self._patience = PATIENCE
+        self._is_noting = False
+        self._noted: Any = None  # a copy of a head, from before its sink had it
 
-    def feed(self, data: bytes) -> CodecError | None:
-        """Parse what came; the sink hears of it. None, or why the peer's bytes are not HTTP."""
+    def _parse_and_note(self, data: bytes) -> CodecError | None:
+        """`_parse` for what does not begin with the known head."""
+        patience = self._patience = self._patience - 1
+        if self._in_message or (patience < 0 and patience % PATIENCE_REGAINED):
+            return self._parse(data)
+        self._is_noting = True
+        error = self._parse(data)
+        self._is_noting = False
+        noted, self._noted = self._noted, None
+        if noted is not None and not self._in_message and error is None:
+            self._known = self._note(data, noted)
+        return error
+
+    def _parse(self, data: bytes) -> CodecError | None:
+        """Have llhttp parse what came; the sink hears of it. None, or why the peer's bytes are not HTTP."""
         if self._error is not None:
             return self._error
         self._unaccounted += len(data)
@@ -91,6 +124,9 @@ class MessageParser:
 
     # llhttp's callbacks
 
+    def on_message_begin(self) -> None:
+        self._in_message = True
+
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         value = value.rstrip()  # RFC 9110 5.5: no part of it; llhttp takes only the leading blanks away
@@ -101,6 +137,9 @@ class MessageParser:
             fields[name] = value
 
     # for subclasses
+
+    def _note(self, data: bytes, head: Any) -> KnownHead[Any] | None:
+        raise NotImplementedError
 
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
         raise NotImplementedError

@@ -11,6 +11,7 @@ from httptools import HttpParserError, HttpRequestParser
 from pymesh.proxy.codec.first_line import FirstLine
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.joined_fields import OF_REQUEST
+from pymesh.proxy.codec.known_head import PATIENCE, KnownHead, match_request_line, note_request
 from pymesh.proxy.codec.message import (
     BAD_MESSAGE,
     HTTP_10,
@@ -68,6 +69,33 @@ class RequestParser(MessageParser):
         self._replay: bytes | None = None
         self._parser = FirstLine(self, HttpRequestParser(self))
 
+    def feed(self, data: bytes) -> CodecError | None:
+        """Parse what came; the sink hears of it. None, or why the client's bytes are not HTTP."""
+        known = self._known
+        if known is not None:
+            text, size, _ = known
+            line = match_request_line(data)
+            if line is not None and len(data) == line.end() + size and data.startswith(text, line.end()):
+                self._repeat(known, line, data)
+                return None
+            self._known = None
+        return self._parse_and_note(data)
+
+    def _repeat(self, known: KnownHead[RequestHead], line: re.Match[bytes], data: bytes) -> None:
+        """What llhttp would say of a whole message whose head is known but for its first line."""
+        text, size, model = known
+        self._patience = PATIENCE
+        headers = new_header_map(HeaderMap)
+        headers.update(model.headers)
+        method, target = line.groups()
+        head = RequestHead(method, target, HTTP_11, headers, True)
+        head.content_length = model.content_length
+        sink = self._sink
+        sink.on_request_head(head)
+        if size > len(text):
+            sink.on_request_body(data[line.end() + len(text) :])
+        sink.on_request_end(None)
+
     @property
     def is_in_head(self) -> bool:
         """A head has begun and is not complete."""
@@ -103,6 +131,8 @@ class RequestParser(MessageParser):
             )
         if parser.should_upgrade():
             self._check_upgrade(head)
+        elif self._is_noting and head.keep_alive and not head.is_chunked:
+            self._noted = head.copy()
         self._in_body = True
         self._sink.on_request_head(head)
         return None
@@ -112,11 +142,15 @@ class RequestParser(MessageParser):
         self._sink.on_request_body(data)
 
     def on_message_complete(self) -> None:
+        self._in_message = False
         if self._replay is not None:
             return
         self._unaccounted = 0
         self._in_body = False
         self._sink.on_request_end(self._take_trailers() if self._fields else None)
+
+    def _note(self, data: bytes, head: RequestHead) -> KnownHead[RequestHead] | None:
+        return note_request(data, head)
 
     # the rules
 
@@ -208,8 +242,8 @@ class RequestParser(MessageParser):
     def _on_upgrade(self, rest: bytes) -> CodecError | None:
         if self._replay is not None:
             self._parser = HttpRequestParser(self)
-            error = self.feed(self._replay)
-            return error or self.feed(rest)
+            error = self._parse(self._replay)
+            return error or self._parse(rest)
         self._parser = RawData(self._on_raw_data)
         if rest:
             self._on_raw_data(rest)

@@ -7,6 +7,7 @@ from httptools import HttpParserError, HttpResponseParser
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.joined_fields import OF_RESPONSE
+from pymesh.proxy.codec.known_head import PATIENCE, KnownHead, note_response
 from pymesh.proxy.codec.message import BAD_MESSAGE, MAX_HEAD_BYTES, MAX_HEADERS, CodecError, ResponseHead
 from pymesh.proxy.codec.message_parser import MessageParser, RawData, new_header_map
 
@@ -52,7 +53,7 @@ class PiecewiseSink:
 class ResponseParser(MessageParser):
     """One per upstream connection. A head is held until the read ends that brought it, or its response does."""
 
-    __slots__ = ("_head", "_heads_left", "_held_body", "_is_head_request", "_is_interim", "_wants_upgrade")
+    __slots__ = ("_head", "_heads_left", "_held_body", "_is_head_request", "_is_interim", "_is_plain", "_wants_upgrade")
 
     _joined = OF_RESPONSE
 
@@ -63,14 +64,33 @@ class ResponseParser(MessageParser):
         self._heads_left = 0  # how many may still come of the response that is due
         self._is_head_request = False
         self._is_interim = False
+        self._is_plain = False  # what was asked for: no answer to a HEAD, whose head looks like any other
         self._wants_upgrade = False
         self._parser = HttpResponseParser(self)
+
+    def feed(self, data: bytes) -> CodecError | None:
+        """Parse what came; the sink hears of it. None, or why the server's bytes are not HTTP."""
+        known = self._known
+        if known is not None:
+            text, size, model = known
+            if len(data) == size and self._is_plain and self._heads_left and data.startswith(text):
+                self._patience = PATIENCE
+                self._heads_left = 0
+                headers = new_header_map(HeaderMap)
+                headers.update(model.headers)
+                head = ResponseHead(model.status, headers, True)
+                head.content_length = model.content_length
+                self._sink.on_response(head, data[len(text) :], None)
+                return None
+            self._known = None
+        return self._parse_and_note(data)
 
     def expect(self, method: bytes, wants_upgrade: bool = False) -> None:
         """A request has been sent: one final response is due, and without this none is allowed."""
         self._heads_left = MAX_HEADS
         self._is_head_request = method == b"HEAD"
         self._wants_upgrade = wants_upgrade
+        self._is_plain = not wants_upgrade and not self._is_head_request
         if self._is_head_request and not wants_upgrade:
             self._parser = _LineByLine(self._parser, self._is_answered)
 
@@ -93,6 +113,7 @@ class ResponseParser(MessageParser):
         # Not only where it is complete: the rest of it would be taken for the answer to the next request.
         if not self._heads_left:
             self._reject(UNSOLICITED)
+        self._in_message = True
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -112,6 +133,8 @@ class ResponseParser(MessageParser):
             head.content_length = (
                 int(length) if length >= b"1" and len(length) < 19 else self._read_unusual_length(fields, length)
             )
+            if self._is_noting and head.keep_alive and self._is_plain:
+                self._noted = head.copy()
         else:
             self._read_framing(head)
         self._head = head
@@ -136,6 +159,7 @@ class ResponseParser(MessageParser):
 
     def on_message_complete(self) -> None:
         self._unaccounted = 0
+        self._in_message = False
         if self._is_interim:
             self._is_interim = False
         elif self._head is not None:
@@ -159,6 +183,9 @@ class ResponseParser(MessageParser):
         self._sink.on_response_head(head)
         if body:
             self._sink.on_response_body(body)
+
+    def _note(self, data: bytes, head: ResponseHead) -> KnownHead[ResponseHead] | None:
+        return note_response(data, head)
 
     # the rules
 

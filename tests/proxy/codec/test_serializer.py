@@ -19,3 +19,13 @@ def test_chunks_say_their_size_in_hex() -> None:
 
 def test_an_unknown_status_has_a_line_too() -> None:
     assert STATUS_LINES[299] == b"HTTP/1.1 299 Unknown\r\n"
+
+
+def test_a_name_with_a_percent_sign_is_written_as_it_is() -> None:
+    assert write_head(b"GET / HTTP/1.1\r\n", HeaderMap([(b"a%b", b"%d")])) == b"GET / HTTP/1.1\r\na%b: %d\r\n\r\n"
+
+
+def test_heads_of_any_number_of_shapes_are_written() -> None:
+    for number in range(3000):
+        name = b"x-%d" % number
+        assert write_head(b"", HeaderMap([(name, b"1")])) == name + b": 1\r\n\r\n"
