@@ -71,6 +71,7 @@ PEER_METADATA = b"x-envoy-peer-metadata"
 MESH_ALPN = ("istio-peer-exchange", "istio")
 # That by which its proxy says besides that it is HTTP inside.
 MESH_HTTP_ALPN = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
+HTTP2_ALPN = "h2"
 
 
 class ClusterName(NamedTuple):

@@ -62,7 +62,7 @@ def add_sidecar_arguments(parser: argparse.ArgumentParser) -> None:
         help="the WorkloadGroup of the namespace that completes what is registered: labels, locality, weight",
     )
     group.add_argument("--service-account", metavar="NAME", type=name, default="default")
-    group.add_argument("--app-protocol", choices=("http", "tcp"), default="http")
+    group.add_argument("--app-protocol", choices=("http", "http2", "grpc", "tcp"), default="http")
     group.add_argument(
         "--advertise", metavar="HOST", type=host, help="where peers reach this workload (default: found out)"
     )

@@ -272,7 +272,7 @@ class FakeProxy:
     def info(self) -> Any:
         return self.requests[-1]
 
-    async def _connect(self, cluster: Any, endpoint: Any, factory: Any) -> Any:
+    async def _connect(self, cluster: Any, endpoint: Any, factory: Any, is_http2: bool = False) -> Any:
         if self.refusals:
             raise self.refusals.pop(0)
         if not self.is_connecting:

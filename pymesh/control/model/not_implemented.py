@@ -29,12 +29,6 @@ def _policies(*fields: Unsupported, has_ports: bool = True) -> tuple[Unsupported
     return tuple(Unsupported(f"{place}.{field.path}", field.values) for place in places for field in fields)
 
 
-def _inbound_pools(*fields: Unsupported) -> tuple[Unsupported, ...]:
-    """The same fields in the connection pools of a Sidecar."""
-    places = ("ingress[].connectionPool", "inboundConnectionPool")
-    return tuple(Unsupported(f"{place}.{field.path}", field.values) for place in places for field in fields)
-
-
 _TARGETS = (Unsupported("targetRef"), Unsupported("targetRefs"))
 
 NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
@@ -46,10 +40,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "DestinationRule": (
         *_policies(
             Unsupported("loadBalancer.zoneAwareLbSetting"),
-            Unsupported("connectionPool.http.h2UpgradePolicy", ("UPGRADE",)),
-            Unsupported("connectionPool.http.useClientProtocol", (True,)),
-            Unsupported("connectionPool.http.maxConcurrentStreams"),
-            Unsupported("connectionPool.http.http2KeepAlive"),
             Unsupported("outlierDetection.outlierDetectionHttpErrorCodes"),
             Unsupported("tls.caCrl"),
         ),
@@ -72,18 +62,11 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     ),
     "WorkloadEntry": (Unsupported("network"),),
     "WorkloadGroup": (
+        Unsupported("probe.exec"),
         Unsupported("probe.grpc"),
         Unsupported("template.network"),
     ),
-    "Sidecar": (
-        Unsupported("ingress[].tls"),
-        *_inbound_pools(
-            Unsupported("http.h2UpgradePolicy", ("UPGRADE",)),
-            Unsupported("http.useClientProtocol", (True,)),
-            Unsupported("http.maxConcurrentStreams"),
-            Unsupported("http.http2KeepAlive"),
-        ),
-    ),
+    "Sidecar": (Unsupported("ingress[].tls"),),
     "ProxyConfig": (
         _WHOLE_KIND,
         Unsupported("selector"),
@@ -124,7 +107,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("trustDomainAliases"),
         Unsupported("defaultTrafficPolicy"),
         Unsupported("dnsRefreshRate"),
-        Unsupported("h2UpgradePolicy", ("UPGRADE",)),
         Unsupported("pathNormalization"),
         Unsupported("meshMTLS"),
         Unsupported("tlsDefaults"),

@@ -32,7 +32,7 @@ from pymesh.names import (
 from pymesh.xds import Registration
 
 HTTP_PORT = 80
-PROTOCOLS = ("http", "tcp")
+PROTOCOLS = ("http", "http2", "grpc", "tcp")
 
 
 def build_workload_entry(

@@ -27,6 +27,14 @@ class Protocol(StrEnum):
         return self in _HTTP
 
     @property
+    def is_http2(self) -> bool:
+        return self in _HTTP2
+
+    @property
+    def is_grpc(self) -> bool:
+        return self in (Protocol.GRPC, Protocol.GRPC_WEB)
+
+    @property
     def is_auto(self) -> bool:
         return self is Protocol.AUTO
 
@@ -41,6 +49,7 @@ class Protocol(StrEnum):
 
 
 _HTTP = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB, Protocol.AUTO})
+_HTTP2 = frozenset({Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB})
 _BY_WORD = {protocol.value.lower(): protocol for protocol in Protocol} | {
     "kubernetes.io/h2c": Protocol.HTTP2,
     "kubernetes.io/ws": Protocol.HTTP,
@@ -59,14 +68,15 @@ def parse_protocol(word: str) -> Protocol | None:
 def port_protocol(number: int, name: str, declared: str, app_protocols: frozenset[str]) -> Protocol:
     """`declared` (appProtocol, or a ServiceEntry's protocol), else the prefix of the port's name (`http-web`).
 
-    Else what the workloads say that registered themselves (`http` or `tcp`), else AUTO.
+    Else what the workloads say that registered themselves, all of them the same, else AUTO.
     """
     hinted = parse_protocol(declared) or _by_name(name)
     if hinted is not None:
         return hinted
-    if number in _TCP_PORTS or app_protocols == {"tcp"}:
+    if number in _TCP_PORTS:
         return Protocol.TCP
-    return Protocol.HTTP if app_protocols == {"http"} else Protocol.AUTO
+    said = parse_protocol(next(iter(app_protocols))) if len(app_protocols) == 1 else None
+    return said or Protocol.AUTO
 
 
 def _by_name(name: str) -> Protocol | None:

@@ -19,8 +19,15 @@ from pymesh.control.translate.type_urls import (
     HTTP_PROTOCOL_OPTIONS,
     HTTP_PROTOCOL_OPTIONS_KEY,
 )
+from pymesh.control.translate.upstream_protocol import (
+    UpstreamProtocol,
+    add_protocol,
+    inbound_protocol,
+    outbound_protocol,
+)
 from pymesh.names import (
     BLACK_HOLE_CLUSTER,
+    HTTP2_ALPN,
     INBOUND_PASSTHROUGH_CLUSTER,
     ISTIO_METADATA,
     PASSTHROUGH_CLUSTER,
@@ -44,7 +51,10 @@ def build_outbound_cluster(cluster: OutboundCluster, view: ProxyView) -> Resourc
     resource |= build_outlier_detection(policy.outlier_detection)
     if cluster.source is EndpointSource.ENDPOINTS and locality_lb_of(cluster, view).is_weighted:
         resource.setdefault("common_lb_config", {})["locality_weighted_lb_config"] = {}
-    _add_tls(resource, cluster, view)
+    pool = policy.connection_pool
+    protocol = outbound_protocol(cluster.port.protocol, pool, view.mesh.h2_upgrade_policy, not view.is_gateway)
+    _add_tls(resource, cluster, view, protocol is UpstreamProtocol.HTTP2)
+    add_protocol(resource, protocol, pool)
     resource["metadata"] = _metadata(cluster)
     return resource
 
@@ -55,6 +65,7 @@ def build_inbound_cluster(view: ProxyView, port: InboundPort) -> Resource:
     resource["load_assignment"] = _single(port.cluster, port.endpoint, port.endpoint_port)
     service = view.own_service
     resource |= build_connection_pool(port.pool, view.mesh)
+    add_protocol(resource, inbound_protocol(port.protocol, port.pool), port.pool)
     if service is not None:
         resource["metadata"] = _service_metadata(service.host, service.name, service.namespace)
     return resource
@@ -65,13 +76,16 @@ def build_passthrough_cluster(view: ProxyView) -> Resource:
     resource: Resource = {"@type": CLUSTER, "name": PASSTHROUGH_CLUSTER}
     resource |= _original_destination() if view.is_redirected else _forward_proxy()
     resource |= build_connection_pool(None, view.mesh)
+    add_protocol(resource, UpstreamProtocol.DOWNSTREAM, None)
     return resource
 
 
 def build_inbound_passthrough_cluster(view: ProxyView) -> Resource:
     """Ports of the workload that nobody declared."""
     resource: Resource = {"@type": CLUSTER, "name": INBOUND_PASSTHROUGH_CLUSTER, **_original_destination()}
-    return resource | build_connection_pool(None, view.mesh)
+    resource |= build_connection_pool(None, view.mesh)
+    add_protocol(resource, UpstreamProtocol.DOWNSTREAM, None)
+    return resource
 
 
 def build_black_hole_cluster(view: ProxyView) -> Resource:
@@ -105,22 +119,23 @@ def allows_mtls(cluster: OutboundCluster) -> bool:
 
 
 def _forward_proxy() -> dict[str, Any]:
-    return {
-        "lb_policy": "CLUSTER_PROVIDED",
-        "cluster_type": {
-            "name": FORWARD_PROXY_CLUSTER,
-            "typed_config": {"@type": DYNAMIC_FORWARD_PROXY_CLUSTER, "dns_cache_config": DNS_CACHE},
-        },
+    """Envoy wants to verify the name of every host with TLS of the request's name, or to be told that it need not."""
+    config = {
+        "@type": DYNAMIC_FORWARD_PROXY_CLUSTER,
+        "dns_cache_config": DNS_CACHE,
+        "allow_insecure_cluster_options": True,
     }
+    cluster_type = {"name": FORWARD_PROXY_CLUSTER, "typed_config": config}
+    return {"lb_policy": "CLUSTER_PROVIDED", "cluster_type": cluster_type}
 
 
 def _original_destination() -> dict[str, Any]:
     return {"type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"}
 
 
-def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView) -> None:
+def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView, is_http2: bool) -> None:
     if cluster.tls is UpstreamTls.EXTERNAL:
-        _add_external_tls(resource, cluster, view)
+        _add_external_tls(resource, cluster, view, is_http2)
         return
     if cluster.tls is UpstreamTls.NONE:
         return
@@ -130,7 +145,7 @@ def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView) -> N
         *cluster.service.subject_alt_names,
     )
     sni = (settings.sni if settings is not None else "") or cluster.sni
-    socket = tls_socket(build_mesh_client(sni, identities))
+    socket = tls_socket(build_mesh_client(sni, identities, is_http2))
     if cluster.tls is UpstreamTls.ISTIO_MUTUAL:
         resource["transport_socket"] = socket
     else:
@@ -140,17 +155,16 @@ def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView) -> N
         ]
 
 
-def _add_external_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView) -> None:
+def _add_external_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView, is_http2: bool) -> None:
     settings = cluster.policy.tls
     assert settings is not None
     sans = cluster.service.subject_alt_names
     context = build_client(settings, sans, view.has_certificate, view.is_gateway)
+    if is_http2:
+        context["common_tls_context"]["alpn_protocols"] = [HTTP2_ALPN]
     resource["transport_socket"] = tls_socket(context)
     if not settings.sni:
         _add_auto_sni(resource, verifies=not (settings.subject_alt_names or sans or settings.insecure_skip_verify))
-    if cluster.source is EndpointSource.REQUEST:
-        # Envoy: without this, such a cluster must verify the name of every host that it is asked for.
-        resource["cluster_type"]["typed_config"]["allow_insecure_cluster_options"] = True
 
 
 def _add_auto_sni(resource: Resource, verifies: bool) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pymesh.control.model.destination_rule import ConnectionPoolSettings
 from pymesh.control.model.sidecar import IstioIngressListener
+from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.protocol import Protocol, parse_protocol
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.domains import portless_port
@@ -27,11 +28,15 @@ class InboundPort(NamedTuple):
     """
 
     number: int
-    is_http: bool
+    protocol: Protocol
     endpoint: str
     endpoint_port: int
     pool: ConnectionPoolSettings | None = None
     bind: str = ""
+
+    @property
+    def is_http(self) -> bool:
+        return self.protocol.is_http
 
     @property
     def cluster(self) -> str:
@@ -51,7 +56,7 @@ def _ports(view: ProxyView) -> Iterator[InboundPort]:
     own = _own_ingress(view)
     if node.app_port:
         endpoint = _endpoint(view, own, node.app_port)
-        yield InboundPort(node.app_port, node.app_protocol != "tcp", *endpoint, _pool(view, own))
+        yield InboundPort(node.app_port, _app_protocol(view, own), *endpoint, _pool(view, own))
     for ingress in _ingress(view):
         if ingress is not own and ingress.port is not None:
             yield _further_port(view, ingress, ingress.port.number)
@@ -64,16 +69,36 @@ def _service_ports(view: ProxyView) -> Iterator[InboundPort]:
     for service in view.own_services:
         for port in service.ports:
             if isinstance(port.target, int) and port.target and port.protocol not in (Protocol.UDP, Protocol.AUTO):
-                yield InboundPort(port.target, port.protocol.is_http, _LOOPBACK, port.target, _pool(view, None))
+                yield InboundPort(port.target, port.protocol, _LOOPBACK, port.target, _pool(view, None))
 
 
 def _further_port(view: ProxyView, ingress: IstioIngressListener, number: int) -> InboundPort:
     assert ingress.port is not None
-    protocol = parse_protocol(ingress.port.protocol)
-    is_http = protocol is not None and protocol.is_http
+    protocol = parse_protocol(ingress.port.protocol) or Protocol.TCP
     is_bound = not view.is_redirected or ingress.capture_mode == "NONE"
     bind = (ingress.bind or _ANY) if is_bound else ""
-    return InboundPort(number, is_http, *_endpoint(view, ingress, number), _pool(view, ingress), bind)
+    return InboundPort(number, protocol, *_endpoint(view, ingress, number), _pool(view, ingress), bind)
+
+
+def _app_protocol(view: ProxyView, own: IstioIngressListener | None) -> Protocol:
+    """Whether it is HTTP the sidecar knows best; which HTTP, the Sidecar or the service that leads to the port says."""
+    told = parse_protocol(view.node.metadata.app_protocol) or Protocol.HTTP
+    if told is not Protocol.HTTP:
+        return told
+    declared = parse_protocol(own.port.protocol) if own is not None and own.port is not None else None
+    if declared is None and view.own_service is not None:
+        declared = _service_protocol(view.own_service, view.node.metadata.app_port)
+    return declared if declared is not None and declared.is_http else told
+
+
+def _service_protocol(service: MeshService, target: int) -> Protocol | None:
+    """All ports of a service lead to the application's one, but those that name it count first. AUTO where some say
+    HTTP/2 and others HTTP/1.1: then the clients know."""
+    ports = [port for port in service.ports if port.protocol.is_http]
+    ports = [port for port in ports if (port.target or port.number) == target] or ports
+    if len({port.protocol.is_http2 for port in ports}) > 1:
+        return Protocol.AUTO
+    return ports[0].protocol if ports else None
 
 
 def _ingress(view: ProxyView) -> tuple[IstioIngressListener, ...]:

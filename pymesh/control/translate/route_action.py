@@ -17,11 +17,14 @@ from pymesh.control.translate.traffic_policy import consistent_hash
 from pymesh.names import outbound_cluster
 
 NO_TIMEOUT = "0s"
+# Istio: setTimeout in pilot/pkg/networking/core/route/route.go: the deadline of a gRPC request, up to the timeout.
+UNTIMED: dict[str, Any] = {"timeout": NO_TIMEOUT, "max_grpc_timeout": NO_TIMEOUT}
 
 
 def build_route_action(route: HTTPRoute, context: RouteContext) -> dict[str, Any]:
     """Of a route with destinations."""
-    action: dict[str, Any] = {"timeout": duration(route.timeout) if route.timeout else NO_TIMEOUT}
+    timeout = duration(route.timeout) if route.timeout else NO_TIMEOUT
+    action: dict[str, Any] = {"timeout": timeout, "max_grpc_timeout": timeout}
     targets = used_destinations(route.route)
     hash_policies = _hash_policies(targets, context)
     retries = route.retries if route.retries is not None else context.view.mesh.default_http_retry_policy
@@ -38,7 +41,7 @@ def build_default_action(view: ProxyView, service: MeshService, port: MeshPort) 
     """Of a service's port that no VirtualService speaks of."""
     hashed = consistent_hash(view.destination_rule(service), port.number, "")
     policies = build_hash_policy(hashed)
-    action: dict[str, Any] = {"timeout": NO_TIMEOUT}
+    action: dict[str, Any] = {**UNTIMED}
     _put(action, "retry_policy", build_retry_policy(view.mesh.default_http_retry_policy, bool(policies)))
     _put(action, "hash_policy", policies)
     action["cluster"] = outbound_cluster(service.host, port.number)

@@ -13,7 +13,7 @@ from pymesh.control.translate.http_routes import MAX_DIRECT_RESPONSE_BYTES, buil
 from pymesh.control.translate.inbound_ports import InboundPort
 from pymesh.control.translate.passthrough import egress_cluster
 from pymesh.control.translate.retry import INBOUND_RETRY_POLICY
-from pymesh.control.translate.route_action import NO_TIMEOUT, build_default_action
+from pymesh.control.translate.route_action import NO_TIMEOUT, UNTIMED, build_default_action
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import ANY_PATH, CONNECT
 from pymesh.control.translate.tcp_routes import build_tcp_target
@@ -26,6 +26,10 @@ Route = dict[str, Any]
 _CONNECT_UPGRADE = [{"upgrade_type": "CONNECT", "connect_config": {}}]
 _TUNNEL_IDLE = "3600s"  # as long as an idle TCP connection; a request's stream has less
 UNKNOWN_HOST_PORT = 80  # where, and only where, a VirtualService may route a host that no service declares
+
+
+# Of the way to the application: what a gRPC client says of its deadline holds. Istio: buildDefaultHTTPInboundRoute.
+_ANY_DEADLINE = {"grpc_timeout_header_max": NO_TIMEOUT}
 
 
 def build_http_proxy_routes(view: ProxyView) -> Resource:
@@ -53,16 +57,18 @@ def build_proxy_hosts(
 
 def build_inbound_routes(view: ProxyView, port: InboundPort) -> dict[str, Any]:
     """Everything to the application; stands inline in the listener."""
-    return _inbound_routes(port.cluster, _service_port(view, port), _inbound_decorator(view))
+    return _inbound_routes(port.cluster, _service_port(view, port), _inbound_decorator(view), port.protocol.is_grpc)
 
 
 def build_inbound_passthrough_routes() -> dict[str, Any]:
     """Of ports that nobody declared."""
-    return _inbound_routes(INBOUND_PASSTHROUGH_CLUSTER, 0, {})
+    return _inbound_routes(INBOUND_PASSTHROUGH_CLUSTER, 0, {}, is_grpc=False)
 
 
-def _inbound_routes(cluster: str, port: int, decorator: Route) -> dict[str, Any]:
-    action = {"cluster": cluster, "timeout": NO_TIMEOUT, "retry_policy": INBOUND_RETRY_POLICY}
+def _inbound_routes(cluster: str, port: int, decorator: Route, is_grpc: bool) -> dict[str, Any]:
+    action: dict[str, Any] = {"cluster": cluster, "timeout": NO_TIMEOUT, "max_stream_duration": _ANY_DEADLINE}
+    if not is_grpc:
+        action["retry_policy"] = INBOUND_RETRY_POLICY
     route = {"name": "default", "match": ANY_PATH, "route": action, **decorator}
     host = {"name": f"inbound|http|{port}", "domains": ["*"], "routes": [route]}
     return {"name": cluster, "virtual_hosts": [host]}
@@ -152,7 +158,7 @@ def _outside(view: ProxyView) -> Route:
     cluster = egress_cluster(view)
     if cluster == BLACK_HOLE_CLUSTER:
         return {"direct_response": {"status": 502}}
-    return {"route": {"cluster": cluster, "timeout": NO_TIMEOUT}}
+    return {"route": {"cluster": cluster, **UNTIMED}}
 
 
 def _tunnel(target: dict[str, Any]) -> Route:

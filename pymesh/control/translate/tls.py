@@ -13,7 +13,7 @@ from pymesh.control.translate.type_urls import (
     TLS_TRANSPORT_SOCKET,
     UPSTREAM_TLS_CONTEXT,
 )
-from pymesh.names import CA_CREDENTIAL_SUFFIX, CREDENTIAL_PREFIX, MESH_ALPN, OWN_CERTIFICATE, ROOT_CA
+from pymesh.names import CA_CREDENTIAL_SUFFIX, CREDENTIAL_PREFIX, HTTP2_ALPN, MESH_ALPN, OWN_CERTIFICATE, ROOT_CA
 
 # Debian's name of the machine's CA bundle. Our proxies take `system_root_certs`, which Envoy does not obey.
 SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
@@ -29,13 +29,14 @@ def raw_socket() -> dict[str, Any]:
     return {"name": RAW_BUFFER_TRANSPORT_SOCKET, "typed_config": {"@type": RAW_BUFFER}}
 
 
-def build_mesh_client(sni: str, identities: Iterable[str]) -> dict[str, Any]:
+def build_mesh_client(sni: str, identities: Iterable[str], is_http2: bool = False) -> dict[str, Any]:
     """mTLS to a workload that must be one of `identities`, SPIFFE URIs."""
+    alpn = (*MESH_ALPN, HTTP2_ALPN) if is_http2 else MESH_ALPN
     return {
         "@type": UPSTREAM_TLS_CONTEXT,
         "sni": sni,
         "common_tls_context": {
-            "alpn_protocols": list(MESH_ALPN),
+            "alpn_protocols": list(alpn),
             "tls_params": {"tls_minimum_protocol_version": MINIMUM_VERSION},
             "tls_certificate_sds_secret_configs": [sds_secret(OWN_CERTIFICATE)],
             "combined_validation_context": {

@@ -5,6 +5,7 @@ from time import time as unix_time
 from typing import Any
 
 from pymesh.names import PEER_METADATA
+from pymesh.proxy.codec.grpc import GRPC_TIMEOUT, format_timeout, parse_timeout
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import HTTP_11, RequestHead
 from pymesh.proxy.codec.serializer import CONTINUE as CONTINUE_RESPONSE
@@ -197,7 +198,9 @@ class Stream(ResponseHalf):
         if type(action) is ClusterAction:
             self.weighted_cluster = action.only_cluster or action.choose_cluster(random_value)
             if action.has_stream_timeouts:
-                self._set_timeouts(action)
+                self._set_timeouts(action, action.max_stream_duration)
+            if action.grpc_timeout_header_max is not None and GRPC_TIMEOUT in self.headers:
+                self._set_deadline(action, action.grpc_timeout_header_max)
 
     def clear_route_cache(self) -> None:
         """A filter has found out what routes may ask for: choose anew."""
@@ -217,9 +220,21 @@ class Stream(ResponseHalf):
         if manager.request_timeouts is not None and not self.is_request_complete:
             manager.request_timeouts.start(self)
 
-    def _set_timeouts(self, action: ClusterAction) -> None:
+    def _set_deadline(self, action: ClusterAction, longest: float) -> None:
+        """What a gRPC client says of it holds instead of any other longest duration."""
+        deadline = parse_timeout(self.headers)
+        if deadline is None:
+            return
+        deadline = min(deadline, longest) if longest else deadline
+        self.headers.set(GRPC_TIMEOUT, format_timeout(deadline))
+        for timeouts in self._own_timeouts or ():
+            if timeouts is not None:
+                timeouts.stop(self)
+        self._set_timeouts(action, max(deadline, 0.001))
+
+    def _set_timeouts(self, action: ClusterAction, duration: float | None) -> None:
         """The route's own, instead of the connection manager's."""
-        idle, duration = action.idle_timeout, action.max_stream_duration
+        idle = action.idle_timeout
         if idle is not None:
             self.active_at = None
         if duration is not None and self._manager.stream_durations is not None:

@@ -13,11 +13,11 @@ from pymesh.proxy.http_filters.envoy_headers import INTERNAL
 from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.http_filters.upstream_request import EXPECTED_TIMEOUT, SERVICE_TIME
 from pymesh.proxy.upstream.cluster import Cluster
-from pymesh.proxy.upstream.connection_pool import ConnectionPool
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import UpstreamFailure
-from pymesh.proxy.upstream.http_connection import HttpConnection
+from pymesh.proxy.upstream.http2_options import UpstreamProtocol
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
+from pymesh.proxy.upstream.protocol_pool import build_pool
 
 # A longer refusal is as good as none.
 _LONGEST_BODY = 64 * 1024
@@ -42,25 +42,29 @@ class AuthorizationCheck(PiecewiseSink):
         "_connection",
         "_endpoint",
         "_has_failed",
-        "_head",
+        "_headers",
         "_is_starting",
         "_method",
         "_on_answer",
+        "_path",
         "_pool",
         "_response",
         "_started",
         "_time",
         "_timer",
+        "is_http2",
     )
 
     def __init__(self, cluster: Cluster, method: bytes, path: bytes, headers: HeaderMap, on_answer: OnAnswer) -> None:
         self._cluster = cluster
+        self.is_http2 = cluster.protocol is UpstreamProtocol.HTTP2
         self._method = method
-        self._head = (b"%b %b HTTP/1.1\r\n" % (method, path), headers)
+        self._path = path
+        self._headers = headers
         self._on_answer = on_answer
         self._endpoint: Endpoint | None = None
         self._pool: Any = None
-        self._connection: HttpConnection | None = None
+        self._connection: Any = None
         self._response: ResponseHead | None = None
         self._body = bytearray()
         self._timer: asyncio.TimerHandle | None = None
@@ -70,7 +74,7 @@ class AuthorizationCheck(PiecewiseSink):
         self._has_failed = False
 
     def start(self, context: FilterContext, timeout: float) -> bool:
-        headers = self._head[1]
+        headers = self._headers
         headers.set(INTERNAL, b"true")
         if timeout:
             headers.set(EXPECTED_TIMEOUT, b"%d" % (timeout * 1000))
@@ -91,14 +95,14 @@ class AuthorizationCheck(PiecewiseSink):
     def _acquire(self, endpoint: Endpoint, context: FilterContext) -> None:
         pool: Any = endpoint.pool
         if pool is None:
-            pool = ConnectionPool(self._cluster, endpoint, context.timers, context.tasks, context.connect)
+            pool = build_pool(self._cluster, endpoint, context.timers, context.tasks, context.connect)
             endpoint.pool = pool
         self._pool = pool
         got = pool.acquire(self)
-        if isinstance(got, HttpConnection):
-            self.on_connection(got)
-        elif got is not None:
+        if isinstance(got, UpstreamFailure):
             self._fail()
+        elif got is not None:
+            self.on_connection(got)
 
     def _fail(self) -> None:
         connection = self._connection
@@ -124,9 +128,18 @@ class AuthorizationCheck(PiecewiseSink):
 
     # the connection's callbacks
 
-    def on_connection(self, connection: HttpConnection) -> None:
+    def on_connection(self, connection: Any) -> None:
         self._connection = connection
-        connection.start(self, write_head(*self._head), self._method, False, True)
+        if self.is_http2:
+            self._start_http2(connection)
+        else:
+            head = write_head(b"%b %b HTTP/1.1\r\n" % (self._method, self._path), self._headers)
+            connection.start(self, head, self._method, False, True)
+
+    def _start_http2(self, stream: Any) -> None:
+        from pymesh.proxy.codec.http2.heads import request_fields  # loaded by whoever has made the stream
+
+        stream.start(self, request_fields(self._method, b"http", self._path, self._headers), True)
 
     def on_upstream_failure(self, failure: UpstreamFailure) -> None:
         self._end(None)

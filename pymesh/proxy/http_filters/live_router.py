@@ -2,18 +2,24 @@
 
 from typing import Any
 
+from pymesh.proxy.codec.grpc import GRPC_TIMEOUT
+from pymesh.proxy.codec.message import HTTP_2
 from pymesh.proxy.http_filters.connect_tunnel import ConnectTunnel
 from pymesh.proxy.http_filters.envoy_headers import INTERNAL, obey
 from pymesh.proxy.http_filters.filter import STOP, FilterContext, FilterStatus, LocalReply
+from pymesh.proxy.http_filters.grpc_deadline import obey_deadline
 from pymesh.proxy.http_filters.local_replies import ROUTE_NOT_FOUND, cluster_not_found
 from pymesh.proxy.http_filters.router import RouterConfig
 from pymesh.proxy.http_filters.upstream_request import EXPECTED_TIMEOUT, UpstreamRequest
 from pymesh.proxy.routing.redirect import RedirectAction
 from pymesh.proxy.routing.route import ClusterAction, DirectResponseAction, RouteMatch, WeightedCluster
 from pymesh.proxy.upstream.cluster import Cluster
+from pymesh.proxy.upstream.http2_options import UpstreamProtocol
 
 ORIGINAL_PATH = b"x-envoy-original-path"
 ORIGINAL_HOST = b"x-envoy-original-host"
+
+HTTP1, HTTP2 = UpstreamProtocol.HTTP1, UpstreamProtocol.HTTP2
 
 # For these, "no Content-Length" already says "no body"; for others it would be a guess (RFC 9110 8.6).
 _WITHOUT_BODY = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
@@ -41,6 +47,8 @@ class Router:
         if cluster is None:
             return cluster_not_found(action.cluster_not_found_code)
         info.service = cluster.service
+        if action.max_grpc_timeout is not None and GRPC_TIMEOUT in stream.headers:
+            action = obey_deadline(action, stream.headers)
         if self._obeys_requests and INTERNAL in stream.headers:
             action = obey(action, stream.headers)
         self._finalize_head(stream, match, action, weighted)
@@ -48,7 +56,10 @@ class Router:
         if action.is_connect and stream.method == b"CONNECT":
             upstream = ConnectTunnel(stream, cluster, self._context)
         else:
-            upstream = UpstreamRequest(stream, cluster, action, self._context, self._adds_envoy_headers)
+            protocol, kind = cluster.protocol, UpstreamRequest
+            if protocol is not HTTP1 and (protocol is HTTP2 or stream.head.version is HTTP_2) and not stream.upgrade:
+                kind = _http2_request()
+            upstream = kind(stream, cluster, action, self._context, self._adds_envoy_headers)
         stream.upstream = upstream
         upstream.start()
         return STOP
@@ -84,6 +95,13 @@ class Router:
                 headers.set(b"transfer-encoding", b"chunked")
         elif stream.method not in _WITHOUT_BODY and b"content-length" not in headers:
             headers[b"content-length"] = b"0"
+
+
+def _http2_request() -> type[UpstreamRequest]:
+    """Who never speaks HTTP/2 does not load what it takes."""
+    from pymesh.proxy.http_filters.http2_request import Http2UpstreamRequest
+
+    return Http2UpstreamRequest
 
 
 def _answer(action: RedirectAction | DirectResponseAction | ClusterAction, stream: Any) -> LocalReply:

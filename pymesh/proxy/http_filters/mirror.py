@@ -5,7 +5,7 @@ from typing import Any
 
 from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.codec.message import ResponseHead
+from pymesh.proxy.codec.message import HTTP_2, ResponseHead
 from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
 from pymesh.proxy.http_filters.discarded_response import discard_response
 from pymesh.proxy.http_filters.envoy_headers import INTERNAL
@@ -14,11 +14,12 @@ from pymesh.proxy.http_filters.upstream_try import ATTEMPT_COUNT
 from pymesh.proxy.routing.domain_table import strip_port
 from pymesh.proxy.routing.route import Mirror
 from pymesh.proxy.upstream.cluster import Cluster
-from pymesh.proxy.upstream.connection_pool import ConnectionPool
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import UpstreamFailure
+from pymesh.proxy.upstream.http2_options import UpstreamProtocol
 from pymesh.proxy.upstream.http_connection import HttpConnection
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
+from pymesh.proxy.upstream.protocol_pool import build_pool
 
 # A mirror that falls further behind than this is given up: it must never slow the request that it copies.
 MAX_PENDING_BYTES = 1 << 20
@@ -26,6 +27,8 @@ MAX_PENDING_BYTES = 1 << 20
 
 class MirrorRequest:
     """Fire and forget. An Exchange of its connection and a Waiter of the pool."""
+
+    is_http2 = False
 
     __slots__ = (
         "_cluster",
@@ -41,11 +44,11 @@ class MirrorRequest:
         "_pool",
     )
 
-    def __init__(self, stream: Any, cluster: Cluster, endpoint: Endpoint, head: bytes) -> None:
+    def __init__(self, stream: Any, cluster: Cluster, endpoint: Endpoint, headers: HeaderMap) -> None:
         self._cluster = cluster
         self._endpoint: Endpoint | None = endpoint
         self._method: bytes = stream.method
-        self._head = head
+        self._head = (b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), headers)
         self._is_chunked: bool = stream.is_request_chunked
         self._is_complete: bool = stream.is_request_complete
         self._pending: list[bytes] = []
@@ -59,16 +62,16 @@ class MirrorRequest:
         started = [_start(mirror, stream, context) for mirror in mirrors if mirror.is_chosen(context.random())]
         return [mirror for mirror in started if mirror is not None] or None
 
-    def acquire(self, pool: ConnectionPool) -> None:
+    def acquire(self, pool: Any) -> None:
         """Holds one of the cluster's requests, which is given back when the copy is done."""
         self._pool = pool
         got = pool.acquire(self)
-        if isinstance(got, HttpConnection):
-            self.on_connection(got)
-        elif got is None:
+        if got is None:
             self._is_waiting = True
-        else:
+        elif isinstance(got, UpstreamFailure):
             self.on_upstream_failure(got)
+        else:
+            self.on_connection(got)
 
     # the request
 
@@ -123,7 +126,7 @@ class MirrorRequest:
     def on_connection(self, connection: HttpConnection) -> None:
         self._is_waiting = False
         self._connection = connection
-        connection.start(self, self._head, self._method, False, False)
+        connection.start(self, write_head(*self._head), self._method, False, False)
         self._flush()
 
     def on_upstream_failure(self, failure: UpstreamFailure) -> None:
@@ -171,13 +174,23 @@ def _start(mirror: Mirror, stream: Any, context: FilterContext) -> MirrorRequest
     endpoint.active_requests += 1
     pool: Any = endpoint.pool
     if pool is None:
-        pool = endpoint.pool = ConnectionPool(cluster, endpoint, context.timers, context.tasks, context.connect)
-    request = MirrorRequest(stream, cluster, endpoint, _head(mirror, stream, endpoint, context))
+        pool = endpoint.pool = build_pool(cluster, endpoint, context.timers, context.tasks, context.connect)
+    request = _kind(cluster, stream)(stream, cluster, endpoint, _headers(mirror, stream, endpoint, context))
     request.acquire(pool)
     return request
 
 
-def _head(mirror: Mirror, stream: Any, endpoint: Endpoint, context: FilterContext) -> bytes:
+def _kind(cluster: Cluster, stream: Any) -> type[MirrorRequest]:
+    if cluster.protocol is UpstreamProtocol.HTTP1 or (
+        cluster.protocol is UpstreamProtocol.DOWNSTREAM and stream.head.version is not HTTP_2
+    ):
+        return MirrorRequest
+    from pymesh.proxy.http_filters.http2_mirror import Http2MirrorRequest
+
+    return Http2MirrorRequest
+
+
+def _headers(mirror: Mirror, stream: Any, endpoint: Endpoint, context: FilterContext) -> HeaderMap:
     headers: HeaderMap = stream.headers.copy()
     if mirror.append_shadow_suffix:
         headers.set(b"host", _shadow(headers[b"host"]))
@@ -186,7 +199,7 @@ def _head(mirror: Mirror, stream: Any, endpoint: Endpoint, context: FilterContex
         headers.set(ATTEMPT_COUNT, b"1")
     if endpoint.is_mtls:
         headers.set(PEER_METADATA, context.peer_metadata)
-    return write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), headers)
+    return headers
 
 
 def _shadow(host: bytes) -> bytes:

@@ -132,6 +132,8 @@ def wants_retry_of_failure(policy: RetryPolicy, failure: UpstreamFailure, is_sen
         return True
     if not is_sent and "reset-before-request" in retry_on:
         return True
+    if failure.is_refused and "refused-stream" in retry_on:
+        return True
     return failure.is_connect_failure and "connect-failure" in retry_on
 
 

@@ -3,6 +3,7 @@
 from time import time as unix_time
 from typing import Any
 
+from pymesh.proxy.codec.grpc import GRPC_STATUS, http_status, is_grpc
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.http_filters.discarded_response import discard_response
@@ -174,7 +175,9 @@ class UpstreamRequest(RequestTimeouts):
         """True: it is for the client, and ready for it. False: there will be another try."""
         endpoint = self._endpoint
         assert endpoint is not None
-        self._cluster.on_result(endpoint, head.status, None)
+        is_status_known = GRPC_STATUS not in head.headers or not is_grpc(self._stream.headers)
+        status = head.status if is_status_known else http_status(head.headers[GRPC_STATUS])
+        self._cluster.on_result(endpoint, status, None)
         policy = self._action.retry_policy
         if policy is not None and not is_final_response(policy, head.status, head.headers):
             decide = self._retry_state(policy).on_response

@@ -15,11 +15,11 @@ from pymesh.proxy.matchers.metadata_match import MetadataMatch
 from pymesh.proxy.routing.route import ClusterAction, WeightedCluster
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakers
 from pymesh.proxy.upstream.cluster import Cluster
-from pymesh.proxy.upstream.connection_pool import ConnectionPool
-from pymesh.proxy.upstream.endpoint import Endpoint
+from pymesh.proxy.upstream.endpoint import Endpoint, Pool
 from pymesh.proxy.upstream.failure import OVERFLOW, UpstreamFailure
 from pymesh.proxy.upstream.http_connection import HttpConnection
 from pymesh.proxy.upstream.load_balancer import LoadBalancerContext
+from pymesh.proxy.upstream.protocol_pool import build_pool
 
 ATTEMPT_COUNT = b"x-envoy-attempt-count"
 
@@ -56,6 +56,8 @@ class UpstreamTry(LoadBalancerContext):
         "_stream",
         "_trailers",
     )
+
+    is_http2 = False  # what the pool is to give
 
     # of all tries
     _stream: Any
@@ -150,16 +152,16 @@ class UpstreamTry(LoadBalancerContext):
             pool = self._new_pool(endpoint)
         self._pool = pool
         got = pool.acquire(self, fresh)
-        if type(got) is HttpConnection:
-            self._use(got)
-        elif got is None:
+        if got is None:
             self._is_waiting = True
-        else:
+        elif type(got) is UpstreamFailure:
             self.on_upstream_failure(got)
+        else:
+            self._use(got)
 
-    def _new_pool(self, endpoint: Endpoint) -> ConnectionPool:
+    def _new_pool(self, endpoint: Endpoint) -> Pool:
         context = self._context
-        pool = ConnectionPool(
+        pool = build_pool(
             self._cluster, endpoint, context.timers, context.tasks, context.connect, breakers=self._breakers
         )
         if self._action.is_high_priority:
@@ -192,7 +194,7 @@ class UpstreamTry(LoadBalancerContext):
         else:
             connection.start(exchange, head, stream.method, bool(stream.upgrade), True)
 
-    def _prepare_headers(self, stream: Any, connection: HttpConnection) -> None:
+    def _prepare_headers(self, stream: Any, connection: Any) -> None:
         """What depends on the endpoint or on the number of the try."""
         headers: HeaderMap = stream.headers
         endpoint = connection.endpoint
@@ -207,7 +209,7 @@ class UpstreamTry(LoadBalancerContext):
         if stream.match.virtual_host.include_request_attempt_count:
             headers[ATTEMPT_COUNT] = b"%d" % stream.info.attempt_count
 
-    def _write_buffered(self, connection: HttpConnection) -> None:
+    def _write_buffered(self, connection: Any) -> None:
         for data in self._body:
             self._write_body(connection, data)
         if not self._is_replayable:

@@ -54,6 +54,8 @@ class ClusterAction:
     """Forward to one of `clusters`. Times are seconds.
 
     `timeout` None: none at all. `idle_timeout` and `max_stream_duration` None: the connection manager's; 0: none.
+    `max_grpc_timeout` not None: a gRPC request's deadline is its `timeout`, and this the longest, 0 for any.
+    `grpc_timeout_header_max` is the same of the deadline as the longest duration of the stream.
     `upstream_stream_duration` is the longest that one try may last, response and all; 0: any time. `timeout_status`
     answers what takes too long. `buffer_limit` is how much of a body is kept for another try. `is_connect`: a CONNECT
     is ended here and its payload forwarded as TCP. `upgrades` are upgrade types, lower-case, which are let through;
@@ -65,6 +67,8 @@ class ClusterAction:
     timeout: float | None = 15.0
     idle_timeout: float | None = None
     max_stream_duration: float | None = None
+    max_grpc_timeout: float | None = None
+    grpc_timeout_header_max: float | None = None
     upstream_stream_duration: float = 0.0
     timeout_status: int = 504
     retry_policy: RetryPolicy | None = None

@@ -52,14 +52,16 @@ def _decode_cluster_action(
     reader: Reader, matcher: PathMatcher, default_retry_policy: RetryPolicy | None, buffer_limit: int
 ) -> ClusterAction:
     reader.oneof("host_rewrite_literal", "auto_host_rewrite")
-    timeout, max_stream_duration = _decode_timeouts(reader)
+    timeout, duration = _decode_timeout(reader), reader.object("max_stream_duration")
     retry_policy = reader.object("retry_policy")
     allowed, refused, is_connect = _decode_upgrades(reader)
     return ClusterAction(
         clusters=_decode_clusters(reader),
-        timeout=timeout,
+        timeout=timeout if duration is None else None,  # Envoy: a route has the one or the other
+        max_grpc_timeout=reader.duration("max_grpc_timeout") if duration is None else None,
         idle_timeout=reader.duration("idle_timeout"),
-        max_stream_duration=max_stream_duration,
+        max_stream_duration=duration.duration("max_stream_duration") if duration is not None else None,
+        grpc_timeout_header_max=duration.duration("grpc_timeout_header_max") if duration is not None else None,
         buffer_limit=buffer_limit,
         retry_policy=decode_retry_policy(retry_policy) if retry_policy else default_retry_policy,
         mirrors=tuple(map(_decode_mirror, reader.objects("request_mirror_policies"))),
@@ -117,12 +119,9 @@ def _decode_mirror(reader: Reader) -> Mirror:
     )
 
 
-def _decode_timeouts(reader: Reader) -> tuple[float | None, float | None]:
-    """The timeout and the longest duration of a stream. In Envoy, a route that has the second has not the first."""
-    timeout, duration = reader.duration("timeout"), reader.object("max_stream_duration")
-    if duration is not None and (seconds := duration.duration("max_stream_duration")) is not None:
-        return None, seconds
-    return _DEFAULT_TIMEOUT if timeout is None else timeout or None, None
+def _decode_timeout(reader: Reader) -> float | None:
+    timeout = reader.duration("timeout")
+    return _DEFAULT_TIMEOUT if timeout is None else timeout or None
 
 
 def _decode_upgrades(reader: Reader) -> tuple[frozenset[str], frozenset[str], bool]:

@@ -6,7 +6,9 @@ secret makes new contexts for new connections; live connections keep theirs.
 
 import logging
 import ssl
+from dataclasses import replace
 
+from pymesh.names import HTTP2_ALPN
 from pymesh.proxy.tls.certificates import CertificatePins, CertificateValidation, SubjectAltNameMatcher, TlsCertificate
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig, UpstreamTlsConfig
 from pymesh.proxy.tls.context_builder import ContextSpec, cached_context
@@ -67,11 +69,13 @@ class ClientTls:
         self.config = config
         self.server_name = config.sni or hostname  # the SNI; "" for none
         self.server_hostname = self.server_name or NO_SERVER_NAME  # what transports are given
-        self._current = _CurrentContext(config.common, secrets, is_server=False, verify=ssl.CERT_REQUIRED)
+        http1, http2 = (replace(config.common, alpn=client_alpn(config.common, is_http2)) for is_http2 in (False, True))
+        self._current = _CurrentContext(http1, secrets, is_server=False, verify=ssl.CERT_REQUIRED)
+        self._http2 = _CurrentContext(http2, secrets, is_server=False, verify=ssl.CERT_REQUIRED)
 
-    def ssl_context(self) -> ssl.SSLContext | None:
+    def ssl_context(self, is_http2: bool = False) -> ssl.SSLContext | None:
         """None while a secret is missing. check_hostname is off: what the names must be is `verify`'s."""
-        return self._current.context()
+        return self._http2.context() if is_http2 else self._current.context()
 
     def verify(self, ssl_object: ssl.SSLObject) -> str | None:
         """None if the server's certificate is for whom was meant, else the text of UPSTREAM_TRANSPORT_FAILURE_REASON.
@@ -94,6 +98,14 @@ class ClientTls:
 
     def peer_identity(self, ssl_object: ssl.SSLObject) -> PeerIdentity | None:
         return peer_identity(ssl_object)
+
+
+def client_alpn(common: CommonTlsConfig, is_http2: bool) -> tuple[str, ...]:
+    """What a connection offers that will speak HTTP/2, or will not: a mesh peer is told that besides who it is."""
+    http1 = tuple(name for name in common.alpn if name != HTTP2_ALPN)
+    if not is_http2:
+        return http1
+    return (*http1, HTTP2_ALPN) if common.is_mesh else (HTTP2_ALPN,)
 
 
 class _CurrentContext:

@@ -120,6 +120,9 @@ class Cluster:
         self._take(config)
         self.circuit_breakers.apply(config.circuit_breakers)
         self.high_priority_breakers.apply(config.high_priority_breakers)
+        if (config.protocol, config.http2) != (before.protocol, before.http2):
+            for endpoint in self.endpoints:
+                endpoint.retire_pools()
         if config.load_balancer != before.load_balancer:
             self._chooser = self._build_chooser()
             self._update_chooser()
@@ -164,6 +167,7 @@ class Cluster:
         self.idle_timeout = config.idle_timeout
         self.max_requests_per_connection = config.max_requests_per_connection
         self.max_connection_duration = config.max_connection_duration
+        self.protocol = config.protocol
         self._take_balancing(config)
         self._transport_sockets.config = config.transport_sockets
         self._transport_sockets.service_host = config.service.host if config.service else ""

@@ -8,6 +8,7 @@ from pymesh.proxy.upstream.dns import DEFAULT_DNS, DnsConfig
 from pymesh.proxy.upstream.dynamic_forward_proxy import DEFAULT_DNS_CACHE, DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment
 from pymesh.proxy.upstream.health_check import HealthCheckConfig
+from pymesh.proxy.upstream.http2_options import DEFAULT_HTTP2, Http2Options, UpstreamProtocol
 from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
 from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
 from pymesh.proxy.upstream.priority_load import PANIC_THRESHOLD
@@ -69,6 +70,8 @@ class ClusterConfig:
     max_connection_duration: float = 0.0
     tcp_keepalive: TcpKeepalive | None = None
     transport_sockets: TransportSocketsConfig = _PLAINTEXT
+    protocol: UpstreamProtocol = UpstreamProtocol.HTTP1
+    http2: Http2Options = DEFAULT_HTTP2
 
     @property
     def endpoints_name(self) -> str:

@@ -150,7 +150,7 @@ class Endpoint:
         was_healthy, self.is_ejected = self.is_healthy, is_ejected
         self._judge()
         if was_healthy and is_ejected:
-            self._retire_pools()
+            self.retire_pools()
 
     def set_checked(self, is_failing: bool, is_degraded: bool = False, is_excluded: bool = False) -> None:
         """The health checks' verdict. Whoever calls it has the load balancers updated."""
@@ -159,15 +159,15 @@ class Endpoint:
         self.is_excluded = is_excluded
         self._judge()
         if was_healthy and is_failing:
-            self._retire_pools()
+            self.retire_pools()
 
     def _judge(self) -> None:
         self.is_healthy = self.config.is_healthy and not self.is_ejected and not self.is_failing
         self.is_degraded = self.config.is_degraded or self.is_check_degraded
 
-    def _retire_pools(self) -> None:
-        """Envoy: who has become sick is spoken to over new connections, in case it was the old ones that were sick.
-        What is in flight finishes."""
+    def retire_pools(self) -> None:
+        """New connections from now on; what is in flight finishes. Envoy: who has become sick is spoken to over new
+        ones, in case it was the old ones that were sick."""
         for pool in self.pools:
             self.rq_total += pool.request_count
             pool.drain()

@@ -12,7 +12,7 @@ from pymesh.proxy.upstream.cluster import Cluster
 from pymesh.proxy.upstream.endpoint import Endpoint
 
 # What `connect` is; tests bring their own.
-Connector = Callable[[Cluster, Endpoint, net.ProtocolFactory], Coroutine[Any, Any, asyncio.Transport]]
+Connector = Callable[..., Coroutine[Any, Any, asyncio.Transport]]
 
 _KEEPALIVE_OPTIONS = (("probes", "TCP_KEEPCNT"), ("time", "TCP_KEEPIDLE"), ("interval", "TCP_KEEPINTVL"))
 
@@ -31,21 +31,27 @@ CONNECTION_TIMEOUT = "connection timeout"
 LOCAL_FAILURE = "local connection failure"
 
 
-async def connect(cluster: Cluster, endpoint: Endpoint, factory: net.ProtocolFactory) -> asyncio.Transport:
+async def connect(
+    cluster: Cluster, endpoint: Endpoint, factory: net.ProtocolFactory, is_http2: bool = False
+) -> asyncio.Transport:
     """A connection for traffic; see `open_transport`."""
     cluster.stats.upstream_cx_total += 1
-    return await open_transport(cluster, endpoint, factory)
+    return await open_transport(cluster, endpoint, factory, is_http2)
 
 
-async def open_transport(cluster: Cluster, endpoint: Endpoint, factory: net.ProtocolFactory) -> asyncio.Transport:
+async def open_transport(
+    cluster: Cluster, endpoint: Endpoint, factory: net.ProtocolFactory, is_http2: bool = False
+) -> asyncio.Transport:
     """A transport with the factory's protocol on it, within the cluster's connect timeout. Raises ConnectError.
+
+    `is_http2`: TLS says so by ALPN. Without TLS the server is known to speak it (RFC 9113 3.3), or finds out.
 
     The protocol may see `connection_made` and `connection_lost` of a connection whose peer then turns out to be the
     wrong one: it is ready only when this returns.
     """
     tls = cluster.tls_for(endpoint)
     context = None
-    if tls is not None and (context := tls.ssl_context()) is None:
+    if tls is not None and (context := tls.ssl_context(is_http2)) is None:
         raise ConnectError(LOCAL_FAILURE, "secret is not supplied by SDS")
     try:
         async with asyncio.timeout(cluster.connect_timeout or None):

@@ -7,6 +7,7 @@ from pymesh.protojson import Reader
 from pymesh.proxy.tls.config import UPSTREAM_TLS_CONTEXT, UpstreamTlsConfig, decode_upstream_tls
 from pymesh.proxy.upstream.cluster_config import ClusterConfig, TcpKeepalive
 from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketMatch, TransportSocketsConfig
+from pymesh.proxy.xds.upstream_protocol import with_protocol
 
 _RAW_BUFFER = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 _HTTP_PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -59,9 +60,7 @@ def with_http_options(config: ClusterConfig, reader: Reader) -> ClusterConfig:
     if options is None:
         return config
     options.ignore("@type")
-    if (explicit := options.object("explicit_http_config")) is not None:
-        # HTTP/1.1 is what this proxy speaks, and none of its options would change what it sends.
-        explicit.ignore("http_protocol_options")
+    config = with_protocol(config, options)
     if (common := options.object("common_http_protocol_options")) is not None:
         config = _with_common_options(config, common)
     if (upstream := options.object("upstream_http_protocol_options")) is not None:

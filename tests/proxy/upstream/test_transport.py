@@ -12,7 +12,9 @@ import uvloop
 
 from pymesh.proxy.upstream.transport import ConnectError, connect
 
-TLS = SimpleNamespace(ssl_context=ssl.create_default_context, server_hostname="shop", verify=lambda ssl_object: None)
+TLS = SimpleNamespace(
+    ssl_context=lambda is_http2: ssl.create_default_context(), server_hostname="shop", verify=lambda ssl_object: None
+)
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[..., Any]]:
@@ -65,6 +67,6 @@ async def test_a_server_that_speaks_no_tls_is_a_connection_failure(silent_port: 
 
 
 async def test_a_cluster_whose_secret_is_missing_does_not_connect(silent_port: int) -> None:
-    missing = SimpleNamespace(ssl_context=lambda: None)
+    missing = SimpleNamespace(ssl_context=lambda is_http2=False: None)
     error = await failure(cluster(missing), silent_port)
     assert (error.reason, error.transport_failure) == ("local connection failure", "secret is not supplied by SDS")

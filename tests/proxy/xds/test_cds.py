@@ -12,6 +12,7 @@ from pymesh.proxy.upstream.dns import DnsConfig, FailureRefresh
 from pymesh.proxy.upstream.dynamic_forward_proxy import DnsCacheConfig
 from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.health_check import HealthCheckConfig, HttpCheck, TcpCheck
+from pymesh.proxy.upstream.http2_options import UpstreamProtocol
 from pymesh.proxy.upstream.lb_policy import LoadBalancerConfig
 from pymesh.proxy.upstream.outlier_detection import OutlierDetectionConfig
 from pymesh.proxy.upstream.slow_start import SlowStartConfig
@@ -52,6 +53,9 @@ def decode(**fields) -> ClusterConfig:
 def assignment(host: str, port: int = 80) -> dict:
     address = {"socket_address": {"address": host, "port_value": port}}
     return {"cluster_name": NAME, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
+
+
+HTTP_OPTIONS = "typed_extension_protocol_options.envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def http_options(**fields) -> dict:
@@ -455,9 +459,20 @@ def test_auto_san_validation_holds_for_every_tls_of_the_cluster():
         ({"transport_socket": {"name": "x"}}, "transport_socket.typed_config"),
         ({"transport_socket": {"typed_config": {"@type": "x"}}}, "transport_socket.typed_config.@type"),
         (
-            http_options(explicit_http_config={"http2_protocol_options": {}}),
-            "typed_extension_protocol_options.envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-            ".explicit_http_config.http2_protocol_options",
+            http_options(explicit_http_config={"http2_protocol_options": {"allow_connect": True}}),
+            f"{HTTP_OPTIONS}.explicit_http_config.http2_protocol_options.allow_connect",
+        ),
+        (
+            http_options(use_downstream_protocol_config={"http2_protocol_options": {"max_concurrent_streams": 0}}),
+            f"{HTTP_OPTIONS}.use_downstream_protocol_config.http2_protocol_options.max_concurrent_streams",
+        ),
+        (
+            http_options(explicit_http_config={"http2_protocol_options": {"connection_keepalive": {}}}),
+            f"{HTTP_OPTIONS}.explicit_http_config.http2_protocol_options.connection_keepalive.timeout",
+        ),
+        (
+            http_options(auto_config={}),
+            f"{HTTP_OPTIONS}.auto_config",
         ),
     ],
 )
@@ -465,3 +480,42 @@ def test_what_cannot_be_obeyed_is_rejected_by_its_path(fields, path):
     with pytest.raises(DecodeError) as error:
         decode(**fields)
     assert error.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("fields", "protocol", "streams", "keepalive"),
+    [
+        ({}, UpstreamProtocol.HTTP1, 1024, (0.0, 0.0)),
+        (http_options(explicit_http_config={"http_protocol_options": {}}), UpstreamProtocol.HTTP1, 1024, (0.0, 0.0)),
+        (
+            http_options(
+                explicit_http_config={
+                    "http2_protocol_options": {
+                        "max_concurrent_streams": 7,
+                        "connection_keepalive": {"interval": "30s", "timeout": "5s"},
+                    }
+                }
+            ),
+            UpstreamProtocol.HTTP2,
+            7,
+            (30.0, 5.0),
+        ),
+        (
+            http_options(use_downstream_protocol_config={"http_protocol_options": {}, "http2_protocol_options": {}}),
+            UpstreamProtocol.DOWNSTREAM,
+            1024,
+            (0.0, 0.0),
+        ),
+        (
+            http_options(use_downstream_protocol_config={"http_protocol_options": {}}),
+            UpstreamProtocol.HTTP1,
+            1024,
+            (0.0, 0.0),
+        ),
+    ],
+)
+def test_the_protocol_of_a_cluster(fields, protocol, streams, keepalive):
+    config = decode(**fields)
+    assert config.protocol is protocol
+    assert config.http2.max_concurrent_streams == streams
+    assert (config.http2.keepalive_interval, config.http2.keepalive_timeout) == keepalive

@@ -237,6 +237,13 @@ def test_the_longest_stream_takes_the_place_of_the_timeout():
     assert decode_action({}).max_stream_duration is None
 
 
+def test_deadlines_of_grpc_are_the_timeout_or_the_longest_duration():
+    action = decode_action({"timeout": "3s", "max_grpc_timeout": "0s"})
+    assert (action.timeout, action.max_grpc_timeout, action.grpc_timeout_header_max) == (3.0, 0.0, None)
+    action = decode_action({"timeout": "3s", "max_stream_duration": {"grpc_timeout_header_max": "5s"}})
+    assert (action.timeout, action.max_grpc_timeout, action.grpc_timeout_header_max) == (None, None, 5.0)
+
+
 def test_a_route_may_refuse_an_upgrade():
     action = decode_action(
         {"upgrade_configs": [{"upgrade_type": "WebSocket", "enabled": False}, {"upgrade_type": "x"}]}

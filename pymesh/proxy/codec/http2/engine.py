@@ -87,6 +87,11 @@ class Engine(H2Connection):
         buffered = self.incoming_buffer._data
         return len(buffered) >= _FRAME_HEADER and int.from_bytes(buffered[:3], "big") > self.max_inbound_frame_size
 
+    def is_stream_closed(self, stream_id: int) -> bool:
+        """Both ends have ended, in frames that may still be handled: there is nothing left to reset."""
+        stream = self.streams.get(stream_id)
+        return stream is None or stream.closed
+
     def limit_header_table(self) -> None:
         """The peer has changed its settings: that it lets us keep much is no reason to do so."""
         if self.encoder.header_table_size > HEADER_TABLE_SIZE:

@@ -96,11 +96,17 @@ class SessionStream:
             self._trailers = trailers
             self._session.sending[self] = None
 
+    @property
+    def pending_bytes(self) -> int:
+        """Of the body, that the peer does not take yet."""
+        return self._pending_bytes
+
     def reset(self, code: int) -> None:
         """RFC 9113 7 says what `code` may be. Nothing more is heard of the stream."""
         session = self._session
         if session.streams.get(self.id) is self and not session.is_dead:
-            session.engine.reset_stream(self.id, code)
+            if not session.engine.is_stream_closed(self.id):
+                session.engine.reset_stream(self.id, code)
             session.forget(self)
 
     # to read
