@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if is_running:
         _read_mesh(collector, args)
     unreadable = _read_files(collector, files, args)
-    config = read_mesh_config(args.mesh_config) if args.mesh_config else None
+    config = read_mesh_config(args.mesh_config).mesh if args.mesh_config else None
     mesh = collector.build(config, is_running, datetime.now(UTC))
     found = [one for one in analyze(mesh) if args.all_namespaces or _is_of(one, args.namespace)]
     messages = without_suppressed(found, _known(args.suppress), collector.suppressed)

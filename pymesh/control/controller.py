@@ -9,19 +9,24 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from pymesh.control.mesh_config_source import MeshConfigSource
 from pymesh.control.metrics import ControlMetrics
-from pymesh.control.model.kinds import SERVICE, VIRTUAL_SERVICE, WORKLOAD_ENTRY
+from pymesh.control.model.core import MESH_CONFIG_MAP
+from pymesh.control.model.kinds import CONFIG_MAP, SERVICE, VIRTUAL_SERVICE, WORKLOAD_ENTRY
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.store.errors import RevisionGoneError
 from pymesh.control.store.store import ConfigStore, Event
+from pymesh.names import ROOT_NAMESPACE
 
 log = logging.getLogger(__name__)
 
 # A batch of changes ends when nothing came for QUIET_SECONDS, and at the latest MOST_SECONDS after its first.
 QUIET_SECONDS = 0.02
 MOST_SECONDS = 0.5
+
+_MESH_CONFIG_MAP = Key(CONFIG_MAP.name, ROOT_NAMESPACE, MESH_CONFIG_MAP)
 
 Build = Callable[[list[Resource[Any]], MeshConfig, int], MeshSnapshot]
 
@@ -32,7 +37,7 @@ class Controller:
     def __init__(
         self,
         store: ConfigStore,
-        mesh: MeshConfig,
+        mesh: MeshConfigSource,
         publish: Callable[[MeshSnapshot, int], None],
         metrics: ControlMetrics,
         build: Build = MeshSnapshot.build,
@@ -98,8 +103,9 @@ class Controller:
     def _publish_snapshot(self) -> None:
         revision = self._revision
         try:
+            self._mesh.update(self._resources.get(_MESH_CONFIG_MAP))
             with self._metrics.snapshot_time.time():
-                snapshot = self._build(list(self._resources.values()), self._mesh, revision)
+                snapshot = self._build(list(self._resources.values()), self._mesh.mesh, revision)
         except Exception:  # the one catch point: what was published last stays
             self._metrics.build_failures.inc()
             log.exception("the snapshot of revision %d could not be built", revision)

@@ -20,6 +20,7 @@ from pymesh.control.controller import Controller
 from pymesh.control.debug import debug_routes, health_routes
 from pymesh.control.jwks_cache import JwksCache
 from pymesh.control.listeners import HttpListener, monitoring_listener, plaintext_listener, tls_listener
+from pymesh.control.mesh_config_source import MeshConfigSource
 from pymesh.control.metrics import ControlMetrics
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Resource
@@ -82,7 +83,8 @@ class ControlPlane:
     async def start(self) -> None:
         """Raises UsageError."""
         options = self._options
-        mesh, resources = read_mesh_config(options.mesh_config), read_resources(options.config)
+        mesh = MeshConfigSource(read_mesh_config(options.mesh_config))
+        resources = read_resources(options.config)
         self._take_state_dir()
         self._parts = parts = await _assemble(options.state_dir, mesh, resources)
         self._listeners = _listeners(options, parts, self.tasks)
@@ -128,7 +130,7 @@ class ControlPlane:
 
 
 class _Parts(NamedTuple):
-    mesh: MeshConfig
+    mesh: MeshConfigSource
     metrics: ControlMetrics
     store: MemoryStore
     publisher: Publisher[MeshSnapshot]
@@ -140,9 +142,9 @@ class _Parts(NamedTuple):
     jwks: JwksCache
 
 
-async def _assemble(state_dir: StateDir, mesh: MeshConfig, resources: list[Resource[Any]]) -> _Parts:
+async def _assemble(state_dir: StateDir, mesh: MeshConfigSource, resources: list[Resource[Any]]) -> _Parts:
     metrics = ControlMetrics()
-    authority = open_authority(state_dir.ca, mesh.trust_domain)
+    authority = open_authority(state_dir.ca, mesh.mesh.trust_domain)
     tokens = open_token_authority(authority, state_dir.ca)
     join_token_file = JoinTokenFile(tokens, state_dir.join_token)
     join_token_file.write()
@@ -171,7 +173,7 @@ def _listeners(options: ControlOptions, parts: _Parts, tasks: TaskGroup) -> list
     for_proxies = [
         *discovery_routes(parts.publisher, options.poll_seconds),
         *registry_routes(parts.registry, parts.publisher),
-        *ca_routes(parts.authority, parts.tokens, parts.metrics, parts.mesh.trust_domain),
+        *ca_routes(parts.authority, parts.tokens, parts.metrics, parts.mesh.mesh.trust_domain),
         *collector_routes(collector),
     ]
     for_operators = [

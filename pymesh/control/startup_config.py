@@ -8,8 +8,12 @@ from pymesh.config_files import list_files, read_file
 from pymesh.control.model.document import Document, DocumentError, read_documents
 from pymesh.control.model.kinds import CONFIG_MAP
 from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
-from pymesh.control.model.mesh_config import MeshConfig
-from pymesh.control.model.mesh_config_decoder import decode_mesh_config, decode_mesh_config_map
+from pymesh.control.model.mesh_config_decoder import (
+    ISTIOS_DEFAULTS,
+    DecodedMeshConfig,
+    decode_mesh_config,
+    decode_mesh_config_map,
+)
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.serializer import decode
 from pymesh.control.store.store import ConfigStore
@@ -19,33 +23,33 @@ from pymesh.names import DEFAULT_DOMAIN, ROOT_NAMESPACE
 _logger = logging.getLogger(__name__)
 
 
-def read_mesh_config(path: Path | None) -> MeshConfig:
+def read_mesh_config(path: Path | None) -> DecodedMeshConfig:
     """Istio's MeshConfig, bare or in Istio's ConfigMap; the defaults without a file. Raises UsageError."""
     if path is None:
-        return MeshConfig()
+        return ISTIOS_DEFAULTS
     try:
         documents = read_documents(read_file(path))
     except DocumentError as error:
         raise UsageError(f"{path}: {error}") from error
-    mesh = _decode_mesh_config(path, documents[0]) if documents else MeshConfig()
-    if mesh.trust_domain != DEFAULT_DOMAIN:
+    read = _decode_mesh_config(path, documents[0]) if documents else ISTIOS_DEFAULTS
+    if read.mesh.trust_domain != DEFAULT_DOMAIN:
         # Proxies ask for certificates of the default one, before they know anything of the mesh.
         raise UsageError(f"{path}: trustDomain: pymesh does not implement another one than {DEFAULT_DOMAIN}")
-    return mesh
+    return read
 
 
-def _decode_mesh_config(path: Path, document: Document) -> MeshConfig:
+def _decode_mesh_config(path: Path, document: Document) -> DecodedMeshConfig:
     fields = document.value
     try:
         if not isinstance(fields, dict) or fields.get("kind") != CONFIG_MAP.name:
-            return decode_mesh_config(fields)
-        mesh, warnings = decode_mesh_config_map(decode(fields, ROOT_NAMESPACE).spec)
+            return DecodedMeshConfig(decode_mesh_config(fields), fields, ())
+        read = decode_mesh_config_map(decode(fields, ROOT_NAMESPACE).spec)
     except ValidationError as error:
         places = [f"{path}: line {document.lines.line_of(one.path)}: {one}" for one in error.violations]
         raise UsageError("\n".join(places)) from error
-    for warning in warnings:
+    for warning in read.warnings:
         _logger.warning("%s: line %d: %s", path, document.lines.line_of(warning.path), warning)
-    return mesh
+    return read
 
 
 def read_resources(paths: tuple[Path, ...]) -> list[Resource[Any]]:

@@ -8,7 +8,7 @@ from pymesh.config_files import read_files
 from pymesh.control.model.document import DocumentError
 from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
 from pymesh.control.model.mesh_config import MeshConfig
-from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, is_mesh_config_map
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, find_mesh_config_map
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.source import Source
 from pymesh.errors import ValidationError
@@ -66,15 +66,14 @@ def build_configuration(texts: Iterable[tuple[str, str | bytes]]) -> Configurati
 def _mesh_config(
     resources: Iterable[Resource[Any]], sources: Mapping[Key, Source], warnings: list[str], problems: list[str]
 ) -> MeshConfig:
-    for resource in resources:
-        if not is_mesh_config_map(resource):
-            continue
-        place = sources[resource.key].place()
-        try:
-            decoded = decode_mesh_config_map(resource.spec)
-        except ValidationError as error:
-            problems.extend(f"{place}: {violation}" for violation in error.violations)
-            continue
-        warnings.extend(f"{place}: {warning}" for warning in decoded.warnings)
-        return decoded.mesh
-    return MeshConfig()
+    config_map = find_mesh_config_map(resources)
+    if config_map is None:
+        return MeshConfig()
+    place = sources[config_map.key].place()
+    try:
+        decoded = decode_mesh_config_map(config_map.spec)
+    except ValidationError as error:
+        problems.extend(f"{place}: {violation}" for violation in error.violations)
+        return MeshConfig()
+    warnings.extend(f"{place}: {warning}" for warning in decoded.warnings)
+    return decoded.mesh

@@ -4,8 +4,8 @@ import logging
 import pytest
 
 from pymesh.control.controller import Controller
+from pymesh.control.mesh_config_source import MeshConfigSource
 from pymesh.control.metrics import ControlMetrics
-from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.serializer import decode
 from pymesh.control.store.memory import MemoryStore
 
@@ -13,6 +13,11 @@ from pymesh.control.store.memory import MemoryStore
 def service(name):
     metadata = {"name": name, "namespace": "default"}
     return decode({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 80}]}})
+
+
+def mesh_config_map(text):
+    metadata = {"name": "istio", "namespace": "istio-system"}
+    return decode({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mesh": text}})
 
 
 class Published:
@@ -69,7 +74,7 @@ def metrics():
 
 @pytest.fixture
 async def controller(store, published, metrics, names_of):
-    running = asyncio.create_task(Controller(store, MeshConfig(), published, metrics, names_of).run())
+    running = asyncio.create_task(Controller(store, MeshConfigSource(), published, metrics, names_of).run())
     yield
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -77,7 +82,7 @@ async def controller(store, published, metrics, names_of):
 
 async def test_what_is_there_at_the_start_is_published(store, published, metrics, names_of):
     await store.create(service("web"))
-    running = asyncio.create_task(Controller(store, MeshConfig(), published, metrics, names_of).run())
+    running = asyncio.create_task(Controller(store, MeshConfigSource(), published, metrics, names_of).run())
     assert await published.wait(1) == ["web"]
     running.cancel()
 
@@ -133,8 +138,21 @@ async def test_a_bug_costs_neither_the_loop_nor_the_last_good_snapshot(
 
 async def test_a_watch_that_fell_behind_reads_everything_again(published, metrics, names_of):
     store = MemoryStore(history_limit=2)
-    running = asyncio.create_task(Controller(store, MeshConfig(), published, metrics, names_of).run())
+    running = asyncio.create_task(Controller(store, MeshConfigSource(), published, metrics, names_of).run())
     await published.wait(0)
     await asyncio.gather(*(store.create(service(f"s{number}")) for number in range(20)))
     assert len(await published.wait(20)) == 20
+    running.cancel()
+
+
+async def test_the_stored_mesh_config_is_obeyed_with_the_next_snapshot(store, published, metrics):
+    def mode_of(resources, mesh, revision):
+        return mesh.outbound_traffic_policy.mode
+
+    running = asyncio.create_task(Controller(store, MeshConfigSource(), published, metrics, mode_of).run())
+    assert await published.wait(0) == "ALLOW_ANY"
+    await store.create(mesh_config_map("outboundTrafficPolicy: {mode: REGISTRY_ONLY}"))
+    assert await published.wait(1) == "REGISTRY_ONLY"
+    await store.delete("ConfigMap", "istio-system", "istio")
+    assert await published.wait(2) == "ALLOW_ANY"
     running.cancel()

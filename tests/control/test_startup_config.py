@@ -23,7 +23,7 @@ def test_the_mesh_config_may_stand_in_istios_config_map(tmp_path: Path, caplog: 
     file = tmp_path / "istio.yaml"
     file.write_text(CONFIG_MAP)
     with caplog.at_level(logging.WARNING):
-        assert read_mesh_config(file).outbound_traffic_policy.mode == "REGISTRY_ONLY"
+        assert read_mesh_config(file).mesh.outbound_traffic_policy.mode == "REGISTRY_ONLY"
     assert [record.getMessage() for record in caplog.records] == [
         f"{file}: line 5: data.mesh.ingressClass: unknown field"
     ]

@@ -10,7 +10,7 @@ from pymesh.control.model.document import read_documents
 from pymesh.control.model.foreign_kinds import foreign_kind_of
 from pymesh.control.model.kinds import kind_of
 from pymesh.control.model.mesh_config import MeshConfig
-from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, is_mesh_config_map
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map, find_mesh_config_map
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.serializer import decode_stored, decode_with_warnings, word_at
 from pymesh.control.model.source import Source, objects_of
@@ -64,8 +64,8 @@ class Collector:
     def build(
         self, mesh: MeshConfig | None = None, is_running: bool = False, now: datetime | None = None
     ) -> AnalyzedMesh:
-        """`mesh` counts for more than Istio's ConfigMap in the files; a running mesh does not obey one."""
-        found = mesh or (None if is_running else self._mesh_config()) or MeshConfig()
+        """`mesh` counts for more than Istio's ConfigMap."""
+        found = mesh or self._mesh_config()
         objects = (*self._resources.values(), *self._refused.values())
         workloads = [one for resource in objects for one in workloads_of(resource)]
         return AnalyzedMesh(
@@ -102,9 +102,9 @@ class Collector:
             return
         self._refused[key] = resource
 
-    def _mesh_config(self) -> MeshConfig | None:
-        maps = (resource for resource in self._resources.values() if is_mesh_config_map(resource))
-        return next((decode_mesh_config_map(resource.spec).mesh for resource in maps), None)
+    def _mesh_config(self) -> MeshConfig:
+        config_map = find_mesh_config_map(self._resources.values())
+        return decode_mesh_config_map(config_map.spec).mesh if config_map is not None else MeshConfig()
 
 
 def _key_of(fields: Any, namespace: str) -> Key:

@@ -10,6 +10,7 @@ from pymesh.control.model.messages import Message
 
 MESH_CONFIG_MAP = "istio"
 MESH_CONFIG_KEY = "mesh"
+MESH_NETWORKS_KEY = "meshNetworks"
 
 
 class ConfigMap(Message):

@@ -1,11 +1,13 @@
 """MeshConfig as a file or Istio's ConfigMap writes it -> the typed one, valid."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pymesh.control.model.core import MESH_CONFIG_KEY, MESH_CONFIG_MAP, ConfigMap
 from pymesh.control.model.document import DocumentError, read_documents
 from pymesh.control.model.kinds import CONFIG_MAP
 from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.mesh_config_overlay import Fields, overlay_mesh_config
 from pymesh.control.model.message_decoder import decode_message
 from pymesh.control.model.not_implemented import check_implemented
 from pymesh.control.model.pruning import prune
@@ -17,10 +19,14 @@ from pymesh.names import ROOT_NAMESPACE
 
 
 class DecodedMeshConfig(NamedTuple):
-    """`warnings`: what was left out of account."""
+    """`fields`: what of it was said, and not its defaults. `warnings`: what was left out of account."""
 
     mesh: MeshConfig
+    fields: Fields
     warnings: tuple[Violation, ...]
+
+
+ISTIOS_DEFAULTS = DecodedMeshConfig(MeshConfig(), {}, ())
 
 
 def decode_mesh_config(fields: Any) -> MeshConfig:
@@ -39,21 +45,26 @@ def is_mesh_config_map(resource: Resource[Any]) -> bool:
     return resource.kind == CONFIG_MAP and resource.key[1:] == (ROOT_NAMESPACE, MESH_CONFIG_MAP)
 
 
-def decode_mesh_config_map(config_map: ConfigMap) -> DecodedMeshConfig:
-    """The MeshConfig of Istio's ConfigMap, which was not written for pymesh: what pymesh does not know or not obey is a
-    warning. Raises ValidationError."""
+def find_mesh_config_map(resources: Iterable[Resource[Any]]) -> Resource[ConfigMap] | None:
+    return next((resource for resource in resources if is_mesh_config_map(resource)), None)
+
+
+def decode_mesh_config_map(config_map: ConfigMap, base: DecodedMeshConfig = ISTIOS_DEFAULTS) -> DecodedMeshConfig:
+    """The MeshConfig of Istio's ConfigMap, over `base`. It was not written for pymesh: what pymesh does not know or not
+    obey is a warning. Raises ValidationError."""
     at = Scope("data")[MESH_CONFIG_KEY]
     fields = _read_key(config_map, at)
     unknown = Scope("data")[MESH_CONFIG_KEY]
     decode_message(MeshConfig, fields, unknown)
     fields = prune(fields, [steps[2:] for steps in unknown.notes.unknown])
-    mesh = decode_message(MeshConfig, fields, at)
-    check_mesh_config(mesh, at)
+    check_mesh_config(decode_message(MeshConfig, fields, at), at)
     if at.violations:
         raise ValidationError("ConfigMap", f"{ROOT_NAMESPACE}/{MESH_CONFIG_MAP}", at.violations)
     check_implemented("MeshConfig", fields, at)
     left_out = [Violation(one.path, one.message) for one in unknown.violations if one.message.startswith("unknown")]
-    return DecodedMeshConfig(mesh, (*left_out, *at.violations))
+    merged = overlay_mesh_config(base.fields, fields)
+    mesh = decode_message(MeshConfig, merged, Scope())
+    return DecodedMeshConfig(mesh, merged, (*left_out, *at.violations, *at.warnings))
 
 
 def _read_key(config_map: ConfigMap, at: Scope) -> Any:
@@ -62,4 +73,5 @@ def _read_key(config_map: ConfigMap, at: Scope) -> Any:
     except DocumentError as error:
         at.fail(str(error))
         return {}
-    return documents[0].value if documents else {}
+    fields = documents[0].value if documents else {}
+    return {} if fields is None else fields

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from pymesh.control.mesh_config_source import MeshConfigSource
 from pymesh.control.model.conditions import KINDS_WITH_STATUS, Reach, effective, merge_conditions, reconciled
-from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.status.rejections import rejections_of
 from pymesh.control.status.shadows import find_shadows
@@ -38,7 +38,7 @@ class StatusWriter:
         self,
         store: ConfigStore,
         publisher: Publisher[Any],
-        mesh: MeshConfig,
+        mesh: MeshConfigSource,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -59,7 +59,7 @@ class StatusWriter:
     async def look(self) -> None:
         """Write the status of each object for which it is not true any more; newest objects first."""
         proxies = self._publisher.connected()
-        facts = (self._store.revision, proxies)
+        facts = (self._store.revision, proxies, self._mesh.mesh)
         if facts == self._last:
             return
         everything = await self._store.list()
@@ -74,7 +74,7 @@ class StatusWriter:
         self, rules: list[Resource[Any]], proxies: list[ProxyStatus]
     ) -> list[tuple[Resource[Any], dict[str, Any]]]:
         self._remember(rules)
-        shadows = find_shadows(rules, self._mesh)
+        shadows = find_shadows(rules, self._mesh.mesh)
         rejections = self._rejections(proxies)
         now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
         changed = []

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from pymesh.control.mesh_config_source import MeshConfigSource
 from pymesh.control.model.conditions import summary
-from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.serializer import decode
 from pymesh.control.status import writer as writer_module
 from pymesh.control.status.writer import StatusWriter
@@ -49,7 +49,7 @@ def proxies():
 
 @pytest.fixture
 def writer(store, proxies):
-    return StatusWriter(store, proxies, MeshConfig(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    return StatusWriter(store, proxies, MeshConfigSource(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
 
 async def word(store, name="web"):

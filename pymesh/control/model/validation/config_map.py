@@ -1,6 +1,6 @@
 """Rules of a ConfigMap. Kubernetes: ValidateConfigMap in pkg/apis/core/validation."""
 
-from pymesh.control.model.core import MESH_CONFIG_KEY, MESH_CONFIG_MAP, ConfigMap
+from pymesh.control.model.core import MESH_CONFIG_MAP, MESH_NETWORKS_KEY, ConfigMap
 from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
@@ -20,8 +20,10 @@ def check_config_map(spec: ConfigMap, metadata: Metadata, at: Scope) -> None:
     size = sum(len(text.encode()) for text in spec.data.values()) + sum(map(len, spec.binary_data.values()))
     at["data"].require(size <= _LARGEST, f"must not be larger than {_LARGEST} bytes")
     is_of_istio = (metadata.namespace, metadata.name) == (ROOT_NAMESPACE, MESH_CONFIG_MAP)
-    if is_of_istio and MESH_CONFIG_KEY in spec.data:
+    if is_of_istio:
         _check_mesh_config(spec, at)
+        if MESH_NETWORKS_KEY in spec.data:
+            at["data"][MESH_NETWORKS_KEY].warn("pymesh has one network; this has no effect")
 
 
 def _check_mesh_config(spec: ConfigMap, at: Scope) -> None:
@@ -31,4 +33,3 @@ def _check_mesh_config(spec: ConfigMap, at: Scope) -> None:
         at.violations.extend(error.violations)
         return
     at.warnings.extend(warnings)
-    at["data"][MESH_CONFIG_KEY].warn("pymesh control reads MeshConfig from --mesh-config, not from this object")
