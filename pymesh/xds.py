@@ -237,14 +237,16 @@ class HttpProbe(msgspec.Struct, frozen=True):
 
 
 class ReadinessProbe(msgspec.Struct, frozen=True):
-    """How a WorkloadGroup wants its application asked. Without `http` an opened connection is enough. Times in seconds.
+    """How a WorkloadGroup wants its application asked: by `command`, run beside it, or by `http`, or else by opening a
+    connection. Times in seconds.
 
     An empty `host` is where the application is said to be.
     """
 
-    port: int
+    port: int = 0  # of a command: none
     host: str = ""
     http: HttpProbe | None = None
+    command: tuple[str, ...] = ()
     initial_delay: int = 0
     timeout: int = 1
     period: int = 10

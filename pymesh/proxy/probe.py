@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import ssl
 from collections.abc import Callable
 
@@ -85,11 +87,34 @@ class AppProbe:
 async def has_answered(probe: ReadinessProbe, host: str) -> bool:
     """Whether the application is ready, in the words of its WorkloadGroup; `host` is where it is, if those do not say.
 
-    Istio: HTTPProber and TCPProber in pkg/istio-agent/health.
+    Istio: HTTPProber, TCPProber and ExecProber in pkg/istio-agent/health.
     """
+    if probe.command:
+        return await _succeeds(probe.command, probe.timeout)
     if probe.http is None:
         return await can_connect(probe.host or host, probe.port, probe.timeout)
     return await _get_succeeds(probe.http, probe.host or host, probe.port, probe.timeout)
+
+
+async def _succeeds(command: tuple[str, ...], seconds: float) -> bool:
+    """Whether it exits with 0 in time, or else is killed with all that it has started. Nobody reads what it prints."""
+    nothing = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+        )
+    except OSError as error:
+        log.warning("the probe's command %s cannot be run: %s", command[0], error.strerror)
+        return False
+    try:
+        async with asyncio.timeout(seconds):
+            return await process.wait() == 0
+    except TimeoutError:
+        return False
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 async def _get_succeeds(http: HttpProbe, host: str, port: int, seconds: float) -> bool:

@@ -10,6 +10,7 @@ from pymesh import xds
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
+from pymesh.control.translate.gateway_servers import target_port
 from pymesh.simulation.call import Call, parse_call
 from pymesh.simulation.decision import RBAC_DENIED, Decision
 from pymesh.simulation.files import Configuration, read_configuration
@@ -54,7 +55,7 @@ class SimulatedMesh:
             return [self._arrive(workload, call, self._port_at(workload, call))]
         if call.gateway:
             gateway = self.workloads.gateway(call.gateway)
-            trails = [send(self.proxy(build_gateway(gateway)), call, "gateway", call.address or "0.0.0.0", time())]
+            trails = [self._enter(gateway, call)]
             if trails[0].decision.error == RBAC_DENIED:
                 trails[0].decision = replace(trails[0].decision, inbound=judge(trails[0]))
         else:
@@ -73,6 +74,14 @@ class SimulatedMesh:
             view = ProxyView(self.snapshot, node)
             found = self._proxies[key] = SimulatedProxy(build(view), view.is_gateway)
         return found
+
+    def _enter(self, gateway: Workload, call: Call) -> Trail:
+        """A port at which the gateway does not listen is one of its Service, unless the connection's own was given."""
+        node, address = build_gateway(gateway), call.address or "0.0.0.0"
+        proxy = self.proxy(node)
+        if not call.has_own_port and not proxy.listener_of(xds.Address(address, call.port)):
+            call = dataclasses.replace(call, port=target_port(ProxyView(self.snapshot, node), call.port))
+        return send(proxy, call, "gateway", address, time())
 
     def _leave(self, source: Workload, call: Call) -> Trail:
         node = build_sidecar(source)

@@ -69,7 +69,10 @@ def test_a_workload_of_another_service_account_is_refused_by_the_group(mesh) -> 
 PROBE = "  probe: {periodSeconds: 1, failureThreshold: 1, httpGet: {port: PORT, path: /status/STATUS}}\n"
 
 
-def test_the_probe_of_a_group_says_when_its_workloads_are_healthy(mesh) -> None:
+COMMAND = "  probe: {periodSeconds: 1, failureThreshold: 1, exec: {command: [test, -e, FILE]}}\n"
+
+
+def test_the_probe_of_a_group_says_when_its_workloads_are_healthy(mesh, tmp_path) -> None:
     mesh.control()
     app = mesh.http_app("payment")
     group = GROUP.replace("TRACK", "canary") + PROBE.replace("PORT", str(app.port))
@@ -81,3 +84,7 @@ def test_the_probe_of_a_group_says_when_its_workloads_are_healthy(mesh) -> None:
     mesh.wait_until(lambda: web.get("http://payment/").status == 503, "the failing probe to take it out")
     mesh.apply(group.replace("STATUS", "202"))
     mesh.wait_until(lambda: web.get("http://payment/").status == 200, "the workload, which is ready again")
+    mesh.apply(GROUP.replace("TRACK", "canary") + COMMAND.replace("FILE", str(tmp_path / "ready")))
+    mesh.wait_until(lambda: web.get("http://payment/").status == 503, "the failing command to take it out")
+    (tmp_path / "ready").touch()
+    mesh.wait_until(lambda: web.get("http://payment/").status == 200, "the workload, for which the command succeeds")

@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,33 @@ async def test_an_application_that_is_silent_is_not_healthy() -> None:
         port = app.sockets[0].getsockname()[1]
         assert await has_answered(ReadinessProbe(port=port), "127.0.0.1")
         assert not await has_answered(ReadinessProbe(port=port, http=HttpProbe("/", "http"), timeout=0), "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("command", "healthy"), [(("true",), True), (("false",), False), (("sh", "-c", "exit 3"), False)]
+)
+async def test_a_command_is_healthy_where_it_exits_with_0(command: tuple[str, ...], healthy: bool) -> None:
+    assert await has_answered(ReadinessProbe(command=command), "127.0.0.1") is healthy
+
+
+def is_alive(pid: str) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().split()[2] != "Z"
+
+
+async def test_a_command_that_takes_too_long_is_killed_with_what_it_has_started(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    command = ("sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait")
+    assert not await has_answered(ReadinessProbe(command=command, timeout=1), "127.0.0.1")
+    pid = pid_file.read_text().strip()
+    async with asyncio.timeout(5):
+        while is_alive(pid):  # noqa: ASYNC110 (nothing tells of its end)
+            await asyncio.sleep(0.01)
+
+
+async def test_a_command_that_is_not_there_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    assert not await has_answered(ReadinessProbe(command=("/no/such/program",)), "127.0.0.1")
+    assert "/no/such/program cannot be run: No such file or directory" in caplog.text
 
 
 async def test_thresholds_say_how_many_answers_in_a_row_count(monkeypatch: pytest.MonkeyPatch) -> None:

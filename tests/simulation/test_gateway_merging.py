@@ -166,3 +166,56 @@ def test_gateway_is_named_short_with_a_dot_or_with_its_namespace(gateway, name):
 def test_gateway_of_another_namespace_is_not_meant_by_its_short_name(gateway):
     mesh = gateway(rule("one") + edge("one", HTTP % ("a", "HTTP", '"*"'), namespace="far"))
     assert mesh.arrive("http://a.example:80/").error == "no_route"
+
+
+ENTRANCE = """
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system, creationTimestamp: "2026-01-0%dT00:00:00.0Z"}
+spec:
+  selector: {istio: ingressgateway}
+  ports: [{name: http2, port: 80, targetPort: %s}, {name: https, port: 443, targetPort: 8443}]
+---
+"""
+
+
+def test_port_of_the_gateways_service_stands_for_the_workloads_own(gateway):
+    mesh = gateway(rule("one") + ENTRANCE % (1, 8080) + edge("one", HTTP % ("a", "HTTP", "a.example")))
+    assert routes(mesh) == {"http.8080"}
+    assert mesh.arrive("http://a.example:80/").error == "no_listener"
+    found = mesh.arrive("http://a.example:8080/")
+    assert (found.virtual_host, found.route) == ("a.example:80", "to-0")
+
+
+def test_servers_that_end_at_one_port_of_the_workload_merge(gateway):
+    other = '{port: {number: 8080, name: b, protocol: HTTP}, hosts: ["b.example"]}'
+    two = edge("one", HTTP % ("a", "HTTP", "a.example")) + edge("two", other, day=2)
+    mesh = gateway(rule("one", "two") + ENTRANCE % (1, 8080) + two)
+    assert routes(mesh) == {"http.8080"}
+    assert [mesh.arrive(f"http://{host}.example:8080/").route for host in "ab"] == ["to-0", "to-1"]
+
+
+def test_https_route_table_keeps_the_servers_own_port(gateway):
+    mesh = gateway(rule("one") + ENTRANCE % (1, 8080) + edge("one", TLS % ("a", "HTTPS", "a.example")))
+    assert routes(mesh) == {"https.443.a.one.default"}
+    assert mesh.arrive("https://a.example:8443/").route == "to-0"
+
+
+def test_oldest_service_that_declares_the_port_decides(gateway):
+    services = ENTRANCE % (2, 8080) + (ENTRANCE % (1, 9090)).replace("istio-ingressgateway,", "older,")
+    mesh = gateway(rule("one") + services + edge("one", HTTP % ("a", "HTTP", "a.example")))
+    assert routes(mesh) == {"http.9090"}
+
+
+@pytest.mark.parametrize("target", ["http2", "80"])
+def test_port_without_another_number_is_itself(gateway, target):
+    mesh = gateway(rule("one") + ENTRANCE % (1, target) + edge("one", HTTP % ("a", "HTTP", "a.example")))
+    assert mesh.arrive("http://a.example:80/").route == "to-0"
+
+
+def test_who_calls_a_gateway_means_the_port_of_its_service_unless_the_connections_is_given(mesh_of):
+    front = edge("one", HTTP % ("a", "HTTP", "a.example"), namespace="istio-system")
+    mesh = mesh_of(rule("istio-system/one") + ENTRANCE % (1, 8080) + front)
+    assert mesh.simulate("GET http://a.example/", gateway="istio-system/one").listener == "0.0.0.0_8080"
+    assert mesh.simulate("GET http://a.example/", gateway="istio-system/one", port=8080).route == "to-0"
+    assert mesh.simulate("GET http://a.example/", gateway="istio-system/one", port=80).error == "no_listener"

@@ -62,7 +62,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     ),
     "WorkloadEntry": (Unsupported("network"),),
     "WorkloadGroup": (
-        Unsupported("probe.exec"),
         Unsupported("probe.grpc"),
         Unsupported("template.network"),
     ),

@@ -7,12 +7,13 @@ from pymesh.control.model.workload_group import HTTPHealthCheckConfig, Readiness
 def build_probe(probe: ReadinessProbe) -> xds.ReadinessProbe | None:
     """None for a method that is not implemented. Defaults: Istio's, fillInDefaults in pkg/istio-agent/health."""
     target = probe.http_get or probe.tcp_socket
-    if target is None:
+    if target is None and probe.exec is None:
         return None
     return xds.ReadinessProbe(
-        port=target.port,
-        host=target.host,
+        port=target.port if target is not None else 0,
+        host=target.host if target is not None else "",
         http=_build_http(probe.http_get) if probe.http_get is not None else None,
+        command=probe.exec.command if probe.exec is not None else (),
         initial_delay=probe.initial_delay_seconds,
         timeout=probe.timeout_seconds or 1,
         period=probe.period_seconds or 10,

@@ -26,13 +26,15 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GatewayServer:
-    """One server of one Gateway. `hosts` are pairs of namespace (`*`: any) and host."""
+    """One server of one Gateway. `hosts` are pairs of namespace (`*`: any) and host. `target` is the port of the
+    workload, which differs from the server's where the gateway's Service says so."""
 
     gateway: str  # namespace/name
     namespace: str
     name: str
     server: Server
     hosts: tuple[tuple[str, str], ...]
+    target: int
 
     @property
     def port(self) -> int:
@@ -52,7 +54,7 @@ class GatewayServer:
     def route_name(self) -> str:
         """Plaintext servers of an address and port share one route configuration; each HTTPS server has its own."""
         if self.family is Family.HTTP:
-            return f"http.{self.port}.{self.server.bind}" if self.server.bind else f"http.{self.port}"
+            return f"http.{self.target}.{self.server.bind}" if self.server.bind else f"http.{self.target}"
         name = self.server.port.name if self.server.port is not None else ""
         return f"https.{self.port}.{name}.{self.name}.{self.namespace}"
 
@@ -102,16 +104,15 @@ class PortServers:
 
 
 def merged_servers(view: ProxyView) -> list[PortServers]:
-    """By port, oldest Gateway first. Istio: mergeGateways in pilot/pkg/model/gateway.go."""
+    """By port of the workload, oldest Gateway first. Istio: mergeGateways in pilot/pkg/model/gateway.go."""
     ports: dict[tuple[str, int], PortServers] = {}
     taken: set[str] = set()
     for server in _servers(view):
-        key = (server.server.bind or _ANY_ADDRESS, server.port)
+        key = (server.server.bind or _ANY_ADDRESS, server.target)
         found = ports.get(key)
         if found is None:
-            found = PortServers(
-                Address(key[0], bound_port(view.node.metadata, server.port)), server.port, server.family
-            )
+            address = Address(key[0], bound_port(view.node.metadata, server.port, server.target))
+            found = PortServers(address, server.port, server.family)
             if found.listener_name in taken:
                 continue  # two ports of Gateways are one on this machine: the older Gateway has it
             taken.add(found.listener_name)
@@ -122,12 +123,20 @@ def merged_servers(view: ProxyView) -> list[PortServers]:
     return list(ports.values())
 
 
-def bound_port(node: NodeMetadata, port: int) -> int:
-    """Where a Gateway's port is opened: where `--port-map` says, or 8000 higher if only root may open it."""
-    mapped = node.port_map.get(port)
-    if mapped is not None:
-        return mapped
-    return port + _UNPRIVILEGED_OFFSET if node.unprivileged and port < _PRIVILEGED else port
+def bound_port(node: NodeMetadata, port: int, target: int) -> int:
+    """Where a Gateway's port, or the workload's for which it stands, is opened: where `--port-map` says, or 8000 higher
+    if only root may open it."""
+    for number in (port, target):
+        if number in node.port_map:
+            return node.port_map[number]
+    return target + _UNPRIVILEGED_OFFSET if node.unprivileged and target < _PRIVILEGED else target
+
+
+def target_port(view: ProxyView, port: int) -> int:
+    """The workload's port for one of its Service: of the first that declares it. Istio: resolvePorts in gateway.go."""
+    declared = (item for service in view.own_services for item in service.ports if item.number == port)
+    found = next(declared, None)
+    return found.target if found is not None and isinstance(found.target, int) and found.target else port
 
 
 def _servers(view: ProxyView) -> Iterator[GatewayServer]:
@@ -136,12 +145,12 @@ def _servers(view: ProxyView) -> Iterator[GatewayServer]:
         for server in gateway.spec.servers:
             if server.port is not None and server.name not in named:
                 named.update([server.name] if server.name else [])
-                yield _server(gateway, server)
+                yield _server(gateway, server, target_port(view, server.port.number))
 
 
-def _server(gateway: Resource[Gateway], server: Server) -> GatewayServer:
+def _server(gateway: Resource[Gateway], server: Server, target: int) -> GatewayServer:
     hosts = tuple(_host(host, gateway.namespace) for host in server.hosts)
-    return GatewayServer(f"{gateway.namespace}/{gateway.name}", gateway.namespace, gateway.name, server, hosts)
+    return GatewayServer(f"{gateway.namespace}/{gateway.name}", gateway.namespace, gateway.name, server, hosts, target)
 
 
 def _host(text: str, owner: str) -> tuple[str, str]:

@@ -29,7 +29,11 @@ def workload_group(**probe):
                 "successThreshold": 4,
                 "failureThreshold": 5,
             },
-            xds.ReadinessProbe(81, "", xds.HttpProbe("/up", "https", (("a", "b"),)), 1, 2, 3, 4, 5),
+            xds.ReadinessProbe(81, "", xds.HttpProbe("/up", "https", (("a", "b"),)), (), 1, 2, 3, 4, 5),
+        ),
+        (
+            {"exec": {"command": ["cat", "/tmp/healthy"]}, "timeoutSeconds": 2},
+            xds.ReadinessProbe(command=("cat", "/tmp/healthy"), timeout=2, period=10),
         ),
     ],
 )

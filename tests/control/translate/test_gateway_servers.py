@@ -13,11 +13,17 @@ spec:
 
 def test_port_map_beats_the_unprivileged_offset():
     node = NodeMetadata(port_map={80: 9080}, unprivileged=True)
-    assert [bound_port(node, port) for port in (80, 443, 1024)] == [9080, 8443, 1024]
+    assert [bound_port(node, port, port) for port in (80, 443, 1024)] == [9080, 8443, 1024]
 
 
 def test_privileged_proxy_binds_the_port_itself():
-    assert bound_port(NodeMetadata(), 80) == 80
+    assert bound_port(NodeMetadata(), 80, 80) == 80
+
+
+def test_port_of_the_workload_is_bound_unless_the_map_names_that_or_the_gateways():
+    assert bound_port(NodeMetadata(unprivileged=True), 80, 8080) == 8080
+    assert bound_port(NodeMetadata(port_map={80: 9080}), 80, 8080) == 9080
+    assert bound_port(NodeMetadata(port_map={8080: 9080}), 80, 8080) == 9080
 
 
 def test_gateway_without_selector_is_for_all(view_of):
