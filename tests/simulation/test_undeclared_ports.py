@@ -20,7 +20,7 @@ spec: {address: 10.0.0.4, labels: {app: web}}
 PEER = "cluster.local/ns/default/sa/client"
 
 
-def peer_authentication(mode: str, ports: str = "{}") -> str:
+def peer_authentication(mode: str, ports: str = "null") -> str:
     return (
         "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: p}\n"
         f"spec: {{selector: {{matchLabels: {{app: web}}}}, mtls: {{mode: {mode}}}, portLevelMtls: {ports}}}\n---\n"

@@ -106,15 +106,13 @@ def _stand_in(kind: Any) -> Any:
 
 def _map_decoder(key_type: Any, value_type: Any) -> _Decode:
     decode_value = _decoder_of(value_type)
-    is_message = isinstance(value_type, type) and issubclass(value_type, Message)
 
     def decode(value: Any, at: Scope) -> Any:
         if not isinstance(value, dict):
             return _wrong(at, "an object", value)
         items = {}
         for key, item in value.items():
-            # A header that is matched with null is matched for presence, as with {}.
-            decoded = decode_value({} if item is None and is_message else item, at[str(key)])
+            decoded = decode_value(item, at[str(key)])
             decoded_key = _decode_key(key, key_type, at)
             if decoded is not _INVALID and decoded_key is not _INVALID:
                 items[decoded_key] = decoded

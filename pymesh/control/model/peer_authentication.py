@@ -25,5 +25,5 @@ class PeerAuthentication(Message):
     namespace."""
     mtls: MutualTLS | None = None
     """Whether callers must have a certificate of the mesh."""
-    port_level_mtls: dict[int, MutualTLS] = {}
+    port_level_mtls: dict[int, MutualTLS] | None = None
     """The same for single ports of the workload."""

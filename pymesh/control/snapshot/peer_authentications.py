@@ -61,7 +61,7 @@ class PeerAuthentications:
         if not labels:
             self._namespaces.setdefault(namespace, mode)
         elif not is_root:
-            self._workloads.setdefault(namespace, []).append(_Selected(labels, mode, spec.port_level_mtls))
+            self._workloads.setdefault(namespace, []).append(_Selected(labels, mode, spec.port_level_mtls or {}))
 
 
 def _selects(selector: dict[str, str], labels: dict[str, str]) -> bool:

@@ -14,6 +14,7 @@ _PSEUDO_HEADERS: dict[str, HeaderGetter] = {
     ":path": lambda request: [request.path],
     ":authority": lambda request: [request.authority],
     ":scheme": lambda request: [request.scheme],
+    ":status": lambda request: [],
 }
 
 

@@ -71,9 +71,12 @@ def test_null_is_absent() -> None:
     assert decode_message(HTTPRoute, {"retries": None, "timeout": None}, Scope()) == HTTPRoute()
 
 
-def test_a_header_matched_with_null_is_matched_for_presence() -> None:
-    match = decode_message(HTTPMatchRequest, {"headers": {"x-user": None}}, Scope())
+def test_a_header_is_matched_for_presence_with_an_empty_object_and_not_with_null() -> None:
+    match = decode_message(HTTPMatchRequest, {"headers": {"x-user": {}}}, Scope())
     assert match.headers == {"x-user": StringMatch()}
+    assert violations(HTTPMatchRequest, {"headers": {"x-user": None}}) == [
+        "spec.headers.x-user: must be an object, not null"
+    ]
 
 
 def test_maps_may_have_numbers_as_keys() -> None:

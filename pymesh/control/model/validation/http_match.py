@@ -33,5 +33,5 @@ def _check_headers(headers: Mapping[str, StringMatch], is_for_gateways: bool, at
         if name.startswith(_CLAIMS):
             at[name].require(is_for_gateways, "claims of a JWT can only be matched by gateways, not by sidecars")
         else:
-            syntax.check_header_name(name, at[name])
+            syntax.check_matched_header_name(name, at[name])
         syntax.check_string_match(header, at[name], allow_presence=True)

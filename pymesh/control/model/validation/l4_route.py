@@ -1,5 +1,7 @@
 """Rules of TCP and TLS routes. Istio: validateTCPRoute and validateTLSRoute in pkg/config/validation."""
 
+from collections.abc import Callable
+
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.host_cover import HostCover
@@ -16,23 +18,24 @@ def check_tcp_route(route: TCPRoute, at: Scope) -> None:
     _check_destinations(route, at["route"])
 
 
-def check_tls_route(route: TLSRoute, hosts: HostCover, at: Scope) -> None:
-    """`hosts`: those of the VirtualService."""
+def check_tls_route(route: TLSRoute, hosts: HostCover, at: Scope, is_server_name: bool) -> None:
+    """`hosts`: those of the VirtualService; `is_server_name`: a host may be any name that a gateway may hear."""
+    check_host = syntax.check_server_name if is_server_name else syntax.check_host
     at["match"].require(route.match, "must have at least one match")
     for index, match in enumerate(route.match):
         here = at["match"][index]
         here["sniHosts"].require(match.sni_hosts, "must have at least one host")
         for number, sni_host in enumerate(match.sni_hosts):
-            _check_sni_host(sni_host, hosts, here["sniHosts"][number])
+            _check_sni_host(sni_host, hosts, check_host, here["sniHosts"][number])
         _check_match(match, here)
     _check_destinations(route, at["route"])
 
 
-def _check_sni_host(sni_host: str, hosts: HostCover, at: Scope) -> None:
+def _check_sni_host(sni_host: str, hosts: HostCover, check_host: Callable[[str, Scope], None], at: Scope) -> None:
     if syntax.is_ip_address(sni_host):
         at.warn(f"{sni_host} is an IP address, which clients do not send as a server name (RFC 6066)")
         return
-    syntax.check_host(sni_host, at)
+    check_host(sni_host, at)
     at.require(hosts.covers(sni_host), f"{sni_host!r} is not part of any of the VirtualService's hosts")
 
 

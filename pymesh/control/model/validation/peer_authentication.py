@@ -1,6 +1,9 @@
 """Rules of a PeerAuthentication."""
 
-from pymesh.control.model.peer_authentication import PeerAuthentication
+from collections.abc import Mapping
+
+from pymesh.control.model.messages import WorkloadSelector
+from pymesh.control.model.peer_authentication import MutualTLS, PeerAuthentication
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
@@ -9,7 +12,12 @@ from pymesh.control.model.validation.selector import check_selector
 
 def check_peer_authentication(spec: PeerAuthentication, metadata: Metadata, at: Scope) -> None:
     check_selector(spec.selector, at["selector"])
-    for port in spec.port_level_mtls:
-        syntax.check_port(port, at["portLevelMtls"][str(port)])
-    has_selector = spec.selector is not None and bool(spec.selector.match_labels)
-    at["portLevelMtls"].require(has_selector or not spec.port_level_mtls, "needs a selector")
+    if spec.port_level_mtls is not None:
+        _check_ports(spec.port_level_mtls, spec.selector, at["portLevelMtls"])
+
+
+def _check_ports(modes: Mapping[int, MutualTLS], selector: WorkloadSelector | None, at: Scope) -> None:
+    at.require(modes, "must have at least one port")
+    for port in modes:
+        syntax.check_port(port, at[str(port)])
+    at.require(selector is not None and selector.match_labels, "needs a selector")

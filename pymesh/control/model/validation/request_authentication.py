@@ -51,7 +51,7 @@ def _check_output(rule: JWTRule, at: Scope) -> None:
         here["claim"].require(output.claim, "is required")
         here["header"].require(output.header, "is required")
         if output.header:
-            syntax.check_header_name(output.header, here["header"])
+            syntax.check_plain_header_name(output.header, here["header"])
 
 
 def check_uri(uri: str, at: Scope) -> None:

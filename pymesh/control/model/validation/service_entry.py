@@ -8,6 +8,7 @@ from pymesh.control.model.validation.selector import check_label_selector
 from pymesh.control.model.validation.workload_entry import check_endpoint
 
 _BY_NAME = ("DNS", "DNS_ROUND_ROBIN")
+_ASKS_FOR_ADDRESS = ("", "TCP")
 _NAMES_ITS_HOST = (*syntax.HTTP_PROTOCOLS, *syntax.TLS_PROTOCOLS)
 
 
@@ -21,6 +22,7 @@ def check_service_entry(spec: ServiceEntry, metadata: Metadata, at: Scope) -> No
     _check_endpoints(spec, at)
     _check_resolution(spec, at)
     _check_ambiguity(spec, at)
+    _check_addresses(spec, at)
     syntax.check_export_to(spec.export_to, metadata.namespace, at["exportTo"], allow_none=True)
 
 
@@ -52,6 +54,11 @@ def _check_endpoints(spec: ServiceEntry, at: Scope) -> None:
     for index, endpoint in enumerate(spec.endpoints):
         here = at["endpoints"][index]
         check_endpoint(endpoint, here)
+        is_socket = endpoint.address.startswith(syntax.UNIX_PREFIX)
+        here["address"].require(not is_socket or len(spec.ports) == 1, "a Unix socket serves exactly one port")
+        here["address"].require(
+            not is_socket or spec.resolution not in _BY_NAME, "a Unix socket has no name to resolve"
+        )
         for name in endpoint.ports:
             here["ports"][name].require(name in names, "no port of the ServiceEntry has this name")
 
@@ -82,3 +89,14 @@ def _check_ambiguity(spec: ServiceEntry, at: Scope) -> None:
     if spec.resolution != "NONE" and len(spec.hosts) > 1:
         is_named = all(protocol in _NAMES_ITS_HOST for protocol in protocols)
         at["hosts"].require(is_named, "must be one where a port is neither HTTP nor TLS")
+
+
+def _check_addresses(spec: ServiceEntry, at: Scope) -> None:
+    """Nobody tells redirected TCP connections to a service without an address from those to any other."""
+    for index, port in enumerate(spec.ports if not spec.addresses else ()):
+        if port.protocol.upper() in _ASKS_FOR_ADDRESS:
+            at["ports"][index].warn("addresses are required for a port of TCP, or of no protocol")
+    if spec.resolution not in _BY_NAME or not spec.addresses or len(spec.hosts) <= 1:
+        return
+    if any(port.protocol.upper() in syntax.TCP_PROTOCOLS for port in spec.ports):
+        at["addresses"].warn("connections to an address that several hosts share are all taken for the first of them")

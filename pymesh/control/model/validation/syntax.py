@@ -17,8 +17,11 @@ from pymesh.protojson import parse_go_duration
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _HOST_LABEL = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _WILDCARD_LABEL = re.compile(r"\*|(\*|\*-)?[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
+_CLUSTER_SNI = re.compile(r"outbound_\.([0-9]{1,5})_\.[-a-zA-Z0-9]*_\.(.+)")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
-_HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
+_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~A-Za-z0-9]+")  # RFC 9110 5.6.2
+_PLAIN_HEADER_NAME = re.compile(r"[-_A-Za-z0-9]+")
+_PSEUDO_HEADERS = (":method", ":scheme", ":authority", ":path", ":status")
 _LARGEST_PORT = 65535
 _MILLISECOND = 0.001
 _LONGEST_DURATION = 315_576_000_000.0  # proto3: 10,000 years
@@ -31,6 +34,7 @@ UNIX_PREFIX = "unix://"
 PROTOCOLS = ("HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC-WEB", "TCP", "TLS", "MONGO", "MYSQL", "REDIS", "UDP")
 HTTP_PROTOCOLS = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
 TLS_PROTOCOLS = ("HTTPS", "TLS")
+TCP_PROTOCOLS = (*TLS_PROTOCOLS, "TCP", "MONGO", "MYSQL", "REDIS")
 
 
 def is_dns_label(text: str) -> bool:
@@ -66,6 +70,16 @@ def check_subset_name(text: str, at: Scope) -> None:
 def check_host(host: str, at: Scope) -> None:
     """A DNS name, short or fully qualified; a leading `*` stands for one or more labels."""
     _check_host(host, at, first_label=_WILDCARD_LABEL)
+
+
+def check_server_name(host: str, at: Scope) -> None:
+    """A host, or a cluster as peers of other networks call it: `outbound_.PORT_.SUBSET_.HOST`."""
+    match = _CLUSTER_SNI.fullmatch(host)
+    if match is None:
+        check_host(host, at)
+    else:
+        check_port(int(match[1]), at)
+        check_exact_host(match[2], at)
 
 
 def check_exact_host(host: str, at: Scope) -> None:
@@ -192,7 +206,18 @@ def check_string_match(
 
 
 def check_header_name(name: str, at: Scope) -> None:
-    at.require(_HEADER_NAME.fullmatch(name), f"{name!r} is not a header name")
+    at.require(_TOKEN.fullmatch(name), f"{name!r} is not a header name")
+
+
+def check_plain_header_name(name: str, at: Scope) -> None:
+    """Of a header that is made up here, of which Istio asks more than HTTP does."""
+    at.require(_PLAIN_HEADER_NAME.fullmatch(name), f"{name!r} is not a name of letters, digits, '-' and '_'")
+
+
+def check_matched_header_name(name: str, at: Scope) -> None:
+    """What routing looks at may be one of HTTP/2's pseudo headers, too."""
+    if name not in _PSEUDO_HEADERS:
+        check_header_name(name, at)
 
 
 def check_labels(labels: Mapping[str, str], at: Scope) -> None:

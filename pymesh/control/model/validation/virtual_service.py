@@ -27,9 +27,13 @@ def check_virtual_service(spec: VirtualService, metadata: Metadata, at: Scope) -
         check_tcp_route(tcp, at["tcp"][index])
     cover = HostCover(spec.hosts)
     for index, tls in enumerate(spec.tls):
-        check_tls_route(tls, cover, at["tls"][index])
+        check_tls_route(tls, cover, at["tls"][index], is_server_name=_names_a_gateway(spec))
     for name, routes in (("http", spec.http), ("tcp", spec.tcp), ("tls", spec.tls)):
         warn_of_unreachable(routes, at[name])
+
+
+def _names_a_gateway(spec: VirtualService) -> bool:
+    return any(gateway != MESH_GATEWAY for gateway in spec.gateways)
 
 
 def _check_delegate(spec: VirtualService, at: Scope) -> None:
@@ -40,9 +44,10 @@ def _check_delegate(spec: VirtualService, at: Scope) -> None:
 
 def _check_hosts(spec: VirtualService, at: Scope) -> None:
     is_for_mesh = not spec.gateways or MESH_GATEWAY in spec.gateways
+    check_host = syntax.check_server_name if _names_a_gateway(spec) else syntax.check_host
     for index, host in enumerate(spec.hosts):
         if not syntax.is_ip_address(host):
-            syntax.check_host(host, at[index])
+            check_host(host, at[index])
         at[index].require(host != "*" or not is_for_mesh, "'*' is only for gateways, not for the mesh")
     syntax.check_unique(spec.hosts, at, "host")
     cover = HostCover(spec.hosts)

@@ -10,6 +10,7 @@ from pymesh.control.model.validation.selector import check_one_of_targets
 from pymesh.control.model.wasm_plugin import VmConfig, WasmPlugin
 
 _SCHEMES = ("", "file", "http", "https", "oci")
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f]|%(?![0-9a-fA-F]{2})")
 _SHA256 = re.compile(r"[a-f0-9]{64}")
 _LONGEST_NAME = 256
 _LONGEST_SECRET = 253
@@ -42,6 +43,7 @@ def _check_url(url: str, at: Scope) -> None:
     except ValueError:
         at.fail(f"must be a URL, not {url!r}")
         return
+    at.require(not _NOT_IN_URLS.search(url), f"must be a URL, not {url!r}")
     at.require(scheme in _SCHEMES, f"must have one of oci, file, http and https, not {scheme}")
 
 

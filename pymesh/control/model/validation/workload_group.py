@@ -54,4 +54,4 @@ def _check_http_get(http_get: HTTPHealthCheckConfig, at: Scope) -> None:
     is_scheme = http_get.scheme in ("", "HTTP", "HTTPS")
     at["scheme"].require(is_scheme, f"must be HTTP or HTTPS, not {http_get.scheme!r}")
     for index, header in enumerate(http_get.http_headers):
-        syntax.check_header_name(header.name, at["httpHeaders"][index]["name"])
+        syntax.check_plain_header_name(header.name, at["httpHeaders"][index]["name"])

@@ -52,6 +52,7 @@ def test_what_istio_takes_is_taken(kind: str, spec: str, check: Check) -> None:
             ],
         ),
         ("wasmplugin", "{}", ["url: is required"]),
+        ("wasmplugin", "{url: 'a%b'}", ["url: must be a URL, not 'a%b'"]),
         ("wasmplugin", "{url: ftp://a}", ["url: must have one of oci, file, http and https, not ftp"]),
         (
             "wasmplugin",

@@ -242,6 +242,22 @@ def test_what_istio_takes_is_taken(kind: str, spec: str, refuse: Refuse) -> None
         ("se", "{hosts: ['*']}", ["hosts[0]: must be a host, not '*'"]),
         (
             "se",
+            _EXTERNAL + "resolution: DNS, endpoints: [{address: 'unix:///a'}]}",
+            ["endpoints[0].address: a Unix socket has no name to resolve"],
+        ),
+        (
+            "se",
+            "{hosts: [a.com], ports: [{number: 80, name: a}, {number: 81, name: b}], resolution: STATIC, "
+            "endpoints: [{address: 'unix:///a'}]}",
+            ["endpoints[0].address: a Unix socket serves exactly one port"],
+        ),
+        (
+            "pa",
+            "{selector: {matchLabels: {app: a}}, portLevelMtls: {}}",
+            ["portLevelMtls: must have at least one port"],
+        ),
+        (
+            "se",
             "{hosts: [a], ports: [{number: 80, name: a}, {number: 80, name: a}]}",
             ["ports: port 80 occurs twice", "ports: port name 'a' occurs twice"],
         ),

@@ -82,7 +82,7 @@ def test_what_istio_takes_is_taken(spec: str, check: Check) -> None:
             rule("outputClaimToHeaders: [{header: 'a b'}], timeout: 0s"),
             [
                 "jwtRules[0].outputClaimToHeaders[0].claim: is required",
-                "jwtRules[0].outputClaimToHeaders[0].header: 'a b' is not a header name",
+                "jwtRules[0].outputClaimToHeaders[0].header: 'a b' is not a name of letters, digits, '-' and '_'",
                 "jwtRules[0].timeout: must be whole milliseconds, >= 1ms",
             ],
         ),

@@ -31,6 +31,7 @@ def routed(head: str) -> str:
         ),
         http(f"match: [{{uri: {{prefix: /v1}}, method: {{exact: GET}}, ignoreUriCase: true}}, {{port: 80}}], {_ROUTE}"),
         http(f"match: [{{headers: {{x-user: {{}}, x-b: {{regex: 'a+'}}}}, withoutHeaders: {{x-c: {{}}}}}}], {_ROUTE}"),
+        http(f"match: [{{headers: {{':authority': {{exact: a}}, ':path': {{prefix: /a}}, 'x.a~b': {{}}}}}}], {_ROUTE}"),
         http(
             f"match: [{{queryParams: {{q: {{exact: ''}}}}, sourceLabels: {{app: web}}, sourceNamespace: ns}}], {_ROUTE}"
         ),
@@ -48,6 +49,8 @@ def routed(head: str) -> str:
         http(f"fault: {{delay: {{fixedDelay: 5s, percentage: {{value: 0.1}}}}, abort: {{httpStatus: 500}}}}, {_ROUTE}"),
         http(f"mirror: {{host: b}}, mirrorPercentage: {{value: 50}}, {_ROUTE}"),
         http("headers: {request: {set: {host: b, x-a: c}, remove: [x-b]}, response: {add: {x-d: e}}}, " + _ROUTE),
+        "{hosts: [outbound_.443_.v1_.a.ns.svc.cluster.local], gateways: [gw], tls: [{match: [{sniHosts: "
+        "[outbound_.443_.v1_.a.ns.svc.cluster.local]}], route: [{destination: {host: a.ns.svc.cluster.local}}]}]}",
         "{hosts: [db], exportTo: [., other], tcp: [{match: [{port: 5432}], route: [{destination: {host: db}}]}]}",
     ],
 )
@@ -117,6 +120,25 @@ def test_what_istio_takes_is_taken(spec: str, refuse: Refuse) -> None:
         (
             http("match: [{headers: {'x y': {exact: a}}}], " + _ROUTE),
             ["http[0].match[0].headers[\"x y\"]: 'x y' is not a header name"],
+        ),
+        (
+            routed("hosts: [outbound_.443_._.a.ns]"),
+            ["hosts[0]: must be a DNS name, not 'outbound_.443_._.a.ns'"],
+        ),
+        (
+            routed("hosts: [outbound_.70000_._.a.ns, outbound_.443_._.a_b], gateways: [gw]"),
+            [
+                "hosts[0]: must be a port, 1..65535, not 70000",
+                "hosts[1]: must be a DNS name, not 'a_b'",
+            ],
+        ),
+        (
+            http("match: [{headers: {x-user: null}}], " + _ROUTE),
+            ["http[0].match[0].headers.x-user: must be an object, not null"],
+        ),
+        (
+            http("match: [{headers: {':version': {exact: a}}}], " + _ROUTE),
+            ["http[0].match[0].headers[\":version\"]: ':version' is not a header name"],
         ),
         (http("match: [{port: 70000}], " + _ROUTE), ["http[0].match[0].port: must be a port, 1..65535, not 70000"]),
         (

@@ -131,13 +131,28 @@ _HTTPS = "port: {number: 443, name: https, protocol: HTTPS}, tls: "
         ),
         (
             "se",
-            "{hosts: ['*a.com'], ports: [{number: 80, name: a, targetPort: 81}]}",
+            "{hosts: ['*a.com'], ports: [{number: 80, name: a, targetPort: 81, protocol: HTTP}]}",
             ["hosts[0]: '*a.com': a wildcard that is a part of a label matches no host"],
         ),
         (
             "se",
             "{hosts: [a.com], workloadSelector: {labels: {app: a}}}",
             ["workloadSelector: should not stand beside resolution NONE"],
+        ),
+        (
+            "se",
+            "{hosts: [a.com], ports: [{number: 80, name: a}, {number: 81, name: b, protocol: TCP}]}",
+            [
+                "ports[0]: addresses are required for a port of TCP, or of no protocol",
+                "ports[1]: addresses are required for a port of TCP, or of no protocol",
+            ],
+        ),
+        ("se", "{hosts: [a.com], addresses: [10.0.0.1], ports: [{number: 80, name: a}]}", []),
+        (
+            "se",
+            "{hosts: [a.com, b.com], addresses: [10.0.0.1], resolution: DNS, "
+            "ports: [{number: 443, name: a, protocol: TLS}]}",
+            ["addresses: connections to an address that several hosts share are all taken for the first of them"],
         ),
         ("pa", "{selector: {}}", ["selector.matchLabels: is empty: all workloads are selected"]),
     ],

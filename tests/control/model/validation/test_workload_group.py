@@ -49,7 +49,7 @@ def test_what_istio_takes_is_taken(spec: str, check: Check) -> None:
             [
                 "probe.httpGet.port: must be a port, 1..65535, not 0",
                 "probe.httpGet.scheme: must be HTTP or HTTPS, not 'http'",
-                "probe.httpGet.httpHeaders[0].name: '' is not a header name",
+                "probe.httpGet.httpHeaders[0].name: '' is not a name of letters, digits, '-' and '_'",
             ],
         ),
     ],
