@@ -7,8 +7,8 @@ apiVersion: networking.istio.io/v1
 kind: WorkloadGroup
 metadata: {name: payment-new}
 spec:
-  metadata: {labels: {track: TRACK}}
-  template: {serviceAccount: default, weight: 3}
+  metadata: {labels: {team: money}, annotations: {made-by: group}}
+  template: {serviceAccount: default, weight: 3, labels: {track: TRACK}, locality: eu/a}
 """
 SUBSET = """
 apiVersion: networking.istio.io/v1
@@ -16,7 +16,7 @@ kind: DestinationRule
 metadata: {name: payment}
 spec:
   host: payment
-  subsets: [{name: new, labels: {track: canary}}]
+  subsets: [{name: new, labels: {track: canary, team: money}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -46,6 +46,8 @@ def test_the_label_of_a_group_routes_to_its_workloads_while_they_live(mesh) -> N
     mesh.wait_until(lambda: answering() == {"first", "second"}, "both workloads of the group")
     assert mesh.run("get", "workloadentries").stdout.count("payment-new-") == 2
     assert early.output.count("cannot find WorkloadGroup") == 1
+    written = mesh.run("get", "workloadentries", "-o", "yaml").stdout
+    assert (written.count("made-by: group"), written.count("locality: eu/a"), written.count("weight: 3")) == (2, 2, 2)
 
     early.stop(signal.SIGKILL)
     mesh.wait_until(
