@@ -26,6 +26,7 @@ from pymesh.errors import UsageError
 
 PLAIN_HOST = "backend.bench"  # a ServiceEntry: no mTLS
 BODY = "x" * 1024
+UNIQUE_PATH = "/unique"  # of the backend
 LARGE_PATH = "/large/1m"  # of the backend
 MEGABYTE = 1_000_000
 ECHO_HOST = "echo.bench"
@@ -45,7 +46,7 @@ class Contest:
         files.mkdir()
         (files / "1m").write_bytes(b"x" * MEGABYTE)
         port = free_port()
-        locations = nginx.files("/large/", files)
+        locations = nginx.files("/large/", files) + nginx.answer_with_id(UNIQUE_PATH, BODY)
         config = nginx.write_config(self.directory / "backend", port, nginx.answer(BODY), locations=locations)
         self._start("backend", port, *on_load_core("nginx", "-c", str(config), "-e", f"{config.parent}/error.log"))
         return port

@@ -24,6 +24,11 @@ def answer(body: str) -> str:
     return f'return 200 "{body}";'
 
 
+def answer_with_id(path: str, body: str) -> str:
+    """A further location, whose answers have no two heads alike."""
+    return f'location {path} {{ add_header X-Answer $request_id; return 200 "{body}"; }}'
+
+
 def files(path: str, directory: Path) -> str:
     """A further location, with the files of a directory."""
     return f"location {path} {{ alias {directory}/; sendfile on; open_file_cache max=10; }}"

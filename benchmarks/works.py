@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import spread
-from contest import LARGE_PATH, PLAIN_HOST
+from contest import LARGE_PATH, PLAIN_HOST, UNIQUE_PATH
 from contestants import (
     ENVOY,
     PYMESH_ONE_ROUTE,
@@ -26,6 +26,13 @@ from wrk import Wrk
 
 PAIR_HOST = "payment"
 _PROBE_SECONDS = 2
+_UNIQUE_REQUESTS = """
+local sent = 0
+function request()
+  sent = sent + 1
+  return wrk.format(nil, nil, {Host = wrk.headers["Host"], ["X-Request"] = tostring(sent)})
+end
+"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,13 @@ class Work:
 
 def _get(host: str) -> Callable[[Started], Load]:
     return lambda started: Wrk(host)
+
+
+def _unique(started: Started) -> Load:
+    """wrk sends one request again and again; here a field differs each time, in the responses as well."""
+    script = started.contest.directory / "unique.lua"
+    script.write_text(_UNIQUE_REQUESTS)
+    return Wrk(PLAIN_HOST, path=UNIQUE_PATH, script=script)
 
 
 def _post(started: Started) -> Load:
@@ -87,6 +101,7 @@ def _half_rate(started: Started) -> Load:
 WORKS = (
     Work("plain", "plain HTTP, GET 1 KB", (plain, python_peers), _get(PLAIN_HOST), target=0.75),
     Work("plain-log", "plain HTTP, GET 1 KB, access log", (plain_with_log,), _get(PLAIN_HOST), target=0.75),
+    Work("unique", "plain HTTP, GET 1 KB, no two heads alike", (plain,), _unique, target=0.75),
     Work("mtls", "mTLS, both proxies together, GET 1 KB", (pair,), _get(PAIR_HOST), target=0.75),
     Work("mtls-log", "mTLS, both proxies, access log", (pair_with_log,), _get(f"{PAIR_HOST}-log"), target=0.75),
     Work("post", "POST of 16 KB, response of 1 KB", (plain,), _post, target=1.0),
