@@ -47,6 +47,7 @@ from pymesh.control.snapshot.manual_endpoints import ManualEndpoints
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.services import Mesh, build_service, build_service_entry
+from pymesh.control.snapshot.shared_hosts import merge_shared_hosts
 from pymesh.control.snapshot.sidecars import Sidecars
 from pymesh.control.snapshot.telemetries import Telemetries
 from pymesh.control.snapshot.virtual_services import VirtualServices, build_virtual_service, source_label_keys
@@ -146,7 +147,7 @@ class MeshSnapshot:
         by_host: dict[str, list[MeshService]] = {}
         for service in services:  # Services before ServiceEntries, oldest first
             by_host.setdefault(service.host, []).append(service)
-        return {host: tuple(found) for host, found in sorted(by_host.items())}
+        return {host: merge_shared_hosts(found) for host, found in sorted(by_host.items())}
 
 
 def _of(objects: dict[str, list[Resource[Message]]], kind: Kind, _: type[SpecT]) -> "list[Resource[SpecT]]":
