@@ -11,11 +11,12 @@ from functools import cache
 from typing import Any
 
 import msgspec
+import yaml
 
 from oracle.script import GATEWAY, INBOUND, OUTBOUND, Case, Setup
 from pymesh import xds
 from pymesh.control.model.manifest import read_manifest
-from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.mesh_config_decoder import decode_mesh_config
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import Resources, build
@@ -123,7 +124,7 @@ def endpoints_of(setup: Setup) -> list[str]:
 def build_case(number: int, case: Case, ports: Mapping[str, int]) -> list[xds.Resource]:
     """The case's listener, `case-<number>`, and its clusters. `ports` are those of its servers."""
     setup = case.setup
-    resources = copy.deepcopy(_translate(setup.at, setup.istio, setup.endpoints))
+    resources = copy.deepcopy(_translate(setup.at, setup.istio, setup.mesh, setup.endpoints))
     listener = _listener(setup, resources[xds.LISTENER])
     routes = resources[xds.ROUTE]
     listener |= {"name": f"case-{number}", "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
@@ -141,13 +142,13 @@ def original_name(name: str) -> str:
 
 
 @cache
-def _translate(at: str, istio: str, endpoints: int) -> Resources:
+def _translate(at: str, istio: str, mesh: str, endpoints: int) -> Resources:
     kind = "router" if at == GATEWAY else "sidecar"
     entries = "".join(_ENTRY.format(number=i + 1) for i in range(endpoints))
     edge = _GATEWAY + ("" if istio else _GATEWAY_ROUTE) if at == GATEWAY else _WORKLOAD
     objects = read_manifest(_SERVICES + entries + edge + (f"\n---\n{istio}" if istio else ""), "setup").resources
     node = {"id": f"{kind}~127.0.0.1~a.default~cluster.local", "metadata": _NODES[kind]}
-    snapshot = MeshSnapshot.build(objects, MeshConfig(), 1)
+    snapshot = MeshSnapshot.build(objects, decode_mesh_config(yaml.safe_load(mesh) or {}), 1)
     return build(ProxyView(snapshot, msgspec.convert(node, xds.Node)))
 
 

@@ -15,14 +15,16 @@ class Setup:
     """The listener that a case talks to, as `pymesh control` translates it, and what is merged into its xDS.
 
     `istio` is further YAML (a VirtualService, a DestinationRule), instead of the plain routing to the service `shop`
-    (and of its one route at a gateway). The other fields are hand-written xDS for what Istio's YAML does not reach:
-    `hcm` goes into the HttpConnectionManager, `routes` replaces the routes, `route` goes into the RouteAction of each
-    route that forwards, `virtual_host` and `cluster` into each of those. `endpoints` is how many the service has; they
-    are `shop-1`, ... in steps, and that of the second service `other-1`. An endpoint in `refusing` is a closed port.
+    (and of its one route at a gateway); `mesh` is MeshConfig in YAML. The other fields are hand-written xDS for what
+    Istio's YAML does not reach: `hcm` goes into the HttpConnectionManager, `routes` replaces the routes, `route` goes
+    into the RouteAction of each route that forwards, `virtual_host` and `cluster` into each of those. `endpoints` is
+    how many the service has; they are `shop-1`, ... in steps, and that of the second service `other-1`. An endpoint in
+    `refusing` is a closed port.
     """
 
     at: str = OUTBOUND
     istio: str = ""
+    mesh: str = ""
     hcm: Mapping[str, Any] = field(default_factory=dict)
     routes: tuple[Mapping[str, Any], ...] = ()
     route: Mapping[str, Any] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from pymesh.control.translate.locality import locality_lb_of
 from pymesh.control.translate.outbound_cluster import EndpointSource, OutboundCluster, UpstreamTls
 from pymesh.control.translate.outlier_detection import build_outlier_detection
 from pymesh.control.translate.tls import build_client, build_mesh_client, raw_socket, tls_socket
+from pymesh.control.translate.trust_domains import in_all_trust_domains
 from pymesh.control.translate.type_urls import (
     DYNAMIC_FORWARD_PROXY_CLUSTER,
     FORWARD_PROXY_CLUSTER,
@@ -141,7 +142,7 @@ def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView, is_h
         return
     settings = cluster.policy.tls
     identities = (settings.subject_alt_names if settings is not None else ()) or (
-        *cluster.service.service_accounts,
+        *in_all_trust_domains(cluster.service.service_accounts, view.mesh),
         *cluster.service.subject_alt_names,
     )
     sni = (settings.sni if settings is not None else "") or cluster.sni

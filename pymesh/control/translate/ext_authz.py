@@ -16,6 +16,7 @@ from pymesh.control.translate.rbac import build_rules
 from pymesh.control.translate.rbac_attributes import RuleContext
 from pymesh.control.translate.rbac_policy import Traffic
 from pymesh.control.translate.string_match import build_string_match
+from pymesh.control.translate.trust_domains import trust_domains
 from pymesh.control.translate.type_urls import (
     EXT_AUTHZ,
     EXT_AUTHZ_FILTER,
@@ -74,7 +75,7 @@ def _by_provider(view: ProxyView) -> dict[str, Policies]:
 
 
 def _rules(view: ProxyView, name: str, policies: Policies, port: int | None, is_tcp: bool) -> Message:
-    context = RuleContext("", view.mesh.trust_domain, port)
+    context = RuleContext("", trust_domains(view.mesh), port)
     built = build_rules("DENY", policies, context, Traffic(is_tcp, narrows=False))
     return {**built, "policies": {f"{_POLICY_PREFIX}-{name}-{key}": item for key, item in built["policies"].items()}}
 

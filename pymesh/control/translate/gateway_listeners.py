@@ -22,7 +22,7 @@ def build_gateway_listener(view: ProxyView, port: PortServers) -> Resource | Non
     """None where a port has nothing to do: TCP or TLS servers to which no route leads."""
     if port.family is Family.HTTP:
         security, telemetry = build_security_filters(view, None), listener_telemetry(view, "CLIENT")
-        terminal = build_edge(telemetry, port.listener_name, port.servers[0].route_name, False, security)
+        terminal = build_edge(view.mesh, telemetry, port.listener_name, port.servers[0].route_name, False, security)
         chains: list[Chain] = [{"filters": [terminal]}]
     else:
         chains = list(_chains(view, port))
@@ -49,7 +49,7 @@ def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
     security = build_security_filters(view, None)
     stat_prefix = server.server.name or server.route_name
     telemetry = listener_telemetry(view, "CLIENT")
-    terminal = build_edge(telemetry, stat_prefix, server.route_name, verifies_clients(tls), security)
+    terminal = build_edge(view.mesh, telemetry, stat_prefix, server.route_name, verifies_clients(tls), security)
     return {
         "name": server.route_name,
         **_server_names(server),

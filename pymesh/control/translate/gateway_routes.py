@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.snapshot.host_index import intersect
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule
 from pymesh.control.translate.gateway_servers import Family, GatewayServer, PortServers
 from pymesh.control.translate.http_routes import MAX_DIRECT_RESPONSE_BYTES, Route, build_http_routes
+from pymesh.control.translate.proxy_headers import attempt_count
 from pymesh.control.translate.route_context import RouteContext
 from pymesh.control.translate.route_match import is_catch_all
 from pymesh.xds import ROUTE, Resource
@@ -25,7 +27,7 @@ def build_gateway_routes(view: ProxyView, port: PortServers) -> Iterator[Resourc
 
 def _route_configuration(view: ProxyView, servers: list[GatewayServer]) -> Resource:
     port = servers[0].port
-    hosts = _VirtualHosts(port)
+    hosts = _VirtualHosts(view.mesh, port)
     for server in servers:
         for rule in view.gateway_rules(server.gateway):
             hosts.add(view, server, rule)
@@ -43,7 +45,8 @@ def _route_configuration(view: ProxyView, servers: list[GatewayServer]) -> Resou
 class _VirtualHosts:
     """Routes of all VirtualServices of a host are concatenated, and those that match everything come last."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, mesh: MeshConfig, port: int) -> None:
+        self._mesh = mesh
         self._port = port
         self._routes: dict[str, list[Route]] = {}
         self._tls_hosts: set[str] = set()
@@ -76,7 +79,7 @@ class _VirtualHosts:
             "name": f"{host}:{self._port}",
             "domains": [host],
             "routes": sorted(routes, key=lambda route: is_catch_all(route["match"])),
-            "include_request_attempt_count": True,
+            **attempt_count(self._mesh),
         }
         if host in self._tls_hosts:
             built["require_tls"] = "ALL"

@@ -2,9 +2,18 @@
 
 from typing import Any
 
+from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.translate.clusters import DNS_CACHE
 from pymesh.control.translate.config_source import CONFIG_SOURCE
 from pymesh.control.translate.listener_telemetry import ListenerTelemetry
+from pymesh.control.translate.proxy_headers import (
+    edge_client,
+    hides_debug_headers,
+    inbound_client_certificate,
+    path_normalization,
+    request_id,
+    server_header,
+)
 from pymesh.control.translate.type_urls import (
     CORS,
     CORS_FILTER,
@@ -18,8 +27,6 @@ from pymesh.control.translate.type_urls import (
     ROUTER_FILTER,
 )
 
-SERVER_NAME = "istio-envoy"
-
 # Istio has none; but nobody needs five minutes for a head, except to hold connections.
 _HEAD_TIMEOUT = "300s"
 
@@ -31,19 +38,26 @@ _FORWARD_PROXY = {
     "typed_config": {"@type": DYNAMIC_FORWARD_PROXY_FILTER, "dns_cache_config": DNS_CACHE},
 }
 _ROUTER = {"name": ROUTER_FILTER, "typed_config": {"@type": ROUTER}}
+_ROUTER_WITHOUT_HEADERS = {
+    "name": ROUTER_FILTER,
+    "typed_config": {"@type": ROUTER, "suppress_envoy_headers": True},
+}
 
 # Faults and CORS are configured by routes; the forward proxy acts where the route leads to such a cluster.
-_OUTBOUND_FILTERS = [_FAULT, _CORS, _FORWARD_PROXY, _ROUTER]
-_CAPTURED_FILTERS = [_FAULT, _CORS, _ROUTER]
+_OUTBOUND_FILTERS = [_FAULT, _CORS, _FORWARD_PROXY]
+_CAPTURED_FILTERS = [_FAULT, _CORS]
 
 
 def rds(name: str) -> dict[str, Any]:
     return {"rds": {"route_config_name": name, "config_source": CONFIG_SOURCE}}
 
 
-def build_outbound(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+def build_outbound(
+    mesh: MeshConfig, telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any]
+) -> dict[str, Any]:
     """From the application: its server's name in the response stays."""
     return _filter(
+        mesh,
         telemetry,
         stat_prefix,
         routes,
@@ -53,9 +67,12 @@ def build_outbound(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[
     )
 
 
-def build_captured(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any]) -> dict[str, Any]:
+def build_captured(
+    mesh: MeshConfig, telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any]
+) -> dict[str, Any]:
     """From the application, which does not know that there is a proxy."""
     return _filter(
+        mesh,
         telemetry,
         stat_prefix,
         routes,
@@ -66,23 +83,28 @@ def build_captured(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[
 
 
 def build_inbound(
-    telemetry: ListenerTelemetry, stat_prefix: str, route_config: dict[str, Any], security: list[dict[str, Any]]
+    mesh: MeshConfig,
+    telemetry: ListenerTelemetry,
+    stat_prefix: str,
+    route_config: dict[str, Any],
+    security: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """To the application, which learns in x-forwarded-client-cert who asks. `security` are the filters that decide
     who may."""
     return _filter(
+        mesh,
         telemetry,
         stat_prefix,
         {"route_config": route_config},
-        http_filters=[*security, _ROUTER],
+        http_filters=security,
         upgrade_configs=[_WEBSOCKET],
-        server_name=SERVER_NAME,
-        forward_client_cert_details="APPEND_FORWARD",
-        set_current_client_cert_details={"subject": True, "uri": True},
+        **server_header(mesh),
+        **inbound_client_certificate(mesh),
     )
 
 
 def build_edge(
+    mesh: MeshConfig,
     telemetry: ListenerTelemetry,
     stat_prefix: str,
     route_config_name: str,
@@ -90,23 +112,31 @@ def build_edge(
     security: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """From outside: nothing that a client says of itself is believed."""
-    details = {"subject": True, "cert": True, "dns": True, "uri": True} if verifies_clients else {}
     return _filter(
+        mesh,
         telemetry,
         stat_prefix,
         rds(route_config_name),
         http_filters=[*security, *_OUTBOUND_FILTERS],
         upgrade_configs=[_WEBSOCKET],
-        server_name=SERVER_NAME,
         use_remote_address=True,
-        forward_client_cert_details="SANITIZE_SET",
-        **({"set_current_client_cert_details": details} if details else {}),
+        **server_header(mesh),
+        **edge_client(mesh, verifies_clients),
     )
 
 
-def _filter(telemetry: ListenerTelemetry, stat_prefix: str, routes: dict[str, Any], **options: Any) -> dict[str, Any]:
-    config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes, **options}
-    config["normalize_path"] = True  # Istio's path normalization BASE
+def _filter(
+    mesh: MeshConfig,
+    telemetry: ListenerTelemetry,
+    stat_prefix: str,
+    routes: dict[str, Any],
+    http_filters: list[dict[str, Any]],
+    **options: Any,
+) -> dict[str, Any]:
+    """`http_filters` without the router."""
+    config = {"@type": HTTP_CONNECTION_MANAGER, "stat_prefix": stat_prefix, **routes}
+    config["http_filters"] = [*http_filters, _ROUTER_WITHOUT_HEADERS if hides_debug_headers(mesh) else _ROUTER]
+    config |= options | path_normalization(mesh) | request_id(mesh)
     config["stream_idle_timeout"] = "0s"  # as Istio: a WebSocket may be silent for as long as it likes
     config["request_headers_timeout"] = _HEAD_TIMEOUT
     # Istio's PILOT_HTTP10, on: ab, nginx's proxy_pass, and the CONNECT of Python 3.11's http.client speak HTTP/1.0.

@@ -79,7 +79,7 @@ def _chains(view: ProxyView, port: InboundPort, destination_port: int = 0) -> It
         if mode != "STRICT":  # there, other TLS is none of the application's, and fails for want of a certificate
             match["application_protocols"] = list(MESH_ALPN)
         chain = _chain(port, match, _application(view, port))
-        yield chain | {"transport_socket": tls_socket(build_mesh_server())}
+        yield chain | {"transport_socket": tls_socket(build_mesh_server(view.mesh))}
     if mode != "STRICT":
         yield _chain(port, where | {"transport_protocol": "raw_buffer"}, _application(view, port))
         yield _chain(port, where | {"transport_protocol": "tls"}, _application_bytes(view, port))
@@ -95,7 +95,9 @@ def _application(view: ProxyView, port: InboundPort) -> Filters:
         return _application_bytes(view, port)
     security = build_security_filters(view, port.number)
     routes = build_inbound_routes(view, port)
-    return [build_inbound(listener_telemetry(view, "SERVER"), f"inbound_0.0.0.0_{port.number}", routes, security)]
+    return [
+        build_inbound(view.mesh, listener_telemetry(view, "SERVER"), f"inbound_0.0.0.0_{port.number}", routes, security)
+    ]
 
 
 def _application_bytes(view: ProxyView, port: InboundPort) -> Filters:

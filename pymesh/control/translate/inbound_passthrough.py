@@ -54,7 +54,7 @@ def _chains(view: ProxyView, port: int | None) -> Iterator[Chain]:
     where: dict[str, Any] = {"destination_port": port} if port else {}
     if mode != "DISABLE" and view.has_certificate:
         tls = where | {"transport_protocol": "tls"}
-        socket = {"transport_socket": tls_socket(build_mesh_server())}
+        socket = {"transport_socket": tls_socket(build_mesh_server(view.mesh))}
         yield _http(view, port, tls | {"application_protocols": list(MESH_HTTP_ALPN)}) | socket
         yield _tcp(view, port, tls if mode == "STRICT" else tls | {"application_protocols": list(MESH_ALPN)}) | socket
     if mode != "STRICT":
@@ -67,7 +67,7 @@ def _chains(view: ProxyView, port: int | None) -> Iterator[Chain]:
 def _http(view: ProxyView, port: int | None, match: dict[str, Any]) -> Chain:
     security = build_security_filters(view, port)
     telemetry, routes = listener_telemetry(view, "SERVER"), build_inbound_passthrough_routes()
-    filters: Filters = [build_inbound(telemetry, INBOUND_PASSTHROUGH_CLUSTER, routes, security)]
+    filters: Filters = [build_inbound(view.mesh, telemetry, INBOUND_PASSTHROUGH_CLUSTER, routes, security)]
     return {"name": HTTP_CHAIN, "filter_chain_match": match, "filters": filters}
 
 

@@ -46,7 +46,7 @@ def outbound_listeners(view: ProxyView) -> Iterator[Resource]:
 
 
 def _http_proxy(view: ProxyView, address: Address) -> Resource:
-    chain = {"filters": [build_outbound(listener_telemetry(view, "CLIENT"), HTTP_PROXY, rds(HTTP_PROXY))]}
+    chain = {"filters": [build_outbound(view.mesh, listener_telemetry(view, "CLIENT"), HTTP_PROXY, rds(HTTP_PROXY))]}
     return build_listener(HTTP_PROXY, address, "OUTBOUND", filter_chains=[chain])
 
 

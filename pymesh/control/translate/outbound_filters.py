@@ -40,7 +40,9 @@ class OutboundPort(NamedTuple):
 
 def build_http_chain(view: ProxyView, target: OutboundPort, listener: str, is_sniffed: bool) -> OutboundChain:
     """`is_sniffed`: other than HTTP may arrive, too."""
-    manager = build_captured(listener_telemetry(view, "CLIENT"), f"outbound_{listener}", rds(route_name(target)))
+    manager = build_captured(
+        view.mesh, listener_telemetry(view, "CLIENT"), f"outbound_{listener}", rds(route_name(target))
+    )
     return OutboundChain(manager, is_http_only=is_sniffed)
 
 

@@ -92,7 +92,7 @@ def _port_hosts(view: ProxyView, scope: EgressScope, number: int) -> list[Virtua
         if port.protocol.is_http:
             service = scope.services[host]
             routes = routed.get(host) or [build_default_route(view, service, port)]
-            hosts.append(build_virtual_host(host, number, _domains(view, service), routes))
+            hosts.append(build_virtual_host(view.mesh, host, number, _domains(view, service), routes))
     return hosts
 
 
@@ -113,7 +113,7 @@ def _rule_hosts(
             continue
         routed.update((host, routes) for host in services)
         for host in names:
-            yield build_virtual_host(host, number, bare_domains([host]), routes)
+            yield build_virtual_host(view.mesh, host, number, bare_domains([host]), routes)
 
 
 def _attached(scope: EgressScope, served: dict[str, MeshPort]) -> dict[VirtualServiceRule, list[str]]:

@@ -11,6 +11,7 @@ from pymesh.control.model.resource import Resource
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.rbac_attributes import RuleContext
 from pymesh.control.translate.rbac_policy import NEVER, Traffic, build_policy
+from pymesh.control.translate.trust_domains import trust_domains
 from pymesh.control.translate.type_urls import HTTP_RBAC, HTTP_RBAC_FILTER, NETWORK_RBAC, NETWORK_RBAC_FILTER
 
 Policies = Iterable[Resource[AuthorizationPolicy]]
@@ -46,7 +47,7 @@ def _rules(view: ProxyView, port: int | None, is_tcp: bool) -> Iterator[dict[str
         chosen = [policy for policy in policies if policy.spec.action == action]
         if chosen:
             traffic = Traffic(is_tcp, narrows=action == "ALLOW")
-            yield build_rules(action, chosen, RuleContext("", view.mesh.trust_domain, port), traffic)
+            yield build_rules(action, chosen, RuleContext("", trust_domains(view.mesh), port), traffic)
 
 
 def build_rules(action: str, policies: Policies, context: RuleContext, traffic: Traffic) -> dict[str, Any]:

@@ -22,14 +22,15 @@ from pymesh.names import DEFAULT_DOMAIN
 Rule = dict[str, Any]  # a Permission or a Principal
 
 _SPIFFE = "spiffe://"
+_SLASHES_OF_PRINCIPAL = 4  # <trust domain>/ns/<namespace>/sa/<service account>
 
 
 class RuleContext(NamedTuple):
-    """`namespace` is the policy's. `port` is the workload's, where every connection is for it; None: each may be for
-    another one, and says for which."""
+    """`namespace` is the policy's; `trust_domains` are the mesh's own and its aliases. `port` is the workload's, where
+    every connection is for it; None: each may be for another one, and says for which."""
 
     namespace: str
-    trust_domain: str
+    trust_domains: tuple[str, ...]
     port: int | None = None
 
 
@@ -68,11 +69,28 @@ def _authenticated(matcher: StringMatcher) -> Rule:
     return {"authenticated": {"principal_name": matcher}}
 
 
-def _principal(value: str, context: RuleContext) -> Rule:
-    """`cluster.local` stands for the mesh's own trust domain, whatever it is called."""
-    domain, slash, rest = value.partition("/")
-    own = context.trust_domain if slash and domain == DEFAULT_DOMAIN else domain
-    return _authenticated(build_prefixed_match(_SPIFFE, own + slash + rest))
+def _principals(key: str, values: tuple[str, ...], context: RuleContext) -> list[Rule]:
+    names = dict.fromkeys(name for value in values for name in _names_of_principal(value, context.trust_domains))
+    return [_authenticated(build_prefixed_match(_SPIFFE, name)) for name in names]
+
+
+def _names_of_principal(value: str, trust_domains: tuple[str, ...]) -> list[str]:
+    """One in a trust domain of the mesh, as which `cluster.local` always counts, is meant in all of them; one elsewhere
+    or in any, `*`, as it stands. Istio: ReplaceTrustDomainAliases in pilot/pkg/security/trustdomain."""
+    domain, _, rest = value.partition("/")
+    if domain == "*" or value.count("/") != _SLASHES_OF_PRINCIPAL:
+        return [value]
+    own = [one for one in trust_domains if _matches(one, domain)]
+    if not own and domain != DEFAULT_DOMAIN:
+        return [value]
+    return [value if one in own else f"{one}/{rest}" for one in trust_domains]
+
+
+def _matches(trust_domain: str, pattern: str) -> bool:
+    """`pattern` may begin or end with `*`."""
+    if pattern.startswith("*"):
+        return trust_domain.endswith(pattern[1:])
+    return trust_domain.startswith(pattern[:-1]) if pattern.endswith("*") else trust_domain == pattern
 
 
 def _namespace(value: str, context: RuleContext) -> Rule:
@@ -88,8 +106,11 @@ def _service_account(value: str, context: RuleContext) -> Rule:
     )
 
 
-def _trust_domain(value: str, context: RuleContext) -> Rule:
-    return _authenticated(build_regex_match(f"{_SPIFFE}{_wildcards(value, '[^/]*')}/.+"))
+def _trust_domains(key: str, values: tuple[str, ...], context: RuleContext) -> list[Rule]:
+    """A trust domain of the mesh is all of them."""
+    own = context.trust_domains
+    domains = dict.fromkeys(domain for value in values for domain in (own if value in own else (value,)))
+    return [_authenticated(build_regex_match(f"{_SPIFFE}{_wildcards(domain, '[^/]*')}/.+")) for domain in domains]
 
 
 def _wildcards(value: str, anything: str = ".*") -> str:
@@ -206,9 +227,9 @@ _ATTRIBUTES = {
     "source.ip": Attribute(_each(_ip_block("direct_remote_ip"))),
     "remote.ip": Attribute(_each(_ip_block("remote_ip"))),
     "source.namespace": Attribute(_each(_namespace)),
-    "source.principal": Attribute(_each(_principal)),
+    "source.principal": Attribute(_principals),
     "source.serviceAccount": Attribute(_each(_service_account)),
-    "source.trustDomain": Attribute(_each(_trust_domain)),
+    "source.trustDomain": Attribute(_trust_domains),
     "request.auth.principal": Attribute(_request_principal, is_http=True),
     "request.auth.audiences": Attribute(_claim("aud"), is_http=True),
     "request.auth.presenter": Attribute(_claim("azp"), is_http=True),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.mesh_service import MeshPort, MeshService
 from pymesh.control.snapshot.protocol import Protocol
@@ -12,6 +13,7 @@ from pymesh.control.translate.domains import bare_domains, host_names, portless_
 from pymesh.control.translate.http_routes import MAX_DIRECT_RESPONSE_BYTES, build_http_routes
 from pymesh.control.translate.inbound_ports import InboundPort
 from pymesh.control.translate.passthrough import egress_cluster
+from pymesh.control.translate.proxy_headers import attempt_count
 from pymesh.control.translate.retry import INBOUND_RETRY_POLICY
 from pymesh.control.translate.route_action import NO_TIMEOUT, UNTIMED, build_default_action
 from pymesh.control.translate.route_context import RouteContext
@@ -102,7 +104,7 @@ def _service_hosts(
             if not accepts_connect:
                 routes = routes[1:]
             if routes:
-                yield build_virtual_host(service.host, port.number, domains, routes)
+                yield build_virtual_host(view.mesh, service.host, port.number, domains, routes)
 
 
 def _service_routes(
@@ -142,7 +144,7 @@ def _unknown_hosts(
             names = host_names(host, view.namespace)
             domains = with_port(names, UNKNOWN_HOST_PORT) + bare_domains(names)
             tunnel = [_connect_route(_outside(view))] if accepts_connect else []
-            yield build_virtual_host(host, UNKNOWN_HOST_PORT, domains, [*tunnel, *routes])
+            yield build_virtual_host(view.mesh, host, UNKNOWN_HOST_PORT, domains, [*tunnel, *routes])
 
 
 def build_catch_all(view: ProxyView, accepts_connect: bool = True) -> VirtualHost:
@@ -151,7 +153,7 @@ def build_catch_all(view: ProxyView, accepts_connect: bool = True) -> VirtualHos
     routes = [{"match": ANY_PATH, "name": name, **_outside(view)}]
     if accepts_connect:
         routes.insert(0, _connect_route(_outside(view)))
-    return {"name": name, "domains": ["*"], "routes": routes, "include_request_attempt_count": True}
+    return {"name": name, "domains": ["*"], "routes": routes, **attempt_count(view.mesh)}
 
 
 def _outside(view: ProxyView) -> Route:
@@ -172,12 +174,12 @@ def _connect_route(action: Route) -> Route:
     return {"name": "connect", "match": CONNECT, **action}
 
 
-def build_virtual_host(host: str, port: int, domains: list[str], routes: list[Route]) -> VirtualHost:
+def build_virtual_host(mesh: MeshConfig, host: str, port: int, domains: list[str], routes: list[Route]) -> VirtualHost:
     return {
         "name": f"{host}:{port}",
         "domains": domains,
         "routes": routes,
-        "include_request_attempt_count": True,
+        **attempt_count(mesh),
     }
 
 

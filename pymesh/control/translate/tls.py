@@ -5,7 +5,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from pymesh.control.model.destination_rule import ClientTLSSettings
+from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.translate.config_source import sds_secret
+from pymesh.control.translate.trust_domains import build_trust_domain_matchers
 from pymesh.control.translate.type_urls import (
     DOWNSTREAM_TLS_CONTEXT,
     RAW_BUFFER,
@@ -47,8 +49,8 @@ def build_mesh_client(sni: str, identities: Iterable[str], is_http2: bool = Fals
     }
 
 
-def build_mesh_server() -> dict[str, Any]:
-    """mTLS with the workload's own certificate; every client needs one of the mesh."""
+def build_mesh_server(mesh: MeshConfig) -> dict[str, Any]:
+    """mTLS with the workload's own certificate; every client needs one of the mesh, of one of its trust domains."""
     return {
         "@type": DOWNSTREAM_TLS_CONTEXT,
         "require_client_certificate": True,
@@ -56,7 +58,10 @@ def build_mesh_server() -> dict[str, Any]:
             "alpn_protocols": list(MESH_ALPN),
             "tls_params": {"tls_minimum_protocol_version": MINIMUM_VERSION},
             "tls_certificate_sds_secret_configs": [sds_secret(OWN_CERTIFICATE)],
-            "validation_context_sds_secret_config": sds_secret(ROOT_CA),
+            "combined_validation_context": {
+                "default_validation_context": {"match_typed_subject_alt_names": build_trust_domain_matchers(mesh)},
+                "validation_context_sds_secret_config": sds_secret(ROOT_CA),
+            },
         },
     }
 

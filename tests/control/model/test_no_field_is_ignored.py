@@ -22,8 +22,12 @@ _OF_KUBERNETES = re.compile(
     r"|loadBalancer.*|session.*|trafficDistribution|ports\[\]\.nodePort)"
     r"|.*\.(nodeName|targetRef|deprecatedTopology|hints.*|conditions\.(serving|terminating))|addressType"
 )
-# What was decoded into another field, or is told of by a warning.
-_SPENT = ("stringData", "http[].websocketUpgrade")
+# What was decoded into another field, or is told of by a warning, or is what proxies do anyway.
+_SPENT = (
+    "stringData",
+    "http[].websocketUpgrade",
+    "defaultConfig.proxyHeaders.metadataExchangeHeaders",
+)
 
 
 def names_in_code() -> set[str]:
