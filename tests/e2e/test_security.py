@@ -182,7 +182,7 @@ def test_an_endpoint_is_believed_only_with_the_service_account_that_was_meant(me
     web = mesh.proxy("web", 0, "--access-log", "-")
     port = intruder.ports["inbound"].rpartition(":")[2]
     mesh.apply(SHOP.format(port=port, account="shop"))
-    mesh.wait_until(lambda: "shop.default" in web.clusters(), "the endpoint")
+    mesh.wait_until(lambda: f":{port}" in web.clusters(), "the endpoint")
     assert web.get("http://shop/").status == 503
     web.wait_line(r'"GET / HTTP/1.1" 503 (UF|UF,URX|URX,UF) ')
     assert app.requests == 0
