@@ -1,19 +1,15 @@
 """OTLP's messages, as far as the mesh speaks it: metrics and spans on their way from proxies to the control plane.
 
 They are declared here and not imported from opentelemetry-proto, because xds-protos installs an old copy of the same
-files over it. The pool is our own, so nobody else's declaration of the same names collides with these. Enums are
-integers, as OTLP's JSON has them; fields that are not declared are skipped when a message is read.
+files over it. Enums are integers, as OTLP's JSON has them.
 
 https://opentelemetry.io/docs/specs/otlp/, https://github.com/open-telemetry/opentelemetry-proto
 """
 
 from typing import Any
 
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import GetMessageClass
+from pymesh.protobuf_messages import build_messages
 
-# message: "name number type". `*` is repeated; `?` a member of the message's one oneof.
 _MESSAGES = {
     "AnyValue": (
         *("string_value 1 ?string", "bool_value 2 ?bool", "int_value 3 ?int64", "double_value 4 ?double"),
@@ -58,36 +54,8 @@ _MESSAGES = {
     "ExportMetricsServiceResponse": ("partial_success 1 ExportMetricsPartialSuccess",),
     "ExportMetricsPartialSuccess": ("rejected_data_points 1 int64", "error_message 2 string"),
 }
-_PACKAGE = "pymesh.otlp"
 
-
-def _build_messages() -> dict[str, Any]:
-    file = FileDescriptorProto(name="pymesh/otlp.proto", package=_PACKAGE, syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        if any("?" in field for field in fields):
-            message.oneof_decl.add(name="value")
-        message.field.extend(_build_field(*field.split()) for field in fields)
-    pool = DescriptorPool()
-    pool.Add(file)
-    return {name: GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES}
-
-
-def _build_field(name: str, number: str, kind: str) -> FieldDescriptorProto:
-    type_name = kind.lstrip("*?")
-    label = FieldDescriptorProto.LABEL_REPEATED if kind[0] == "*" else FieldDescriptorProto.LABEL_OPTIONAL
-    field = FieldDescriptorProto(name=name, number=int(number), label=label)
-    if type_name in _MESSAGES:
-        field.type = FieldDescriptorProto.TYPE_MESSAGE
-        field.type_name = f".{_PACKAGE}.{type_name}"
-    else:
-        field.type = FieldDescriptorProto.Type.Value(f"TYPE_{type_name.upper()}")
-    if kind[0] == "?":
-        field.oneof_index = 0
-    return field
-
-
-_CLASSES = _build_messages()
+_CLASSES = build_messages("pymesh.otlp", _MESSAGES)
 
 ExportMetricsServiceRequest: Any = _CLASSES["ExportMetricsServiceRequest"]
 ExportMetricsServiceResponse: Any = _CLASSES["ExportMetricsServiceResponse"]

@@ -4,11 +4,15 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import grpc
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from envoy.config.core.v3.base_pb2 import HeaderValue
+from envoy.service.auth.v3 import external_auth_pb2
 
 DENIED = b"RBAC: access denied"
 
@@ -204,3 +208,70 @@ def test_an_external_authorizer_is_asked(mesh: Any) -> None:
     assert (refused.status, refused.json["app"]) == (401, "guard")
     assert web.get("http://ledger/free").status == 200
     assert authorizer.requests == 2
+
+
+GRPC_GUARD = """
+extensionProviders:
+- name: guard
+  envoyExtAuthzGrpc: {service: guard.example, port: 9000}
+"""
+GUARD_ENTRY = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: guard}
+spec:
+  hosts: [guard.example]
+  resolution: STATIC
+  ports: [{number: 9000, name: grpc, protocol: GRPC}]
+  endpoints: [{address: 127.0.0.1, ports: {grpc: %d}}]
+"""
+
+
+@pytest.fixture
+def grpc_authorizer() -> Iterator[tuple[int, list[Any]]]:
+    """Its port, and what it was asked. It refuses `/status/N` with N, and lets the rest pass with a header."""
+    asked: list[Any] = []
+
+    def check(question: Any, context: Any) -> Any:
+        asked.append(question.attributes)
+        path = question.attributes.request.http.path
+        response = external_auth_pb2.CheckResponse()
+        if path.startswith("/status/"):
+            response.status.code = grpc.StatusCode.PERMISSION_DENIED.value[0]
+            response.denied_response.status.code = int(path.rpartition("/")[2])
+            response.denied_response.body = "refused"
+        else:
+            response.ok_response.headers.add().header.MergeFrom(HeaderValue(key="x-checked", value="yes"))
+        return response
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    handler = grpc.unary_unary_rpc_method_handler(
+        check,
+        request_deserializer=external_auth_pb2.CheckRequest.FromString,
+        response_serializer=external_auth_pb2.CheckResponse.SerializeToString,
+    )
+    service = grpc.method_handlers_generic_handler("envoy.service.auth.v3.Authorization", {"Check": handler})
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port, asked
+    server.stop(None)
+
+
+def test_an_external_authorizer_is_asked_by_grpc(mesh: Any, grpc_authorizer: tuple[int, list[Any]]) -> None:
+    port, asked = grpc_authorizer
+    config = mesh.state_dir / "mesh.yaml"
+    config.write_text(GRPC_GUARD)
+    mesh.control("--mesh-config", str(config))
+    mesh.apply(GUARD_ENTRY % port)
+    ledger, web = start(mesh, "ledger", "ledger"), start(mesh, "web", "web")
+    mesh.apply(ASK)
+    wait_rule(mesh, ledger, "policy[ask]")
+    answer = web.get("http://ledger/asked").json
+    assert (answer["app"], answer["headers"]["x-checked"]) == ("ledger", "yes")
+    assert asked[0].source.principal == "spiffe://cluster.local/ns/default/sa/web"
+    assert asked[0].destination.principal == "spiffe://cluster.local/ns/default/sa/ledger"
+    refused = web.get("http://ledger/status/401")
+    assert (refused.status, refused.body) == (401, b"refused")
+    assert web.get("http://ledger/free").status == 200
+    assert len(asked) == 2

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pymesh.control.model.authorization_policy import AuthorizationPolicy
-from pymesh.control.model.extension_provider import ExtAuthzHttp
+from pymesh.control.model.extension_provider import ExtAuthzGrpc, ExtAuthzHttp
 from pymesh.control.model.resource import Resource
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.proxy_view import ProxyView
@@ -52,7 +52,7 @@ def build_http_custom(view: ProxyView, port: int | None) -> list[Message]:
 
 
 def build_network_custom(view: ProxyView, port: int | None) -> list[Message]:
-    """A provider that is asked by HTTP has nothing to do with TCP."""
+    """A provider that is asked by HTTP has nothing to do with TCP. Of TCP nobody is asked by gRPC yet: it is denied."""
     by_provider = _by_provider(view)
     return [
         _filter(
@@ -62,7 +62,7 @@ def build_network_custom(view: ProxyView, port: int | None) -> list[Message]:
             stat_prefix="tcp.",
         )
         for name, policies in sorted(by_provider.items())
-        if len(by_provider) > 1 or _ext_authz(view, name) is None
+        if len(by_provider) > 1 or "http_service" not in (_ext_authz(view, name) or {})
     ]
 
 
@@ -90,14 +90,18 @@ def _filter(name: str, type_url: str, **config: Any) -> Message:
 
 def _ext_authz(view: ProxyView, name: str) -> Message | None:
     """None where there is no such provider, or no such service."""
-    providers = (item.envoy_ext_authz_http for item in view.mesh.extension_providers if item.name == name)
-    provider = next((item for item in providers if item is not None), None)
+    found = next((item for item in view.mesh.extension_providers if item.name == name), None)
+    provider = (found.envoy_ext_authz_http or found.envoy_ext_authz_grpc) if found is not None else None
     service = _service(view, provider.service) if provider is not None else None
     if provider is None or service is None:
         return None
+    if isinstance(provider, ExtAuthzHttp):
+        built = {"http_service": _http_service(provider, service)}
+    else:
+        built = {"grpc_service": _grpc_service(provider, service)}
     status = {"status_on_error": {"code": int(provider.status_on_error)}} if provider.status_on_error else {}
     return {
-        "http_service": _http_service(provider, service),
+        **built,
         "failure_mode_allow": provider.fail_open,
         "transport_api_version": "V3",
         "filter_enabled_metadata": {
@@ -106,6 +110,7 @@ def _ext_authz(view: ProxyView, name: str) -> Message | None:
             "value": {"string_match": {"prefix": f"{_POLICY_PREFIX}-{name}-"}},
         },
         **status,
+        **({"clear_route_cache": True} if provider.clear_route_cache else {}),
     }
 
 
@@ -141,6 +146,12 @@ def _http_service(provider: ExtAuthzHttp, service: MeshService) -> Message:
         "authorization_response": _set_fields(response),
     }
     return _set_fields(built)
+
+
+def _grpc_service(provider: ExtAuthzGrpc, service: MeshService) -> Message:
+    server = {"cluster_name": outbound_cluster(service.host, provider.port), "authority": service.host}
+    timeout = duration(provider.timeout) if provider.timeout else _DEFAULT_TIMEOUT
+    return {"envoy_grpc": server, "timeout": timeout}
 
 
 def _patterns(names: Iterable[str]) -> Message:

@@ -14,6 +14,7 @@ _CONTENT_TYPE = b"application/grpc"
 _is_timeout = re.compile(rb"(\d{1,8})([HMSmun])").fullmatch
 _NANOSECONDS = {b"H": 3600 * 10**9, b"M": 60 * 10**9, b"S": 10**9, b"m": 10**6, b"u": 1000, b"n": 1}
 _MOST = 99_999_999  # eight digits
+_PREFIX = 5  # of a message: whether it is compressed, and its length
 
 # What outlier detection takes a status for. Envoy: Grpc::Utility::grpcToHttpStatus.
 _HTTP_STATUSES = {
@@ -64,3 +65,15 @@ def format_timeout(seconds: float) -> bytes:
 def http_status(grpc_status: bytes) -> int:
     """500 for what is no status that anybody knows."""
     return _HTTP_STATUSES.get(grpc_status, 500)
+
+
+def write_message(payload: bytes) -> bytes:
+    """A message of a call, not compressed."""
+    return b"\0%b%b" % (len(payload).to_bytes(4), payload)
+
+
+def read_message(body: bytes) -> bytes | None:
+    """The payload of the only message; None for what is not one, or is compressed, which nobody was told of."""
+    if len(body) < _PREFIX or body[0] or int.from_bytes(body[1:_PREFIX]) != len(body) - _PREFIX:
+        return None
+    return body[_PREFIX:]

@@ -1,4 +1,4 @@
-"""One question to an external authorizer, over HTTP: a request of the proxy's own, and its answer as a whole."""
+"""One question to an external authorizer: a request of the proxy's own, and its answer as a whole."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,6 +27,7 @@ class CheckAnswer(NamedTuple):
     status: int
     headers: HeaderMap
     body: bytes
+    trailers: HeaderMap | None = None
 
 
 OnAnswer = Callable[[CheckAnswer | None], None]
@@ -40,6 +41,7 @@ class AuthorizationCheck(PiecewiseSink):
         "_body",
         "_cluster",
         "_connection",
+        "_content",
         "_endpoint",
         "_has_failed",
         "_headers",
@@ -55,9 +57,20 @@ class AuthorizationCheck(PiecewiseSink):
         "is_http2",
     )
 
-    def __init__(self, cluster: Cluster, method: bytes, path: bytes, headers: HeaderMap, on_answer: OnAnswer) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        method: bytes,
+        path: bytes,
+        headers: HeaderMap,
+        on_answer: OnAnswer,
+        content: bytes = b"",
+        is_http2: bool = False,
+    ) -> None:
+        """`content` is the body of the question, where `is_http2`: it must be asked by HTTP/2."""
         self._cluster = cluster
-        self.is_http2 = cluster.protocol is UpstreamProtocol.HTTP2
+        self._content = content
+        self.is_http2 = is_http2 or cluster.protocol is UpstreamProtocol.HTTP2
         self._method = method
         self._path = path
         self._headers = headers
@@ -139,7 +152,11 @@ class AuthorizationCheck(PiecewiseSink):
     def _start_http2(self, stream: Any) -> None:
         from pymesh.proxy.codec.http2.heads import request_fields  # loaded by whoever has made the stream
 
-        stream.start(self, request_fields(self._method, b"http", self._path, self._headers), True)
+        stream.start(self, request_fields(self._method, b"http", self._path, self._headers), not self._content)
+        if self._content:
+            stream.send_body(self._content)
+            stream.send_end(None)
+            stream.flush()
 
     def on_upstream_failure(self, failure: UpstreamFailure) -> None:
         self._end(None)
@@ -161,7 +178,7 @@ class AuthorizationCheck(PiecewiseSink):
             self._end(None)
             return
         head.headers.set(SERVICE_TIME, b"%d" % ((self._time() - self._started) * 1000))
-        self._end(CheckAnswer(head.status, head.headers, bytes(self._body)))
+        self._end(CheckAnswer(head.status, head.headers, bytes(self._body), trailers))
 
     def on_raw_data(self, data: bytes) -> None:
         self._fail()

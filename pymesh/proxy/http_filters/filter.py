@@ -46,6 +46,7 @@ class FilterContext(Protocol):
     telemetry: Any
     peer_metadata: bytes  # of the own workload, as x-envoy-peer-metadata carries it
     node_type: str
+    principal: str  # the proxy's own SPIFFE URI
     timers: Timers
     loop: asyncio.AbstractEventLoop
     tasks: TaskGroup

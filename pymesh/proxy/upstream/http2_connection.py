@@ -91,6 +91,7 @@ class Http2Connection(asyncio.Protocol):
         self.principal = "" if identity is None else identity.principal
         self.session.start()
         self.flush()
+        self.transport.resume_reading()
         if self._options.keepalive_interval:
             self._ping_queue = timers.queue(self._options.keepalive_interval, Http2Connection.ping)
             self._pong_queue = timers.queue(self._options.keepalive_timeout, Http2Connection.on_silent)
@@ -149,6 +150,7 @@ class Http2Connection(asyncio.Protocol):
         self.transport = transport
         address = transport.get_extra_info("sockname")
         self.local_address = str(Address(*address[:2])) if isinstance(address, tuple) else ""
+        transport.pause_reading()  # a server speaks first, and must not be answered before it has the preface
 
     def data_received(self, data: bytes) -> None:
         if self._pong_queue is not None:

@@ -6,7 +6,7 @@ from pymesh.errors import DecodeError
 from pymesh.protojson import Reader
 from pymesh.proxy.downstream.hcm_config import HttpFilterConfig
 from pymesh.proxy.http_filters import ext_authz
-from pymesh.proxy.http_filters.ext_authz import ExtAuthzConfig, decode_ext_authz
+from pymesh.proxy.http_filters.ext_authz_config import ExtAuthzConfig, decode_ext_authz
 from pymesh.proxy.matchers.string_matcher import StringMatcher
 from pymesh.proxy.telemetry.metric_names import EXT_AUTHZ_ALLOWED, EXT_AUTHZ_DENIED, EXT_AUTHZ_ERROR
 

@@ -21,6 +21,7 @@ from pymesh.proxy.upstream.endpoint import ClusterLoadAssignment, EndpointConfig
 from pymesh.proxy.upstream.http2_options import UpstreamProtocol
 from pymesh.proxy.upstream.load_balancer import NO_CONTEXT
 from pymesh.proxy.upstream.protocol_pool import build_pool
+from pymesh.proxy.upstream.transport import connect
 from pymesh.proxy.upstream.transport_socket_matcher import TransportSocketsConfig
 from pymesh.tasks import TaskGroup
 
@@ -84,7 +85,7 @@ async def serve() -> AsyncIterator[Any]:
         await server.stop(None)
 
 
-async def ask(port: int, tls: UpstreamTlsConfig | None = None) -> Any:
+async def ask(port: int, tls: UpstreamTlsConfig | None = None, connector: Any = connect) -> Any:
     loop, tasks = asyncio.get_running_loop(), TaskGroup()
     assignment = ClusterLoadAssignment("greeter", (EndpointConfig("127.0.0.1", port),))
     config = ClusterConfig(
@@ -97,7 +98,7 @@ async def ask(port: int, tls: UpstreamTlsConfig | None = None) -> Any:
     cluster = Cluster(config, SecretStore(), clock=LoopClock(loop))
     endpoint = cluster.choose_endpoint(NO_CONTEXT)
     assert endpoint is not None
-    pool = build_pool(cluster, endpoint, Timers(LoopClock(loop)), tasks)
+    pool = build_pool(cluster, endpoint, Timers(LoopClock(loop)), tasks, connector)
     asked = Asked()
     assert pool.acquire(asked) is None
     try:
@@ -111,6 +112,15 @@ async def ask(port: int, tls: UpstreamTlsConfig | None = None) -> Any:
 async def test_a_grpc_server_is_asked_in_plaintext_by_prior_knowledge(serve: Any) -> None:
     answer = await ask(await serve())
     assert answer == (200, b"\0\0\0\0\2HI", [(b"grpc-status", b"0"), (b"grpc-message", b"")])
+
+
+async def test_a_server_that_speaks_before_the_connection_is_ready_waits_for_the_preface(serve: Any) -> None:
+    async def connect_slowly(*args: Any, **more: Any) -> Any:
+        transport = await connect(*args, **more)
+        await asyncio.sleep(0.2)  # the server's settings come
+        return transport
+
+    assert (await ask(await serve(), connector=connect_slowly))[0] == 200
 
 
 async def test_a_grpc_server_is_asked_over_tls_which_says_so_by_alpn(serve: Any) -> None:
