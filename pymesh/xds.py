@@ -237,8 +237,8 @@ class HttpProbe(msgspec.Struct, frozen=True):
 
 
 class ReadinessProbe(msgspec.Struct, frozen=True):
-    """How a WorkloadGroup wants its application asked: by `command`, run beside it, or by `http`, or else by opening a
-    connection. Times in seconds.
+    """How a WorkloadGroup wants its application asked: by `command`, run beside it, by `http`, by gRPC's health service
+    of `grpc_service`, or else by opening a connection. Times in seconds.
 
     An empty `host` is where the application is said to be.
     """
@@ -252,6 +252,7 @@ class ReadinessProbe(msgspec.Struct, frozen=True):
     period: int = 10
     success_threshold: int = 1
     failure_threshold: int = 3
+    grpc_service: str | None = None  # empty: the server as a whole
 
 
 class RegistrationAnswer(msgspec.Struct, frozen=True):

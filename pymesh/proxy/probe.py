@@ -87,10 +87,14 @@ class AppProbe:
 async def has_answered(probe: ReadinessProbe, host: str) -> bool:
     """Whether the application is ready, in the words of its WorkloadGroup; `host` is where it is, if those do not say.
 
-    Istio: HTTPProber, TCPProber and ExecProber in pkg/istio-agent/health.
+    Istio: HTTPProber, TCPProber, GRPCProber and ExecProber in pkg/istio-agent/health.
     """
     if probe.command:
         return await _succeeds(probe.command, probe.timeout)
+    if probe.grpc_service is not None:
+        from pymesh.proxy.grpc_health import is_serving  # what it takes is memory
+
+        return await is_serving(host, probe.port, probe.grpc_service, probe.timeout)
     if probe.http is None:
         return await can_connect(probe.host or host, probe.port, probe.timeout)
     return await _get_succeeds(probe.http, probe.host or host, probe.port, probe.timeout)

@@ -1,6 +1,8 @@
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
 from pymesh.proxy.probe import AppProbe, can_connect, has_answered
@@ -132,3 +134,46 @@ async def test_thresholds_say_how_many_answers_in_a_row_count(monkeypatch: pytes
     await done.wait()
     task.cancel()
     assert healthy == [False, False, False, False, True, True, True, True, True, True, False]
+
+
+SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
+
+
+@pytest.mark.parametrize(
+    ("service", "answer", "expected"),
+    [("", SERVING, True), ("a.B", SERVING, True), ("", NOT_SERVING, False), ("", b"", False), ("nobody", None, False)],
+)
+async def test_a_grpc_server_is_asked_for_the_health_of_a_service(
+    service: str, answer: bytes | None, expected: bool
+) -> None:
+    asked = []
+
+    async def check(question: bytes, context: Any) -> bytes:
+        asked.append(question)
+        if answer is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return answer or b""
+
+    server = grpc.aio.server()
+    handlers = {"Check": grpc.unary_unary_rpc_method_handler(check)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        probe = ReadinessProbe(port, timeout=10, grpc_service=service)
+        assert await has_answered(probe, "127.0.0.1") is expected
+        assert asked == [b"\n%c%b" % (len(service), service.encode()) if service else b""]
+    finally:
+        await server.stop(None)
+
+
+async def test_what_is_no_grpc_server_is_not_healthy() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert not await has_answered(ReadinessProbe(port, grpc_service=""), "127.0.0.1")
+    assert not await has_answered(ReadinessProbe(port, grpc_service=""), "127.0.0.1")

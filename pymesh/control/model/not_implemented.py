@@ -61,10 +61,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("endpoints[].network"),
     ),
     "WorkloadEntry": (Unsupported("network"),),
-    "WorkloadGroup": (
-        Unsupported("probe.grpc"),
-        Unsupported("template.network"),
-    ),
+    "WorkloadGroup": (Unsupported("template.network"),),
     "Sidecar": (Unsupported("ingress[].tls"),),
     "ProxyConfig": (
         _WHOLE_KIND,

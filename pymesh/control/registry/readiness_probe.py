@@ -4,13 +4,12 @@ from pymesh import xds
 from pymesh.control.model.workload_group import HTTPHealthCheckConfig, ReadinessProbe
 
 
-def build_probe(probe: ReadinessProbe) -> xds.ReadinessProbe | None:
-    """None for a method that is not implemented. Defaults: Istio's, fillInDefaults in pkg/istio-agent/health."""
+def build_probe(probe: ReadinessProbe) -> xds.ReadinessProbe:
+    """Defaults: Istio's, fillInDefaults in pkg/istio-agent/health."""
     target = probe.http_get or probe.tcp_socket
-    if target is None and probe.exec is None:
-        return None
+    address = target or probe.grpc
     return xds.ReadinessProbe(
-        port=target.port if target is not None else 0,
+        port=address.port if address is not None else 0,
         host=target.host if target is not None else "",
         http=_build_http(probe.http_get) if probe.http_get is not None else None,
         command=probe.exec.command if probe.exec is not None else (),
@@ -19,6 +18,7 @@ def build_probe(probe: ReadinessProbe) -> xds.ReadinessProbe | None:
         period=probe.period_seconds or 10,
         success_threshold=probe.success_threshold or 1,
         failure_threshold=probe.failure_threshold or 3,
+        grpc_service=probe.grpc.service if probe.grpc is not None else None,
     )
 
 

@@ -35,6 +35,8 @@ def workload_group(**probe):
             {"exec": {"command": ["cat", "/tmp/healthy"]}, "timeoutSeconds": 2},
             xds.ReadinessProbe(command=("cat", "/tmp/healthy"), timeout=2, period=10),
         ),
+        ({"grpc": {"port": 50051}}, xds.ReadinessProbe(50051, grpc_service="")),
+        ({"grpc": {"port": 50051, "service": "a.B"}}, xds.ReadinessProbe(50051, grpc_service="a.B")),
     ],
 )
 def test_a_probe_is_told_with_istios_defaults(fields, expected):
