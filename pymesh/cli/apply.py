@@ -4,13 +4,16 @@ import argparse
 import sys
 from typing import Any
 
-from pymesh.cli.client import ApiError, ControlClient, add_client_arguments, open_client
+from pymesh.cli.client import MERGE_PATCH, ApiError, ControlClient, add_client_arguments, open_client
+from pymesh.cli.last_applied import ANNOTATION, build_patch, with_note
 from pymesh.cli.objects import FileObject, Problem, collection_path, read_objects
 from pymesh.errors import PymeshError
+from pymesh.names import MANAGED_BY_LABEL, MANAGED_BY_REGISTRY
 
 _WRITER = {"fieldManager": "pymesh"}
 _DRY_RUN = {"dryRun": "All"}
-_SET_BY_SERVER = ("creationTimestamp", "resourceVersion", "uid", "generation", "managedFields")
+_LEFT_TO_SERVER = ("creationTimestamp", "generation", "managedFields", "selfLink")
+_SET_BY_SERVER = (*_LEFT_TO_SERVER, "resourceVersion", "uid")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,21 +66,29 @@ def _apply(client: ControlClient, item: FileObject, dry_run: bool) -> None:
 
 
 def _content(found: dict[str, Any]) -> dict[str, Any]:
-    """The object without what the server sets: a dry run does not answer it, and the status changes by itself."""
+    """The object without what the server sets, which a dry run does not answer, without its status, which changes by
+    itself, and without the note of how it was written."""
     metadata = {key: value for key, value in found["metadata"].items() if key not in _SET_BY_SERVER}
+    metadata["annotations"] = {key: text for key, text in metadata.get("annotations", {}).items() if key != ANNOTATION}
     return {**found, "metadata": metadata, "status": None}
 
 
 def _put(
     client: ControlClient, item: FileObject, query: dict[str, str]
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """The object before, None if it is new, and after."""
-    metadata = item.fields["metadata"] | ({"namespace": item.namespace} if item.namespace else {})
-    body = {**item.fields, "metadata": metadata}
+    """The object before, None if it is new, and after. As kubectl does it: what others have written stays."""
+    wanted = with_note({**item.fields, "metadata": _metadata(item)})
     before = _get(client, item)
-    if before is not None:
-        return before, client.request("PUT", item.path, _WRITER | query, body)
-    return None, client.request("POST", collection_path(item.kind, item.namespace), _WRITER | query, body)
+    # What the registry has put there is nobody's: who declares it begins anew.
+    if before is None or before["metadata"].get("labels", {}).get(MANAGED_BY_LABEL) == MANAGED_BY_REGISTRY:
+        return before, client.request("POST", collection_path(item.kind, item.namespace), _WRITER | query, wanted)
+    return before, client.request("PATCH", item.path, _WRITER | query, build_patch(before, wanted), sent=MERGE_PATCH)
+
+
+def _metadata(item: FileObject) -> dict[str, Any]:
+    metadata = item.fields["metadata"]
+    told = {key: value for key, value in metadata.items() if key not in _LEFT_TO_SERVER}
+    return told | ({"namespace": item.namespace} if item.namespace else {})
 
 
 def _get(client: ControlClient, item: FileObject) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from pymesh.state_dir import find_control_api, open_state_dir
 
 TIMEOUT_SECONDS = 30.0
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 
 
 class ApiError(PymeshError):
@@ -74,11 +75,14 @@ class ControlClient:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         accept: str = JSON,
+        sent: str = JSON,
     ) -> Any:
-        """The decoded answer; text where the answer is not JSON. Raises ApiError and ControlUnreachableError."""
+        """The decoded answer; text where the answer is not JSON. `sent` is the media type of the body.
+
+        Raises ApiError and ControlUnreachableError."""
         target = f"{path}?{urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body).encode()
-        headers = {"Accept": accept, **({} if content is None else {"Content-Type": JSON})}
+        headers = {"Accept": accept, **({} if content is None else {"Content-Type": sent})}
         code, content_type, answer = self._exchange(method, target, content, headers)
         value = _decode(answer, content_type)
         if code >= 400:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pymesh.cli.client import MERGE_PATCH, ControlClient
+
 SHOP = """\
 apiVersion: v1
 kind: Service
@@ -61,6 +63,23 @@ def test_apply_says_created_then_unchanged_then_configured(pymesh: Pymesh, shop:
     assert pymesh("apply", "-f", shop).out == "".join(f"{name} unchanged\n" for name in names)
     Path(shop).write_text(SHOP.replace("weight: 100", "weight: 80"))
     assert pymesh("apply", "-f", shop) == (0, f"{names[0]} unchanged\n{names[1]} configured\n", "")
+
+
+def test_apply_keeps_what_others_have_written_and_removes_its_own(pymesh: Pymesh, shop: str, control_url: str) -> None:
+    pymesh("apply", "-f", shop)
+    path = "/apis/networking.istio.io/v1/namespaces/default/virtualservices/payment"
+    with ControlClient(control_url) as client:
+        client.request("PATCH", path, body={"metadata": {"labels": {"team": "a"}}}, sent=MERGE_PATCH)
+    Path(shop).write_text(
+        SHOP.replace("labels: {app", "labels: {tier: web, app").replace("hosts:", "exportTo: ['*']\n  hosts:")
+    )
+    pymesh("apply", "-f", shop)
+    Path(shop).write_text(SHOP)
+    assert "virtualservice.networking.istio.io/payment configured" in pymesh("apply", "-f", shop).out
+    with ControlClient(control_url) as client:
+        rule, service = client.get(path), client.get("/api/v1/namespaces/default/services/payment")
+    assert (rule["metadata"]["labels"], "exportTo" in rule["spec"]) == ({"team": "a"}, False)
+    assert service["metadata"]["labels"] == {"app": "payment"}
 
 
 def test_one_bad_object_keeps_all_files_from_being_stored(pymesh: Pymesh, shop: str, tmp_path: Path) -> None:

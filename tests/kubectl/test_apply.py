@@ -9,7 +9,7 @@ def test_a_sample_applies_whole_and_again(each_kubectl: Kubectl) -> None:
     assert first.out == f"service/reviews created\ndeployment.apps/reviews-v1 created\n{NAME} created\n"
     assert "Warning: Deployment reviews-v1 is skipped" in first.err
     second = each_kubectl("apply", "-f", "-", input=SAMPLE)
-    assert second.out == f"service/reviews unchanged\ndeployment.apps/reviews-v1 created\n{NAME} unchanged\n"
+    assert second.out == f"service/reviews unchanged\ndeployment.apps/reviews-v1 unchanged\n{NAME} unchanged\n"
     changed = each_kubectl("apply", "-f", "-", input=SAMPLE.replace("timeout: 3s", "name: first"))
     assert f"{NAME} configured" in changed.out
     assert each_kubectl("get", NAME, "-o", "jsonpath={.spec.http[0].name},{.spec.http[0].timeout}").out == "first,"
@@ -28,7 +28,8 @@ def test_apply_merges_the_ports_of_a_service(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", input=SERVICE)
     kubectl("apply", "-f", "-", input=SERVICE.replace("name: https", "name: tls").replace("port: 9080", "port: 80"))
     ports = kubectl("get", "service", "reviews", "-o", "jsonpath={.spec.ports}").out
-    assert ports == '[{"name":"http","port":80},{"name":"tls","port":9443}]'
+    http, tls = '"protocol":"TCP","targetPort":80', '"protocol":"TCP","targetPort":9443'
+    assert ports == f'[{{"name":"http","port":80,{http}}},{{"name":"tls","port":9443,{tls}}}]'
 
 
 def test_an_unknown_field_is_refused_or_dropped_as_asked(kubectl: Kubectl) -> None:
@@ -76,8 +77,33 @@ def test_every_version_is_the_same_object(kubectl: Kubectl) -> None:
         assert shown.startswith(f"apiVersion: networking.istio.io/{version}\n")
 
 
-def test_what_has_no_meaning_here_is_said_to_be_skipped(kubectl: Kubectl) -> None:
-    for arguments in (("create", "-f", "-"), ("apply", "--server-side", "-f", "-"), ("apply", "-f", "-")):
-        assert "skipped" in kubectl(*arguments, input=DEPLOYMENT).err
-    assert kubectl("get", "deployments").out == ""
-    assert "NotFound" in kubectl("get", "deployment", "reviews-v1", code=1).err
+def test_what_has_no_meaning_here_is_said_to_be_skipped_and_found_again(kubectl: Kubectl) -> None:
+    arguments = ("apply", "-f", "-")
+    for first in (("create", "-f", "-"), ("apply", "--server-side", "-f", "-"), arguments):
+        assert "skipped" in kubectl(*first, input=DEPLOYMENT).err
+        assert kubectl("get", "deployments", "-o", "name").out == "deployment.apps/reviews-v1\n"
+        kubectl("delete", "-f", "-", input=DEPLOYMENT)
+        assert "NotFound" in kubectl("get", "deployment", "reviews-v1", code=1).err
+    kubectl(*arguments, input=DEPLOYMENT)
+    changed = kubectl(*arguments, input=DEPLOYMENT.replace("image: reviews", "image: reviews:2"))
+    assert changed.out == "deployment.apps/reviews-v1 configured\n"
+    containers = kubectl("get", "deploy", "reviews-v1", "-o", "jsonpath={.spec.template.spec.containers}").out
+    assert containers == '[{"image":"reviews:2","name":"reviews"}]'
+
+
+def test_a_service_has_the_defaults_of_kubernetes(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=SERVICE)
+    spec = kubectl("get", "service", "reviews", "-o", "jsonpath={.spec.type} {.spec.sessionAffinity}").out
+    assert spec == "ClusterIP None"
+    assert kubectl("apply", "-f", "-", input=SERVICE).out == "service/reviews unchanged\n"
+    assert kubectl("diff", "-f", "-", input=SERVICE).out == ""
+    server_side = ("apply", "--server-side", "--force-conflicts", "-f", "-")
+    assert kubectl(*server_side, input=SERVICE).out == "service/reviews serverside-applied\n"
+    assert kubectl("diff", "-f", "-", input=SERVICE).out == ""
+
+
+def test_an_object_may_leave_its_name_to_the_server(kubectl: Kubectl) -> None:
+    unnamed = SERVICE.replace("name: reviews}", "generateName: reviews-}")
+    created = [kubectl("create", "-f", "-", "-o", "name", input=unnamed).out for _ in range(2)]
+    assert all(name.startswith("service/reviews-") and len(name) == len("service/reviews-12345\n") for name in created)
+    assert created[0] != created[1]

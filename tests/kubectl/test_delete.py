@@ -23,6 +23,16 @@ def test_every_policy_of_propagation(kubectl: Kubectl, policy: str) -> None:
     kubectl("get", NAME, code=1)
 
 
+def test_an_object_with_finalizers_goes_when_the_last_of_them_is_gone(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE.replace("labels:", "finalizers: [example.com/wait], labels:"))
+    kubectl("delete", NAME, "--wait=false")
+    assert kubectl("get", NAME, "-o", "jsonpath={.metadata.deletionTimestamp}").out != ""
+    added = '{"metadata": {"finalizers": ["example.com/wait", "example.com/late"]}}'
+    assert "is being deleted" in kubectl("patch", NAME, "--type=merge", "-p", added, code=1).err
+    kubectl("patch", NAME, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    assert "NotFound" in kubectl("get", NAME, code=1).err
+
+
 def test_a_dry_run_deletes_nothing(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
     assert "(server dry run)" in kubectl("delete", NAME, "--dry-run=server").out

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pymesh.control.model.foreign_kinds import FOREIGN_KINDS, ForeignKind
+from pymesh.control.model.foreign_kinds import FOREIGN_KINDS
 from pymesh.control.model.kinds import CORE, KINDS, SERVICE, Kind
 
 _READ_VERBS = ("get", "list", "watch")
@@ -11,8 +11,7 @@ _VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "updat
 
 
 class ApiResource(NamedTuple):
-    """One of `kind` and `foreign` is set, or neither: `kind` is kept, `foreign` is taken with a warning and dropped,
-    and without both it is a question that is answered (an access review) or a list that is always empty (events).
+    """Without a `kind`, it is a question that is answered (an access review) or a list that is always empty (events).
 
     `subresources`: the parts of an object with a path of their own.
     """
@@ -28,7 +27,6 @@ class ApiResource(NamedTuple):
     verbs: tuple[str, ...] = _VERBS
     subresources: tuple[str, ...] = ()
     kind: Kind | None = None
-    foreign: ForeignKind | None = None
 
     @property
     def qualified_name(self) -> str:
@@ -61,19 +59,6 @@ def _categories(kind: Kind) -> tuple[str, ...]:
     return ("all",) if kind is SERVICE else ()
 
 
-def _of_foreign(kind: ForeignKind) -> ApiResource:
-    return ApiResource(
-        kind.name,
-        kind.group,
-        kind.versions,
-        kind.plural,
-        kind.singular,
-        kind.short_names,
-        is_namespaced=kind.is_namespaced,
-        foreign=kind,
-    )
-
-
 def _review(name: str, group: str, versions: tuple[str, ...] = ("v1",)) -> ApiResource:
     plural = f"{name.lower()}s"
     return ApiResource(name, group, versions, plural, name.lower(), is_namespaced=False, verbs=("create",))
@@ -87,7 +72,7 @@ SUBJECT_REVIEW = _review("SelfSubjectReview", "authentication.k8s.io", ("v1", "v
 
 API_RESOURCES = (
     *(_of_kind(kind) for kind in KINDS),
-    *(_of_foreign(kind) for kind in FOREIGN_KINDS),
+    *(_of_kind(kind) for kind in FOREIGN_KINDS),
     EVENTS,
     ACCESS_REVIEW,
     RULES_REVIEW,

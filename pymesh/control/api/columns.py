@@ -24,7 +24,7 @@ class Column(NamedTuple):
 
 def columns_of(kind: Kind) -> tuple[Column, ...]:
     """Name first, then the kind's own; Status last but for what only `-o wide` shows, where Istio has none."""
-    own = _COLUMNS[kind]
+    own = _COLUMNS.get(kind, (_AGE,))
     if kind in KINDS_WITH_STATUS:
         narrow = sum(not column.is_wide for column in own)
         own = (*own[:narrow], _STATUS, *own[narrow:])

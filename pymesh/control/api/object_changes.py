@@ -22,8 +22,11 @@ from pymesh.control.api.managed_fields import (
 from pymesh.control.api.namespaces import initial_status
 from pymesh.control.api.request_options import WriteOptions
 from pymesh.control.api.server_side_apply import Applied, ApplyConflictError, apply_fields
+from pymesh.control.api.service_defaults import with_defaults
 from pymesh.control.api.status import RequestError, invalid
 from pymesh.control.api.target import Target
+from pymesh.control.model.foreign_kinds import is_foreign, skip_warning
+from pymesh.control.model.kinds import SERVICE
 from pymesh.control.model.resource import ManagedFieldsEntry, Resource
 from pymesh.control.model.serializer import decode_with_warnings, encode
 from pymesh.control.registry.workload import is_automatic
@@ -128,12 +131,25 @@ def _decode(old: Resource[Any] | None, fields: _Json, request: Request) -> Chang
     fields = envelope | fields
     if target.name:
         fields["metadata"] = {**fields["metadata"], "name": target.name}
+    if target.kind is SERVICE:
+        fields = with_defaults(fields)
     decoded = decode_with_warnings(fields, target.namespace or "", request.options.field_validation)
     resource = decoded.resource
+    if old is not None:
+        _check_finalizers(old, resource)
     if _has_status(target):  # it has a path of its own
         status = old.status if old is not None else initial_status(resource.kind)
         resource = msgspec.structs.replace(resource, status=status)
-    return Change(resource, tuple(map(_warning, decoded.warnings)))
+    skipped = (skip_warning(resource.kind, resource.name),) if is_foreign(resource.kind) else ()
+    return Change(resource, (*map(_warning, decoded.warnings), *skipped))
+
+
+def _check_finalizers(old: Resource[Any], new: Resource[Any]) -> None:
+    """Whoever comes while it is being deleted comes too late."""
+    added = [name for name in new.metadata.finalizers if name not in old.metadata.finalizers]
+    if old.metadata.deletion_timestamp and added:
+        reason = f"cannot be added to while the object is being deleted: {', '.join(added)}"
+        raise invalid(reason, "metadata.finalizers")
 
 
 def _warning(violation: Violation) -> str:

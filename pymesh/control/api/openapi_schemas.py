@@ -13,6 +13,7 @@ from pymesh.control.api.api_resources import ApiResource
 from pymesh.control.api.field_docs import class_doc, field_docs
 from pymesh.control.api.field_set import shape_of
 from pymesh.control.api.strategic_merge_patch import merge_keys_of
+from pymesh.control.model.foreign_kinds import is_foreign
 from pymesh.control.model.messages import Message
 from pymesh.control.model.resource import Metadata
 
@@ -53,7 +54,7 @@ def resource_schema_name(resource: ApiResource, version: str) -> str:
 def _object_schema(resource: ApiResource, schemas: Schemas) -> _Json:
     metadata = _described(_reference(Metadata, schemas), "Its name, labels and the like.")
     head = {"apiVersion": _API_VERSION, "kind": _KIND, "metadata": metadata}
-    if resource.kind is None:
+    if resource.kind is None or is_foreign(resource.kind):
         text = f"pymesh runs no containers and has no use for a {resource.name}: it is skipped with a warning."
         return _FREE_OBJECT | {"description": text, "properties": head}
     spec_type = resource.kind.spec_type

@@ -19,7 +19,7 @@ from pymesh.control.api.discovery import (
     build_resource_list,
     build_version,
 )
-from pymesh.control.api.foreign import ForeignObjects
+from pymesh.control.api.events import Events
 from pymesh.control.api.negotiation import Accepted
 from pymesh.control.api.openapi_routes import openapi_routes
 from pymesh.control.api.reads import Reads
@@ -80,7 +80,7 @@ class _Resources:
     """Every method and path of a resource."""
 
     def __init__(self, store: ConfigStore) -> None:
-        reads, writes, foreign = Reads(store), Writes(store), ForeignObjects(store)
+        reads, writes, events = Reads(store), Writes(store), Events(store)
         self._of_collection: dict[str, _Action] = {
             "GET": reads.list,
             "POST": writes.create,
@@ -92,13 +92,8 @@ class _Resources:
             "PATCH": writes.patch,
             "DELETE": writes.delete,
         }
-        self._of_foreign: dict[str, _Action] = {"GET": foreign.list, "POST": foreign.create, "DELETE": foreign.delete}
-        self._of_foreign_object: dict[str, _Action] = {
-            "GET": foreign.get,
-            "PUT": foreign.get,
-            "PATCH": foreign.patch,
-            "DELETE": foreign.delete,
-        }
+        self._of_events: dict[str, _Action] = {"GET": events.list}
+        self._of_event: dict[str, _Action] = {"GET": events.get}
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         target = find_target(request)
@@ -113,7 +108,7 @@ class _Resources:
         if resource.verbs == ("create",):
             return {} if is_object else {"POST": answer_review}
         if resource.kind is None:
-            return self._of_foreign_object if is_object else self._of_foreign
+            return self._of_event if is_object else self._of_events
         if target.namespace is None and not is_object:
             return {"GET": self._of_collection["GET"]}  # all namespaces: to be seen, not to be changed
         return self._of_object if is_object else self._of_collection

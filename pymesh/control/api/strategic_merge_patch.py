@@ -18,6 +18,26 @@ _MERGE_KEYS: dict[str, dict[_Names, str]] = {
     "Namespace": {("status", "conditions"): "type"},
 }
 _OF_METADATA: dict[_Names, str] = {("metadata", "ownerReferences"): "uid"}
+_SETS: tuple[_Names, ...] = (("metadata", "finalizers"),)  # lists of words that are united
+
+# Of kinds that mean nothing here, where their pods are described, and what of a pod is known by which field.
+_POD_SPECS: dict[str, _Names] = {
+    **dict.fromkeys(
+        ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"),
+        ("spec", "template", "spec"),
+    ),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+    "PodTemplate": ("template", "spec"),
+    "Pod": ("spec",),
+}
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+_OF_CONTAINERS = {"env": "name", "ports": "containerPort", "volumeMounts": "mountPath", "volumeDevices": "devicePath"}
+_OF_PODS = {
+    "volumes": "name",
+    "imagePullSecrets": "name",
+    "hostAliases": "ip",
+    "topologySpreadConstraints": "topologyKey",
+}
 
 _PATCH = "$patch"
 _RETAIN_KEYS = "$retainKeys"
@@ -26,7 +46,16 @@ _DELETE_VALUES = "$deleteFromPrimitiveList/"
 
 
 def merge_keys_of(kind_name: str) -> dict[_Names, str]:
-    return _OF_METADATA | _MERGE_KEYS.get(kind_name, {})
+    pods = _POD_SPECS.get(kind_name)
+    return _OF_METADATA | _MERGE_KEYS.get(kind_name, {}) | (_keys_of_pods(pods) if pods else {})
+
+
+def _keys_of_pods(spec: _Names) -> dict[_Names, str]:
+    keys = {(*spec, name): key for name, key in _OF_PODS.items()}
+    for containers in _CONTAINERS:
+        keys[(*spec, containers)] = "name"
+        keys |= {(*spec, containers, name): key for name, key in _OF_CONTAINERS.items()}
+    return keys
 
 
 def apply_strategic_merge_patch(target: Any, patch: Any, kind_name: str) -> Any:
@@ -71,6 +100,8 @@ def _merge_value(target: Any, value: Any, names: _Names, keys: dict[_Names, str]
         return _merge_object(target, value, names, keys)
     if isinstance(value, list) and names in keys:
         return _merge_list(target if isinstance(target, list) else [], value, names, keys)
+    if isinstance(value, list) and names in _SETS:
+        return [*(item for item in target or () if item not in value), *value]
     return value
 
 

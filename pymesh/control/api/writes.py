@@ -11,6 +11,7 @@ from pymesh.control.api.automatic_services import without_automatic_ports
 from pymesh.control.api.body import read_body, read_object, read_yaml, unsupported_type
 from pymesh.control.api.columns import utc_now
 from pymesh.control.api.departed import Departed
+from pymesh.control.api.generated_name import wants_name, with_name
 from pymesh.control.api.json_patch import apply_json_patch
 from pymesh.control.api.merge_patch import apply_merge_patch
 from pymesh.control.api.namespaces import find_object, is_implied, list_objects
@@ -23,6 +24,7 @@ from pymesh.control.api.status import RequestError, invalid, success
 from pymesh.control.api.strategic_merge_patch import apply_strategic_merge_patch
 from pymesh.control.api.target import Target, accepted_of, form_of
 from pymesh.control.model.document import read_json
+from pymesh.control.model.foreign_kinds import is_foreign
 from pymesh.control.model.kinds import CORE, NAMESPACE
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.registry.workload import is_automatic
@@ -36,7 +38,8 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
-_MOST_ATTEMPTS = 5  # of a patch that meets other writers, as in Kubernetes
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_MOST_ATTEMPTS = 5  # of a patch that meets other writers, as in Kubernetes, and of a name that is taken
 
 
 class Writes:
@@ -48,7 +51,18 @@ class Writes:
 
     async def create(self, request: web.Request, target: Target) -> web.Response:
         plan = _plan(request, target)
-        change = change_to(None, await read_object(request), plan)
+        fields = await read_object(request)
+        if not wants_name(fields):
+            return await self._create(request, target, plan, fields)
+        for _ in range(_MOST_ATTEMPTS):
+            try:
+                return await self._create(request, target, plan, with_name(fields))
+            except AlreadyExistsError:
+                continue
+        raise RequestError("every name that was tried is taken", 409, "AlreadyExists")
+
+    async def _create(self, request: web.Request, target: Target, plan: Request, fields: Any) -> web.Response:
+        change = change_to(None, fields, plan)
         existing = await self._store.get(*change.resource.key)
         if existing is not None and not is_automatic(existing):
             raise AlreadyExistsError(existing.key)
@@ -89,8 +103,10 @@ class Writes:
         expected = options.check(old)
         if target.kind is NAMESPACE:
             await self._empty_namespace(old.name, options)
-        if not options.is_dry_run and not is_implied(old):
-            await self._store.delete(*target.key, expected)
+        left = await self._remove(old, options, expected)
+        if left is not None:
+            accepted = accepted_of(request, OBJECTS)
+            return respond(form_of(request, target, accepted).build_object(left), accepted)
         return respond(success(target.resource, target.name, old.metadata.uid), accepted_of(request))
 
     async def delete_collection(self, request: web.Request, target: Target) -> web.Response:
@@ -112,12 +128,28 @@ class Writes:
         present = await self._store.list(namespace=namespace)
         await self._delete_all(present, options)
         if not options.is_dry_run:
-            self._departed.add(one.key for one in present)
+            self._departed.add(one.key for one in present if not one.metadata.finalizers)
 
     async def _delete_all(self, resources: list[Resource[Any]], options: "_DeleteOptions") -> None:
         for one in resources:
-            if not options.is_dry_run and await self._store.get(*one.key) is not None:
-                await self._store.delete(*one.key)
+            present = await self._store.get(*one.key)
+            if present is not None:
+                await self._remove(present, options)
+
+    async def _remove(
+        self, one: Resource[Any], options: "_DeleteOptions", expected: str | None = None
+    ) -> Resource[Any] | None:
+        """None: it is gone. One that has finalizers stays, marked, until a write has taken the last of them away."""
+        is_kept = options.is_dry_run or is_implied(one)
+        if not one.metadata.finalizers:
+            if not is_kept:
+                await self._store.delete(*one.key, expected)
+            return None
+        if is_kept or one.metadata.deletion_timestamp:
+            return one
+        now = utc_now().strftime(_TIME)
+        metadata = msgspec.structs.replace(one.metadata, deletion_timestamp=now, deletion_grace_period_seconds=0)
+        return await self._store.replace(msgspec.structs.replace(one, metadata=metadata), expected)
 
     async def _expect(self, key: Key) -> Resource[Any]:
         found = await find_object(self._store, key)
@@ -132,6 +164,8 @@ class Writes:
         if old is None or is_implied(old):
             return await self._commit_new(change.resource, plan)
         version = old.metadata.resource_version
+        if old.metadata.deletion_timestamp and not change.resource.metadata.finalizers and not plan.options.is_dry_run:
+            return await self._store.delete(*old.key, version if is_conditional else None)
         if plan.options.is_dry_run:
             # Kubernetes' dry run answers the version that was there.
             return stamp_replaced(old, change.resource, int(version))
@@ -158,7 +192,7 @@ async def _read_patch(request: web.Request, target: Target) -> _Patch:
     if content_type == APPLY_PATCH:
         applied = await read_yaml(request)
         return _Patch(True, lambda old, plan: apply_to(old, applied, plan))
-    is_strategic = target.kind.group in (CORE, "discovery.k8s.io")
+    is_strategic = target.kind.group in (CORE, "discovery.k8s.io") or is_foreign(target.kind)
     accepted = (JSON_PATCH, MERGE_PATCH, *((STRATEGIC_MERGE_PATCH,) if is_strategic else ()), APPLY_PATCH)
     if content_type not in accepted:
         raise unsupported_type(*accepted)
@@ -182,7 +216,7 @@ def _patch_object(old: Resource[Any] | None, patched: Callable[[Any], Any], plan
 
 def _plan(request: web.Request, target: Target) -> Request:
     options = parse_write_options(request.query, request.headers.get("User-Agent", ""))
-    return Request(target, options, utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Request(target, options, utc_now().strftime(_TIME))
 
 
 def _answer(

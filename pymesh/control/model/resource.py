@@ -39,9 +39,24 @@ class ManagedFieldsEntry(Message):
     """The part of the object by whose path they were written; empty for the object itself."""
 
 
+class OwnerReference(Message):
+    api_version: str = ""
+    """Of the owner."""
+    kind: str = ""
+    """Of the owner."""
+    name: str = ""
+    """Of the owner."""
+    uid: str = ""
+    """Of the owner."""
+    controller: bool | None = None
+    """Whether the owner is the one that manages the object."""
+    block_owner_deletion: bool | None = None
+    """Means nothing here."""
+
+
 class Metadata(Message):
     """`creation_timestamp`, `resource_version`, `uid` and `generation` are set by the store and by nobody else;
-    `managed_fields` by the API.
+    `managed_fields` and `deletion_timestamp` by the API.
 
     The timestamp is RFC 3339 with microseconds, so that text order is time order: Istio's precedence goes by creation
     time, then name, then namespace.
@@ -49,6 +64,8 @@ class Metadata(Message):
 
     name: str = ""
     """The object's name, unique in its namespace among those of its kind."""
+    generate_name: str = ""
+    """What the name begins with, where the server is to choose the rest."""
     namespace: str = ""
     """The namespace that the object is in."""
     labels: dict[str, str] = {}
@@ -65,6 +82,14 @@ class Metadata(Message):
     """How often the spec was written."""
     managed_fields: tuple[ManagedFieldsEntry, ...] = ()
     """Which writer set which field last."""
+    owner_references: tuple[OwnerReference, ...] = ()
+    """Objects that it belongs to. It stays when they go."""
+    finalizers: tuple[str, ...] = ()
+    """Whom its deletion waits for: it goes when each has taken its word away."""
+    deletion_timestamp: str = ""
+    """When its deletion was asked for."""
+    deletion_grace_period_seconds: int | None = None
+    """Always 0, once its deletion was asked for."""
 
 
 class Written(NamedTuple):

@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from pymesh.control.model.foreign_kinds import ForeignBody, foreign_kind_of, is_foreign
 from pymesh.control.model.kinds import KINDS, Kind, kind_of
 from pymesh.control.model.message_decoder import decode_message, type_name
 from pymesh.control.model.not_implemented import check_implemented
@@ -19,7 +20,6 @@ from pymesh.names import DEFAULT_NAMESPACE
 _SERVER_OWNED = ("managedFields", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 # How rules complain that something is missing in what is around a field.
 _ABSENCE = ("is required", "are required", "must have", "the weights")
-_NOT_IMPLEMENTED_METADATA = ("generateName", "ownerReferences", "finalizers")
 
 
 FieldValidation = Literal["Strict", "Warn", "Ignore"]
@@ -112,7 +112,7 @@ def _decode_kind(fields: Any, at: Scope) -> Kind | None:
     if not isinstance(api_version, str) or not isinstance(name, str):
         at["kind"].fail("apiVersion and kind are required")
         return None
-    kind = kind_of(api_version, name)
+    kind = kind_of(api_version, name) or foreign_kind_of(api_version, name)
     if kind is None:
         known = next((kind for kind in KINDS if kind.name == name), None)
         served = f"; {name} is served as {known.group}/{{{','.join(known.versions)}}}" if known else ""
@@ -124,10 +124,7 @@ def _decode_metadata(fields: Any, namespace: str, at: Scope) -> Metadata:
     if fields is None:
         return Metadata(namespace=namespace)
     if isinstance(fields, dict):
-        for name in _NOT_IMPLEMENTED_METADATA:
-            at[name].require(not fields.get(name), f"pymesh does not implement metadata.{name}")
-        left_out = (*_SERVER_OWNED, *_NOT_IMPLEMENTED_METADATA)
-        fields = {key: value for key, value in fields.items() if key not in left_out}
+        fields = {key: value for key, value in fields.items() if key not in _SERVER_OWNED}
     metadata = decode_message(Metadata, fields, at)
     return metadata if metadata.namespace else msgspec.structs.replace(metadata, namespace=namespace)
 
@@ -138,6 +135,9 @@ def _decode_resource(
     envelope = ("apiVersion", "kind", "metadata", "status")
     body = {key: value for key, value in fields.items() if key not in envelope}
     spec_at = at
+    if is_foreign(kind):
+        unread = ForeignBody()
+        return Resource(kind=kind, metadata=metadata, spec=unread, written=Written(unread, body))
     if not kind.is_inline:
         for key in body.keys() - {"spec"}:
             at[str(key)].fail_unknown("unknown field")

@@ -32,6 +32,10 @@ def stamp_replaced(old: Resource[Any], new: Resource[Any], revision: int) -> Res
         uid=old.metadata.uid,
         generation=old.metadata.generation,
         resource_version=old.metadata.resource_version,
+        deletion_timestamp=new.metadata.deletion_timestamp or old.metadata.deletion_timestamp,
+        deletion_grace_period_seconds=old.metadata.deletion_grace_period_seconds
+        if new.metadata.deletion_grace_period_seconds is None
+        else new.metadata.deletion_grace_period_seconds,
     )
     is_same_spec = old.spec == new.spec and old.written_fields == new.written_fields
     if is_same_spec and metadata == old.metadata and new.status == old.status:

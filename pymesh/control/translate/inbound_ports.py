@@ -65,11 +65,12 @@ def _ports(view: ProxyView) -> Iterator[InboundPort]:
 
 
 def _service_ports(view: ProxyView) -> Iterator[InboundPort]:
-    """Those whose number and protocol a service tells. One without a number is the application's own."""
+    """Those whose protocol a service tells. The ports of one that nobody declared are the application's own."""
     for service in view.own_services:
-        for port in service.ports:
-            if isinstance(port.target, int) and port.target and port.protocol not in (Protocol.UDP, Protocol.AUTO):
-                yield InboundPort(port.target, port.protocol, _LOOPBACK, port.target, _pool(view, None))
+        for port in service.ports if not service.is_automatic else ():
+            number = port.number if port.target is None else port.target
+            if isinstance(number, int) and port.protocol not in (Protocol.UDP, Protocol.AUTO):
+                yield InboundPort(number, port.protocol, _LOOPBACK, number, _pool(view, None))
 
 
 def _further_port(view: ProxyView, ingress: IstioIngressListener, number: int) -> InboundPort:

@@ -17,7 +17,7 @@ from tests.control.analysis.conftest import Analyze
         "{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: a}, spec: {hosts: 1}}",
         "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: a}, spec: []}",
         "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {http: [[regex]]}}",
-        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: a, generateName: a}}",
+        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: a, finalizers: a}}",
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: istio-system}, data: {mesh: 'a: ['}}",
     ],
 )

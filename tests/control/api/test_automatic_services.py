@@ -19,6 +19,9 @@ DECLARED = {
     "spec": {"ports": [{"port": 9080, "name": "http"}]},
 }
 
+DEFAULTS = {"type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster"}
+PORTS = [{"port": 9080, "name": "http", "protocol": "TCP", "targetPort": 9080}]
+
 Client = TestClient[Any, Any]
 
 
@@ -40,7 +43,7 @@ async def test_it_can_be_created(client: Client) -> None:
     assert (await client.post(PATH, json=DECLARED)).status == 201
     assert (await client.post(PATH, json=DECLARED)).status == 409
     declared = await found(client)
-    assert (declared["spec"], declared["metadata"]["uid"]) == (DECLARED["spec"], uid)
+    assert (declared["spec"], declared["metadata"]["uid"]) == ({"ports": PORTS, **DEFAULTS}, uid)
     assert "labels" not in declared["metadata"]
 
 
@@ -49,7 +52,7 @@ async def test_server_side_apply_has_nothing_to_merge_with(client: Client) -> No
     applied = await client.patch(f"{PATH}/payment", params={"fieldManager": "a"}, json=DECLARED, headers=headers)
     assert applied.status == 200
     declared = await found(client)
-    assert (declared["spec"], "labels" in declared["metadata"]) == (DECLARED["spec"], False)
+    assert (declared["spec"], "labels" in declared["metadata"]) == ({"ports": PORTS, **DEFAULTS}, False)
     assert [entry["manager"] for entry in declared["metadata"]["managedFields"]] == ["a"]
 
 
@@ -57,7 +60,7 @@ async def test_client_side_apply_keeps_the_ports_that_it_lists(client: Client) -
     headers = {"Content-Type": "application/strategic-merge-patch+json"}
     patch = {"spec": {"$setElementOrder/ports": [{"port": 9080}], "ports": [{"port": 9080, "name": "http"}]}}
     patched = await client.patch(f"{PATH}/payment", json=patch, headers=headers)
-    assert (await patched.json())["spec"] == {"ports": [{"name": "http", "port": 9080}], "selector": {"app": "payment"}}
+    assert (await patched.json())["spec"] == {"ports": PORTS, "selector": {"app": "payment"}, **DEFAULTS}
     assert "labels" not in (await found(client))["metadata"]
 
 
@@ -66,4 +69,4 @@ async def test_a_label_declares_it_as_it_is(client: Client) -> None:
     await client.patch(f"{PATH}/payment", json={"metadata": {"labels": {"team": "a"}}}, headers=headers)
     declared = await found(client)
     assert declared["metadata"]["labels"] == {"team": "a"}
-    assert declared["spec"]["ports"] == [{"name": "http", "port": 80}]
+    assert declared["spec"]["ports"] == [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}]

@@ -1,5 +1,6 @@
 """Patches, applies and options of writes, as clients other than kubectl may send them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -154,17 +155,61 @@ async def test_answers_come_as_yaml_and_as_metadata(client: Client) -> None:
     assert (await client.get(RULES, headers={"Accept": "image/png"})).status == 406
 
 
-async def test_a_foreign_object_is_answered_and_not_kept(client: Client) -> None:
+async def test_a_foreign_object_is_kept_as_it_is_with_a_warning(client: Client) -> None:
     path = "/apis/apps/v1/namespaces/shop/deployments"
-    created = await client.post(path, json={"metadata": {"name": "web"}, "spec": {"replicas": 1}})
+    created = await client.post(path, json={"metadata": {"name": "web"}, "spec": {"replicas": 1}, "status": {"a": 1}})
     echoed = await created.json()
     assert (created.status, echoed["kind"], echoed["spec"]) == (201, "Deployment", {"replicas": 1})
     assert (echoed["metadata"]["name"], echoed["metadata"]["namespace"]) == ("web", "shop")
     assert "Deployment web is skipped" in created.headers["Warning"]
-    assert (await (await client.get(path)).json())["items"] == []
+    assert (await (await client.get(path)).json())["items"] == [
+        {key: value for key, value in echoed.items() if key != "status"}
+    ]
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": "a", "image": "b"}]}}}}
+    headers = {"Content-Type": "application/strategic-merge-patch+json"}
+    for image in ("b", "c"):
+        patch["spec"]["template"]["spec"]["containers"][0] = {"name": "a", "image": image}
+        patched = await (await client.patch(f"{path}/web", json=patch, headers=headers)).json()
+    assert patched["spec"] == {"replicas": 1, **patch["spec"]}
     deleted = await client.delete(f"{path}/web")
     assert (deleted.status, (await deleted.json())["status"]) == (200, "Success")
+    assert (await client.get(f"{path}/web")).status == 404
     assert (await client.post(path, json={"metadata": {}})).status == 422
+
+
+async def test_a_role_may_have_a_name_that_is_no_dns_name(client: Client) -> None:
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    assert (await client.post(path, json={"metadata": {"name": "system:web"}, "rules": []})).status == 201
+    assert (await client.post(path, json={"metadata": {"name": "a/b"}})).status == 422
+
+
+async def test_owners_are_kept_with_a_warning(client: Client) -> None:
+    owners = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1"}]
+    created = await client.post(RULES, json={**RULE, "metadata": {**RULE["metadata"], "ownerReferences": owners}})
+    assert (await created.json())["metadata"]["ownerReferences"] == owners
+    assert "metadata.ownerReferences: has no effect" in created.headers["Warning"]
+
+
+async def test_deletion_waits_for_finalizers(client: Client) -> None:
+    metadata = {**RULE["metadata"], "finalizers": ["example.com/a"]}
+    created = await (await client.post(RULES, json={**RULE, "metadata": metadata})).json()
+    for _ in range(2):
+        left = await (await client.delete(f"{RULES}/payment")).json()
+        assert left["metadata"]["uid"] == created["metadata"]["uid"]
+        assert left["metadata"]["deletionGracePeriodSeconds"] == 0
+    stamp = left["metadata"]["deletionTimestamp"]
+    changed = await client.patch(f"{RULES}/payment", json={"metadata": {"labels": {"a": "b"}}}, headers=MERGE)
+    assert (await changed.json())["metadata"]["deletionTimestamp"] == stamp
+    gone = await client.patch(f"{RULES}/payment", json={"metadata": {"finalizers": []}}, headers=MERGE)
+    assert gone.status == 200
+    assert (await client.get(f"{RULES}/payment")).status == 404
+
+
+async def test_a_name_is_generated_where_one_is_asked_for(client: Client) -> None:
+    unnamed = {**RULE, "metadata": {"generateName": "payment-"}}
+    names = {(await (await client.post(RULES, json=unnamed)).json())["metadata"]["name"] for _ in range(3)}
+    assert len(names) == 3
+    assert all(re.fullmatch("payment-[a-z0-9]{5}", name) for name in names)
 
 
 async def test_a_namespace_is_there_when_something_is_in_it(client: Client) -> None:

@@ -116,8 +116,8 @@ def test_a_status_is_kept() -> None:
         (virtual_service(labels={"a": 5}), ["metadata.labels.a: must be a string, not a number"]),
         (virtual_service(label={}), ["metadata.label: unknown field; did you mean labels?"]),
         (
-            virtual_service(finalizers=["x"]),
-            ["metadata.finalizers: pymesh does not implement metadata.finalizers"],
+            virtual_service(ownerReferences=[{"name": "a"}]),
+            [f"metadata.ownerReferences[0].{name}: is required" for name in ("apiVersion", "kind", "uid")],
         ),
         ({**virtual_service(), "status": 5}, ["status: must be an object, not a number"]),
         ({**virtual_service(), "spec": []}, ["spec: must be an object, not a list"]),
