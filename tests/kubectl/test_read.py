@@ -79,12 +79,21 @@ def test_describe(kubectl: Kubectl) -> None:
         assert re.search(rf"^Name: +{name}$", kubectl("describe", kind, name).out, re.MULTILINE)
 
 
+WORKLOAD_GROUP = """
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: {name: reviews}
+spec: {template: {}}
+"""
+
+
 def test_wait(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", input=VIRTUAL_SERVICE)
     kubectl("wait", NAME, "--for=jsonpath={.spec.hosts[0]}=reviews", "--timeout=5s")
-    status = {"status": {"conditions": [{"type": "Reconciled", "status": "True"}]}}
-    kubectl("patch", NAME, "--subresource=status", "--type=merge", "-p", json.dumps(status))
-    kubectl("wait", NAME, "--for=condition=Reconciled", "--timeout=5s")
+    kubectl("apply", "-f", "-", input=WORKLOAD_GROUP)  # to whose status nobody else has something to say
+    status = {"status": {"conditions": [{"type": "Checked", "status": "True"}]}}
+    kubectl("patch", "workloadgroup/reviews", "--subresource=status", "--type=merge", "-p", json.dumps(status))
+    kubectl("wait", "workloadgroup/reviews", "--for=condition=Checked", "--timeout=5s")
     waiting = kubectl.start("wait", NAME, "--for=delete", "--timeout=15s")
     kubectl("delete", NAME)
     assert waiting.wait() == 0
