@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine may take its time for one example: what hypothesis finds is no matter of the clock.
+settings.register_profile("pymesh", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pymesh")
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,6 @@ def check(change: Any) -> None:
         assert made in (400, 409, 413, 422)
 
 
-@settings(deadline=None)
 @given(fields=VALUES)
 def test_anything_as_an_object(stored: Resource[Any], fields: Any) -> None:
     check(lambda: change_to(stored, fields, request()))
