@@ -64,10 +64,11 @@ def build_workload_entry(
 def build_service(namespace: str, name: str, entries: Iterable[Resource[WorkloadEntry]]) -> Resource[Service]:
     """The Service of workloads that registered under this name: port 80 for HTTP, an application's own port for TCP."""
     tcp_ports = sorted({_app_port(entry) for entry in entries if _protocol(entry) == "tcp"})
-    has_http = any(_protocol(entry) == "http" for entry in entries)
-    ports = [ServicePort(name="http", port=HTTP_PORT)] if has_http else []
+    kinds = {_protocol(entry) for entry in entries} - {"tcp"}
+    name_of_http = next(iter(kinds)) if len(kinds) == 1 else "auto"  # they differ: what each client speaks
+    ports = [ServicePort(name=name_of_http, port=HTTP_PORT)] if kinds else []
     for port in tcp_ports:
-        if not has_http or port != HTTP_PORT:
+        if not kinds or port != HTTP_PORT:
             ports.append(ServicePort(name="tcp" if len(tcp_ports) == 1 else f"tcp-{port}", port=port))
     return Resource(
         kind=SERVICE,

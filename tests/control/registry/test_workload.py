@@ -62,6 +62,14 @@ def test_the_service_of_an_http_workload_has_port_80(registration):
     assert service.metadata.labels == {"pymesh.dev/managed-by": "registry"}
 
 
+@pytest.mark.parametrize(
+    ("protocols", "name"), [(["grpc"], "grpc"), (["http2", "http2"], "http2"), (["grpc", "http"], "auto")]
+)
+def test_the_port_of_http_is_named_after_what_is_spoken(registration, protocols, name):
+    entries = [build_workload_entry("shop", "p", registration(app_protocol=protocol)) for protocol in protocols]
+    assert [(port.name, port.port) for port in build_service("shop", "payment", entries).spec.ports] == [(name, 80)]
+
+
 def test_the_service_of_a_tcp_workload_has_the_applications_port(registration):
     entry = build_workload_entry("shop", "p", registration(app_protocol="tcp", app_port=5432))
     assert [(port.name, port.port) for port in build_service("shop", "db", [entry]).spec.ports] == [("tcp", 5432)]
