@@ -191,7 +191,7 @@ async def test_requests_wait_for_a_connection_up_to_the_limit(mesh: Any) -> None
 
 @pytest.mark.parametrize(
     "pool",
-    ["tcp: {idleTimeout: 50ms}", "http: {idleTimeout: 50ms}"],
+    ["tcp: {maxConnectionDuration: 50ms}", "tcp: {idleTimeout: 50ms}", "http: {idleTimeout: 50ms}"],
 )
 async def test_a_connection_ends_after_its_time(mesh: Any, pool: str) -> None:
     await mesh.start("v1")

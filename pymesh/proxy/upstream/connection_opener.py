@@ -1,5 +1,6 @@
 """What all pools have in common: who waits for a connection to an endpoint, and the opening of one within limits."""
 
+from operator import methodcaller
 from typing import Any, Protocol
 
 from pymesh.proxy.timers import IdleWatch, Timers
@@ -9,6 +10,8 @@ from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import CLOSED_AT_ONCE, INTERNAL_ERROR, UpstreamFailure, connect_failure
 from pymesh.proxy.upstream.transport import ConnectError, Connector, connect
 from pymesh.tasks import TaskGroup
+
+_END_LIFETIME = methodcaller("on_max_duration")
 
 
 class Waiter(Protocol):
@@ -139,6 +142,10 @@ class ConnectionOpener:
         connection.idle_watch = idle_watch
         if idle_watch is not None:
             idle_watch.watch(connection)
+        duration = self.cluster.max_connection_duration
+        if duration:
+            connection.lifetime = self._timers.queue(duration, _END_LIFETIME)
+            connection.lifetime.start(connection)
 
     def _forget(self, connection: Any) -> None:
         if connection not in self._connections:
@@ -146,6 +153,8 @@ class ConnectionOpener:
         self._connections.discard(connection)
         if connection.idle_watch is not None:
             connection.idle_watch.forget(connection)
+        if connection.lifetime is not None:
+            connection.lifetime.stop(connection)
         self._past_requests += connection.requests
         self._breakers.connections.release()
         self._open_for_waiters()

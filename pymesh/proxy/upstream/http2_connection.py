@@ -50,6 +50,7 @@ class Http2Connection(asyncio.Protocol):
         "idle_watch",
         "is_closed",
         "is_draining",
+        "lifetime",
         "local_address",
         "opened_at",
         "principal",
@@ -70,6 +71,7 @@ class Http2Connection(asyncio.Protocol):
         self.is_draining = False
         self.idle_since: float | None = None  # None: it is not idle
         self.idle_watch: IdleWatch | None = None
+        self.lifetime: TimerQueue | None = None
         self._pool = pool
         self._options = options
         self._ping_queue: TimerQueue | None = None
@@ -127,6 +129,8 @@ class Http2Connection(asyncio.Protocol):
     def on_idle_timeout(self) -> None:
         self._pool.on_draining(self)
         self.drain()
+
+    on_max_duration = on_idle_timeout
 
     # for the streams
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.codec.response_parser import ResponseParser
-from pymesh.proxy.timers import IdleWatch
+from pymesh.proxy.timers import IdleWatch, TimerQueue
 from pymesh.proxy.tls.peer_identity import peer_identity
 from pymesh.proxy.upstream.endpoint import Endpoint
 from pymesh.proxy.upstream.failure import (
@@ -75,6 +75,7 @@ class HttpConnection(asyncio.Protocol):
         "idle_watch",
         "is_closed",
         "keep_alive",
+        "lifetime",
         "local_address",
         "opened_at",
         "out",
@@ -98,6 +99,7 @@ class HttpConnection(asyncio.Protocol):
         self.is_closed = False
         self.idle_since: float | None = None  # None: it is not idle
         self.idle_watch: IdleWatch | None = None
+        self.lifetime: TimerQueue | None = None
         self._pool = pool
         self._parser = ResponseParser(self)
         # per request
@@ -169,6 +171,11 @@ class HttpConnection(asyncio.Protocol):
 
     def on_idle_timeout(self) -> None:
         self.close()
+
+    def on_max_duration(self) -> None:
+        """One that is busy ends with its response."""
+        if self.idle_since is not None:
+            self.close()
 
     # asyncio's callbacks
 

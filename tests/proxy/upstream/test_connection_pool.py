@@ -61,8 +61,19 @@ async def test_a_connection_lives_so_long_and_no_longer(proxy: Any) -> None:
     proxy.add_cluster("shop", "10.0.0.2:80", max_connection_duration=10.0)
     (server,) = await use(proxy, 1)
     assert server.is_open
-    proxy.clock.advance(11.0)
-    await use(proxy, 1)
+    proxy.clock.advance(10.0)
+    assert not server.is_open
+
+
+async def test_a_connection_whose_time_is_over_ends_with_its_response(proxy: Any) -> None:
+    proxy.add_cluster("shop", "10.0.0.2:80", max_connection_duration=10.0)
+    client = proxy.connect()
+    client.send(GET)
+    server = await proxy.server()
+    proxy.clock.advance(10.0)
+    assert server.is_open
+    server.send(OK)
+    assert client.received.startswith(b"HTTP/1.1 200")
     assert not server.is_open
 
 

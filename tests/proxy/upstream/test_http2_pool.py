@@ -237,6 +237,18 @@ async def test_a_connection_without_requests_is_closed_after_the_idle_timeout_wi
     assert server.goaways == [NO_ERROR]
 
 
+async def test_a_connection_takes_no_request_once_its_time_is_over_and_then_ends(shop: Shop) -> None:
+    shop.use(max_connection_duration=10.0)
+    shop.ask()
+    ((server, request),) = await shop.requests()
+    shop.proxy.clock.advance(10.0)
+    shop.ask()
+    assert len(await shop.servers()) == 2
+    assert server.transport.is_open
+    server.answer(request)
+    assert not server.transport.is_open
+
+
 async def test_requests_beyond_what_the_breaker_allows_are_answered_at_once(shop: Shop) -> None:
     shop.use(circuit_breakers=CircuitBreakerThresholds(max_requests=2))
     clients = [shop.ask() for _ in range(3)]
