@@ -182,9 +182,9 @@ def test_an_endpoint_is_believed_only_with_the_service_account_that_was_meant(me
     web = mesh.proxy("web", 0, "--access-log", "-")
     port = intruder.ports["inbound"].rpartition(":")[2]
     mesh.apply(SHOP.format(port=port, account="shop"))
-    mesh.wait_until(lambda: f":{port}" in web.clusters(), "the endpoint")
-    assert web.get("http://shop/").status == 503
-    web.wait_line(r'"GET / HTTP/1.1" 503 (UF|UF,URX|URX,UF) ')
+    # Until cluster, endpoint and route are there, it is 503 for other reasons.
+    refused = re.compile(r'"GET / HTTP/1.1" 503 (UF|UF,URX|URX,UF) ')
+    mesh.wait_until(lambda: web.get("http://shop/").status == 503 and refused.search(web.output), "the refusal")
     assert app.requests == 0
     mesh.apply(SHOP.format(port=port, account="intruder"))
     mesh.wait_until(lambda: web.get("http://shop/").status == 200, "the right service account")
