@@ -34,7 +34,8 @@ class OutboundTrafficPolicy(Message):
 
 class InboundTrafficPolicy(Message):
     mode: InboundTrafficPolicyMode = "PASSTHROUGH"
-    """Whether the application is called at the workload's address or at localhost."""
+    """Whether the application is called at the workload's address or at localhost; here it is localhost either way, but
+    for ports that nobody declared, which are called at the address."""
 
 
 class DefaultProviders(Message):
@@ -61,7 +62,7 @@ class TLSConfig(Message):
 
 
 class DefaultTrafficPolicy(Message):
-    """Each block holds whole where no DestinationRule has one."""
+    """Each block holds whole for clusters of services where no DestinationRule has one."""
 
     connection_pool: ConnectionPoolSettings | None = None
     """Limits of connections."""
@@ -113,7 +114,7 @@ class MeshConfig(Message):
     tls_defaults: TLSConfig | None = None
     """TLS with everything else."""
     enable_tracing: bool = False
-    """The older way to switch tracing on."""
+    """The older way to switch tracing on, which always is."""
     access_log_file: str = ""
     """File of the access logs, as /dev/stdout; empty is none."""
     access_log_format: str = ""

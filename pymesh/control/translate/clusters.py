@@ -4,7 +4,7 @@ from typing import Any
 
 from pymesh.control.snapshot.mesh_service import Resolution
 from pymesh.control.snapshot.proxy_view import ProxyView
-from pymesh.control.translate.config_source import CONFIG_SOURCE, socket_address
+from pymesh.control.translate.config_source import CONFIG_SOURCE, duration, socket_address
 from pymesh.control.translate.connection_pool import build_connection_pool
 from pymesh.control.translate.endpoints import build_load_assignment, inline_assignment
 from pymesh.control.translate.inbound_ports import InboundPort
@@ -109,7 +109,7 @@ def _discovery(cluster: OutboundCluster, view: ProxyView) -> dict[str, Any]:
     return {
         "type": "LOGICAL_DNS" if cluster.service.resolution is Resolution.DNS_ROUND_ROBIN else "STRICT_DNS",
         "dns_lookup_family": DNS_CACHE["dns_lookup_family"],
-        "dns_refresh_rate": _DNS_REFRESH,
+        "dns_refresh_rate": duration(view.mesh.dns_refresh_rate) if view.mesh.dns_refresh_rate else _DNS_REFRESH,
         "respect_dns_ttl": True,
         "load_assignment": inline_assignment(assignment),
     }
@@ -146,7 +146,7 @@ def _add_tls(resource: Resource, cluster: OutboundCluster, view: ProxyView, is_h
         *cluster.service.subject_alt_names,
     )
     sni = (settings.sni if settings is not None else "") or cluster.sni
-    socket = tls_socket(build_mesh_client(sni, identities, is_http2))
+    socket = tls_socket(build_mesh_client(sni, identities, is_http2, view.mesh.mesh_mtls))
     if cluster.tls is UpstreamTls.ISTIO_MUTUAL:
         resource["transport_socket"] = socket
     else:
@@ -160,7 +160,7 @@ def _add_external_tls(resource: Resource, cluster: OutboundCluster, view: ProxyV
     settings = cluster.policy.tls
     assert settings is not None
     sans = cluster.service.subject_alt_names
-    context = build_client(settings, sans, view.has_certificate, view.is_gateway)
+    context = build_client(settings, sans, view.has_certificate, view.is_gateway, view.mesh.tls_defaults)
     if is_http2:
         context["common_tls_context"]["alpn_protocols"] = [HTTP2_ALPN]
     resource["transport_socket"] = tls_socket(context)

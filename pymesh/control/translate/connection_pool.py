@@ -19,6 +19,7 @@ _BUDGET_PERCENT = 20.0
 _MINIMUM_CONCURRENCY = 3
 _NO_TCP = TCPSettings()
 _NO_HTTP = HTTPSettings()
+_NO_KEEPALIVE = TcpKeepalive()
 
 
 def build_connection_pool(
@@ -31,8 +32,9 @@ def build_connection_pool(
         "connect_timeout": duration(tcp.connect_timeout or mesh.connect_timeout),
         "circuit_breakers": {"thresholds": [_thresholds(tcp, http) | _retry_budget(retry_budget)]},
     }
-    if tcp.tcp_keepalive is not None:
-        fields["upstream_connection_options"] = {"tcp_keepalive": _keepalive(tcp.tcp_keepalive)}
+    if tcp.tcp_keepalive is not None or mesh.tcp_keepalive is not None:
+        keepalive = _keepalive(tcp.tcp_keepalive or _NO_KEEPALIVE, mesh.tcp_keepalive or _NO_KEEPALIVE)
+        fields["upstream_connection_options"] = {"tcp_keepalive": keepalive}
     options = _common_http_options(tcp, http)
     if options:
         fields["typed_extension_protocol_options"] = {HTTP_PROTOCOL_OPTIONS_KEY: _http_options(options)}
@@ -79,11 +81,15 @@ def _http_options(common: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _keepalive(settings: TcpKeepalive) -> dict[str, Any]:
-    """Whole seconds; what is not set is the operating system's."""
+def _keepalive(settings: TcpKeepalive, defaults: TcpKeepalive) -> dict[str, Any]:
+    """Whole seconds, field by field; what is not set is the operating system's."""
     values = {
-        "keepalive_probes": settings.probes,
-        "keepalive_time": int(parse_go_duration(settings.time)) if settings.time else 0,
-        "keepalive_interval": int(parse_go_duration(settings.interval)) if settings.interval else 0,
+        "keepalive_probes": settings.probes or defaults.probes,
+        "keepalive_time": _seconds(settings.time or defaults.time),
+        "keepalive_interval": _seconds(settings.interval or defaults.interval),
     }
     return {key: value for key, value in values.items() if value}
+
+
+def _seconds(text: str) -> int:
+    return int(parse_go_duration(text)) if text else 0

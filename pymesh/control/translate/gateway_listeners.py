@@ -54,7 +54,7 @@ def _https_chain(view: ProxyView, server: GatewayServer) -> Chain:
         "name": server.route_name,
         **_server_names(server),
         "filters": [terminal],
-        "transport_socket": tls_socket(build_server(tls)),
+        "transport_socket": tls_socket(build_server(tls, defaults=view.mesh.tls_defaults)),
     }
 
 
@@ -66,7 +66,7 @@ def _tcp_chain(view: ProxyView, server: GatewayServer) -> Iterator[Chain]:
     if server.server.tls is None:
         yield chain
     else:
-        socket = tls_socket(build_server(server.server.tls, is_tcp=True))
+        socket = tls_socket(build_server(server.server.tls, is_tcp=True, defaults=view.mesh.tls_defaults))
         yield {**_server_names(server), **chain, "transport_socket": socket}
 
 

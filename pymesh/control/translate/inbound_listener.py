@@ -13,7 +13,12 @@ from pymesh.control.translate.http_connection_manager import build_inbound
 from pymesh.control.translate.inbound_passthrough import build_black_hole_chain, build_inbound_passthrough
 from pymesh.control.translate.inbound_ports import InboundPort, inbound_ports
 from pymesh.control.translate.listener import build_listener
-from pymesh.control.translate.listener_filters import ORIGINAL_DESTINATION, TLS_INSPECTION, build_http_inspection
+from pymesh.control.translate.listener_filters import (
+    ORIGINAL_DESTINATION,
+    TLS_INSPECTION,
+    build_detection_timeout,
+    build_http_inspection,
+)
 from pymesh.control.translate.listener_telemetry import listener_telemetry
 from pymesh.control.translate.routes import build_inbound_routes
 from pymesh.control.translate.security_filters import build_network_security_filters, build_security_filters
@@ -38,16 +43,25 @@ def build_inbound_listeners(view: ProxyView) -> Iterator[Resource]:
     for port in ports:
         chains = list(_chains(view, port)) if port.bind else []
         if chains:
-            name, bound = f"{port.bind}_{port.number}", Address(port.bind, port.number)
-            yield build_listener(name, bound, "INBOUND", listener_filters=[TLS_INSPECTION], filter_chains=chains)
+            yield _listener(view, f"{port.bind}_{port.number}", Address(port.bind, port.number), chains)
 
 
 def _explicit(view: ProxyView, address: Address, ports: list[InboundPort]) -> Iterator[Resource]:
     """Peers connect to the listener itself, and mean the application's one port."""
     chains = [chain for port in ports for chain in _chains(view, port)]
     if chains:
-        filters = [TLS_INSPECTION]
-        yield build_listener(VIRTUAL_INBOUND, address, "INBOUND", listener_filters=filters, filter_chains=chains)
+        yield _listener(view, VIRTUAL_INBOUND, address, chains)
+
+
+def _listener(view: ProxyView, name: str, address: Address, chains: list[Chain]) -> Resource:
+    return build_listener(
+        name,
+        address,
+        "INBOUND",
+        listener_filters=[TLS_INSPECTION],
+        filter_chains=chains,
+        **build_detection_timeout(view.mesh),
+    )
 
 
 def _redirected(view: ProxyView, address: Address, ports: list[InboundPort]) -> Iterator[Resource]:
@@ -64,8 +78,8 @@ def _redirected(view: ProxyView, address: Address, ports: list[InboundPort]) -> 
         address,
         "INBOUND",
         listener_filters=[ORIGINAL_DESTINATION, TLS_INSPECTION, build_http_inspection(except_for=numbers)],
-        continue_on_listener_filters_timeout=True,
         filter_chains=chains,
+        **({"continue_on_listener_filters_timeout": True} | build_detection_timeout(view.mesh)),
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.translate.config_source import duration
 from pymesh.control.translate.type_urls import (
     HTTP_INSPECTOR,
     HTTP_INSPECTOR_FILTER,
@@ -16,6 +18,15 @@ TLS_INSPECTION: dict[str, Any] = {"name": TLS_INSPECTOR_FILTER, "typed_config": 
 HTTP_INSPECTION: dict[str, Any] = {"name": HTTP_INSPECTOR_FILTER, "typed_config": {"@type": HTTP_INSPECTOR}}
 # Says where a redirected connection was going; whoever has it keeps the connection.
 ORIGINAL_DESTINATION: dict[str, Any] = {"name": ORIGINAL_DST_FILTER, "typed_config": {"@type": ORIGINAL_DST}}
+
+
+def build_detection_timeout(mesh: MeshConfig, default: str = "") -> dict[str, Any]:
+    """Fields of a listener: how long a client may be silent until it is taken for one whose server speaks first; 0s is
+    for ever. Nothing where neither is told."""
+    told = mesh.protocol_detection_timeout or default
+    if not told:
+        return {}
+    return {"continue_on_listener_filters_timeout": True, "listener_filters_timeout": duration(told)}
 
 
 def build_http_inspection(except_for: Iterable[int]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pymesh.control.snapshot.destination_rules import MergedDestinationRule
 from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService, Resolution
 from pymesh.control.snapshot.protocol import Protocol
 from pymesh.control.snapshot.proxy_view import ProxyView
-from pymesh.control.translate.traffic_policy import effective_policy
+from pymesh.control.translate.traffic_policy import effective_policy, with_mesh_defaults
 from pymesh.names import cluster_sni, outbound_cluster
 
 
@@ -79,7 +79,7 @@ def _cluster(
     subset: str,
     labels: dict[str, str],
 ) -> OutboundCluster:
-    policy = effective_policy(rule, port.number, subset)
+    policy = with_mesh_defaults(effective_policy(rule, port.number, subset), view.mesh)
     source = _source(view, service, policy)
     tls = _tls(view, service, policy)
     if tls is UpstreamTls.AUTO and source is EndpointSource.ORIGINAL_DST:

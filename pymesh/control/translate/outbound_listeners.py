@@ -13,7 +13,7 @@ from pymesh.control.snapshot.mesh_service import MeshPort, MeshService
 from pymesh.control.snapshot.protocol import Protocol
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.config_source import socket_address
-from pymesh.control.translate.listener_filters import HTTP_INSPECTION, TLS_INSPECTION
+from pymesh.control.translate.listener_filters import HTTP_INSPECTION, TLS_INSPECTION, build_detection_timeout
 from pymesh.control.translate.outbound_chain import OutboundChain, merge_chains
 from pymesh.control.translate.outbound_filters import ANY_ADDRESS, OutboundPort, build_http_chain, build_l4_chains
 from pymesh.control.translate.passthrough import PASSTHROUGH_CHAIN, build_passthrough_chain
@@ -154,8 +154,7 @@ def _build_listener(view: ProxyView, key: ListenerKey, entry: _Entry) -> Resourc
         "name": key.name,
         "address": socket_address(key.bind, key.port),
         "traffic_direction": "OUTBOUND",
-        "continue_on_listener_filters_timeout": True,
-        "listener_filters_timeout": "0s",
+        **build_detection_timeout(view.mesh, default="0s"),
         "filter_chains": chains or any_chains,
     }
     if inspections:

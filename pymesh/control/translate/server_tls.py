@@ -1,27 +1,29 @@
 """The TLS context of a Gateway's server that ends TLS. Istio: BuildListenerTLSContext in pilot/pkg/networking/core."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from pymesh.control.model.gateway import ServerTLSSettings
-from pymesh.control.model.validation.server_tls import LARGEST_CREDENTIALS, is_cipher_suite
+from pymesh.control.model.mesh_config import TLSConfig
+from pymesh.control.model.validation.server_tls import LARGEST_CREDENTIALS
 from pymesh.control.translate.config_source import sds_secret
-from pymesh.control.translate.tls import MINIMUM_VERSION, build_file_certificate, build_san_matchers
+from pymesh.control.translate.tls import build_file_certificate, build_san_matchers
+from pymesh.control.translate.tls_parameters import build_tls_parameters
 from pymesh.control.translate.type_urls import DOWNSTREAM_TLS_CONTEXT
 from pymesh.names import CA_CREDENTIAL_SUFFIX, CREDENTIAL_PREFIX, OWN_CERTIFICATE, ROOT_CA
 
-_VERSIONS = {"TLSV1_2": "TLSv1_2", "TLSV1_3": "TLSv1_3"}
 _HTTP_ALPN = ("http/1.1",)
 _MESH_TCP_ALPN = ("istio-peer-exchange", *_HTTP_ALPN)
 _VERIFYING = ("MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL")
 
 
-def build_server(tls: ServerTLSSettings, is_tcp: bool = False) -> dict[str, Any]:
-    """`is_tcp`: what TLS carries is not HTTP."""
+def build_server(tls: ServerTLSSettings, is_tcp: bool = False, defaults: TLSConfig | None = None) -> dict[str, Any]:
+    """`is_tcp`: what TLS carries is not HTTP. `defaults` hold where the client is none of the mesh's workloads."""
     is_mesh = tls.mode == "ISTIO_MUTUAL"
     common: dict[str, Any] = {
         "alpn_protocols": list(_MESH_TCP_ALPN if is_mesh and is_tcp else _HTTP_ALPN),
-        "tls_params": _parameters(tls),
+        "tls_params": build_tls_parameters(
+            None if is_mesh else defaults, tls.min_protocol_version, tls.max_protocol_version, tls.cipher_suites
+        ),
         **_certificates(tls),
     }
     if verifies_clients(tls):
@@ -48,21 +50,6 @@ def client_ca_credential(tls: ServerTLSSettings) -> str:
     if tls.ca_cert_credential_name:
         return tls.ca_cert_credential_name + CA_CREDENTIAL_SUFFIX
     return server_credentials(tls)[0] + CA_CREDENTIAL_SUFFIX if server_credentials(tls) else ""
-
-
-def used_cipher_suites(names: Iterable[str]) -> list[str]:
-    """Once each, without those that nobody knows. Istio: FilterCipherSuites in pkg/config/security."""
-    return [name for name in dict.fromkeys(names) if is_cipher_suite(name)]
-
-
-def _parameters(tls: ServerTLSSettings) -> dict[str, Any]:
-    parameters: dict[str, Any] = {
-        "tls_minimum_protocol_version": _VERSIONS.get(tls.min_protocol_version, MINIMUM_VERSION)
-    }
-    if tls.max_protocol_version in _VERSIONS:
-        parameters["tls_maximum_protocol_version"] = _VERSIONS[tls.max_protocol_version]
-    suites = used_cipher_suites(tls.cipher_suites)
-    return parameters | ({"cipher_suites": suites} if suites else {})
 
 
 def _certificates(tls: ServerTLSSettings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.config_source import duration
 from pymesh.control.translate.hash_policy import build_tcp_hash_policy
 from pymesh.control.translate.listener_telemetry import ListenerTelemetry, listener_telemetry
-from pymesh.control.translate.traffic_policy import consistent_hash, effective_policy
+from pymesh.control.translate.traffic_policy import consistent_hash, effective_policy, with_mesh_defaults
 from pymesh.control.translate.type_urls import TCP_PROXY, TCP_PROXY_FILTER
 from pymesh.names import parse_cluster
 
@@ -29,7 +29,7 @@ def build_service_proxy(
     cluster = parse_cluster(stat_prefix)
     if service is not None and cluster is not None:
         rule = view.destination_rule(service)
-        pool = effective_policy(rule, cluster.port, cluster.subset).connection_pool
+        pool = with_mesh_defaults(effective_policy(rule, cluster.port, cluster.subset), view.mesh).connection_pool
         options["idle_timeout"] = duration(pool.tcp.idle_timeout) if pool and pool.tcp and pool.tcp.idle_timeout else ""
         options["hash_policy"] = build_tcp_hash_policy(consistent_hash(rule, cluster.port, cluster.subset))
     return build_tcp_proxy(listener_telemetry(view, "CLIENT"), stat_prefix, target, **options)

@@ -5,8 +5,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from pymesh.control.model.destination_rule import ClientTLSSettings
-from pymesh.control.model.mesh_config import MeshConfig
+from pymesh.control.model.mesh_config import MeshConfig, TLSConfig
 from pymesh.control.translate.config_source import sds_secret
+from pymesh.control.translate.tls_parameters import build_tls_parameters
 from pymesh.control.translate.trust_domains import build_trust_domain_matchers
 from pymesh.control.translate.type_urls import (
     DOWNSTREAM_TLS_CONTEXT,
@@ -20,8 +21,6 @@ from pymesh.names import CA_CREDENTIAL_SUFFIX, CREDENTIAL_PREFIX, HTTP2_ALPN, ME
 # Debian's name of the machine's CA bundle. Our proxies take `system_root_certs`, which Envoy does not obey.
 SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 
-MINIMUM_VERSION = "TLSv1_2"
-
 
 def tls_socket(context: dict[str, Any]) -> dict[str, Any]:
     return {"name": TLS_TRANSPORT_SOCKET, "typed_config": context}
@@ -31,7 +30,9 @@ def raw_socket() -> dict[str, Any]:
     return {"name": RAW_BUFFER_TRANSPORT_SOCKET, "typed_config": {"@type": RAW_BUFFER}}
 
 
-def build_mesh_client(sni: str, identities: Iterable[str], is_http2: bool = False) -> dict[str, Any]:
+def build_mesh_client(
+    sni: str, identities: Iterable[str], is_http2: bool = False, mesh_mtls: TLSConfig | None = None
+) -> dict[str, Any]:
     """mTLS to a workload that must be one of `identities`, SPIFFE URIs."""
     alpn = (*MESH_ALPN, HTTP2_ALPN) if is_http2 else MESH_ALPN
     return {
@@ -39,7 +40,7 @@ def build_mesh_client(sni: str, identities: Iterable[str], is_http2: bool = Fals
         "sni": sni,
         "common_tls_context": {
             "alpn_protocols": list(alpn),
-            "tls_params": {"tls_minimum_protocol_version": MINIMUM_VERSION},
+            "tls_params": build_tls_parameters(mesh_mtls),
             "tls_certificate_sds_secret_configs": [sds_secret(OWN_CERTIFICATE)],
             "combined_validation_context": {
                 "default_validation_context": {"match_typed_subject_alt_names": build_san_matchers(identities)},
@@ -56,7 +57,7 @@ def build_mesh_server(mesh: MeshConfig) -> dict[str, Any]:
         "require_client_certificate": True,
         "common_tls_context": {
             "alpn_protocols": list(MESH_ALPN),
-            "tls_params": {"tls_minimum_protocol_version": MINIMUM_VERSION},
+            "tls_params": build_tls_parameters(mesh.mesh_mtls),
             "tls_certificate_sds_secret_configs": [sds_secret(OWN_CERTIFICATE)],
             "combined_validation_context": {
                 "default_validation_context": {"match_typed_subject_alt_names": build_trust_domain_matchers(mesh)},
@@ -66,9 +67,15 @@ def build_mesh_server(mesh: MeshConfig) -> dict[str, Any]:
     }
 
 
-def build_client(tls: ClientTLSSettings, sans: tuple[str, ...], is_ours: bool, is_gateway: bool) -> dict[str, Any]:
+def build_client(
+    tls: ClientTLSSettings,
+    sans: tuple[str, ...],
+    is_ours: bool,
+    is_gateway: bool,
+    defaults: TLSConfig | None = None,
+) -> dict[str, Any]:
     """SIMPLE and MUTUAL. `sans` are the service's, for where the rule names none; `is_ours`: not a real Envoy."""
-    common: dict[str, Any] = {"tls_params": {"tls_minimum_protocol_version": MINIMUM_VERSION}}
+    common: dict[str, Any] = {"tls_params": build_tls_parameters(defaults)}
     names = tls.subject_alt_names or sans
     if tls.credential_name and is_gateway:
         common |= _client_credential(tls, names)

@@ -1,11 +1,14 @@
 """Which policy of a DestinationRule holds for a port and a subset. Pure; nothing is emitted here."""
 
+from msgspec.structs import replace
+
 from pymesh.control.model.destination_rule import (
     ConsistentHashLB,
     LoadBalancerSettings,
     PortTrafficPolicy,
     TrafficPolicy,
 )
+from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.snapshot.destination_rules import MergedDestinationRule
 
 NO_POLICY = TrafficPolicy()
@@ -30,6 +33,18 @@ def effective_policy(rule: MergedDestinationRule | None, port: int, subset: str 
         outlier_detection=own.outlier_detection or policy.outlier_detection,
         tls=own.tls or policy.tls,
         retry_budget=own.retry_budget or policy.retry_budget,
+    )
+
+
+def with_mesh_defaults(policy: TrafficPolicy, mesh: MeshConfig) -> TrafficPolicy:
+    """The connection pool and the outlier detection, each whole, that MeshConfig has for where no rule has one."""
+    defaults = mesh.default_traffic_policy
+    if defaults is None:
+        return policy
+    return replace(
+        policy,
+        connection_pool=policy.connection_pool or defaults.connection_pool,
+        outlier_detection=policy.outlier_detection or defaults.outlier_detection,
     )
 
 

@@ -27,6 +27,9 @@ _SPENT = (
     "stringData",
     "http[].websocketUpgrade",
     "defaultConfig.proxyHeaders.metadataExchangeHeaders",
+    "inboundTrafficPolicy",
+    "enableTracing",
+    "meshMTLS.ecdhCurves",
 )
 
 

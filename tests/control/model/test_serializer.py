@@ -141,8 +141,8 @@ def test_mesh_config_has_istios_defaults_and_refuses_what_it_does_not_know() -> 
     assert (mesh.connect_timeout, mesh.enable_auto_mtls, mesh.root_namespace) == ("10s", True, "istio-system")
     with pytest.raises(ValidationError, match="unknown field"):
         decode_mesh_config({"dnsRefreshTime": "5s"})
-    with pytest.raises(ValidationError, match="dnsRefreshRate: pymesh does not implement dnsRefreshRate"):
-        decode_mesh_config({"dnsRefreshRate": "5s"})
+    with pytest.raises(ValidationError, match="discoverySelectors: pymesh does not implement discoverySelectors"):
+        decode_mesh_config({"discoverySelectors": [{}]})
     with pytest.raises(ValidationError, match="connectTimeout: must be a duration"):
         decode_mesh_config({"connectTimeout": "soon"})
     with pytest.raises(ValidationError, match=r"defaultServiceExportTo\[0\]: must be '.', '\*' or a namespace"):

@@ -1,5 +1,6 @@
 from pymesh.control.model.destination_rule import ClientTLSSettings
 from pymesh.control.model.gateway import ServerTLSSettings
+from pymesh.control.model.mesh_config import TLSConfig
 from pymesh.control.translate.server_tls import build_server
 from pymesh.control.translate.tls import SYSTEM_CA_FILE, build_client, build_mesh_client
 
@@ -66,3 +67,16 @@ def test_optional_mutual_server_lets_clients_without_certificate_in():
 def test_istio_mutual_server_shows_the_workloads_certificate():
     context = build_server(ServerTLSSettings(mode="ISTIO_MUTUAL"))
     assert _common(context)["tls_certificate_sds_secret_configs"][0]["name"] == "default"
+
+
+def test_a_gateways_own_settings_go_before_the_defaults_of_the_mesh():
+    defaults = TLSConfig(min_protocol_version="TLSV1_3", cipher_suites=("ECDHE-RSA-AES256-GCM-SHA384",))
+    plain = ServerTLSSettings(mode="SIMPLE", credential_name="shop")
+    assert _common(build_server(plain, defaults=defaults))["tls_params"] == {
+        "tls_minimum_protocol_version": "TLSv1_3",
+        "cipher_suites": ["ECDHE-RSA-AES256-GCM-SHA384"],
+    }
+    told = ServerTLSSettings(mode="SIMPLE", credential_name="shop", min_protocol_version="TLSV1_2")
+    assert _common(build_server(told, defaults=defaults))["tls_params"]["tls_minimum_protocol_version"] == "TLSv1_2"
+    mesh = ServerTLSSettings(mode="ISTIO_MUTUAL")
+    assert _common(build_server(mesh, defaults=defaults))["tls_params"] == {"tls_minimum_protocol_version": "TLSv1_2"}
