@@ -94,3 +94,51 @@ def test_trap_10_names_are_joined_and_what_the_delegate_leaves_open_is_the_roots
 
 def test_trap_10_delegate_alone_routes_nothing():
     assert CapturedSidecar(MESH + delegate(TO_BACKEND)).http("shop:80").cluster == SHOP
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "is_kept"),
+    [
+        ("headers: {x-a: {exact: a}}", "withoutHeaders: {x-a: {exact: b}}", True),
+        ("withoutHeaders: {x-a: {exact: b}}", "withoutHeaders: {x-a: {exact: c}}", False),
+        ("sourceLabels: {app: web}", "sourceLabels: {app: web, version: v1}", True),
+        ("sourceLabels: {app: web}", "sourceLabels: {app: other}", False),
+        ("sourceNamespace: default", "sourceNamespace: default", True),
+        ("sourceNamespace: default", "sourceNamespace: team", False),
+        ("sourceNamespace: default", "method: {exact: GET}", False),
+        ("method: {exact: GET}", "sourceNamespace: default", True),
+        ("gateways: [mesh]", "gateways: [mesh]", True),
+        ("gateways: [mesh]", "gateways: [mesh, edge]", False),
+    ],
+)
+def test_sources_gateways_and_absent_headers_of_a_delegate_must_be_the_roots_too(wide, narrow, is_kept):
+    yaml = MESH + root(f"match: [{{{wide}}}], {TO_SUB}") + delegate(f"match: [{{{narrow}}}], {TO_BACKEND}")
+    mesh = CapturedSidecar(yaml, labels={"app": "web", "version": "v1"})
+    assert mesh.http("shop:80", x_a="a").cluster == (BACKEND if is_kept else SHOP)
+
+
+@pytest.mark.parametrize(
+    "narrow", ["sourceLabels: {version: v2}", "sourceNamespace: team", "gateways: [edge]"], ids=lambda text: text
+)
+def test_sources_and_gateways_of_a_delegate_count(narrow):
+    mesh = CapturedSidecar(MESH + root(TO_SUB) + delegate(f"match: [{{{narrow}}}], {TO_BACKEND}"))
+    assert mesh.http("shop:80").cluster == SHOP
+
+
+def test_gateway_of_a_delegates_match_is_of_the_delegates_namespace(gateway):
+    edge = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: %s}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+"""
+    outer = rule("root", "default", f"hosts: [shop.com], gateways: [team/edge], http: [{{{TO_SUB}}}]")
+    yaml = MESH + edge % "team" + outer + delegate(f"match: [{{gateways: [edge]}}], {TO_BACKEND}")
+    assert gateway(yaml).arrive("http://shop.com:80/").cluster == BACKEND
+
+
+def test_copies_go_where_the_root_says_if_the_delegate_says_nothing():
+    yaml = MESH + root(f"mirrors: [{{destination: {{host: shop}}}}], {TO_SUB}") + delegate(TO_BACKEND)
+    route = CapturedSidecar(yaml).routes("80", "shop.default.svc.cluster.local:80")[0]
+    assert [item["cluster"] for item in route["route"]["request_mirror_policies"]] == [SHOP]

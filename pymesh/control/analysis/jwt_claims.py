@@ -6,14 +6,13 @@ from pymesh.control.analysis.analyzed_mesh import AnalyzedMesh
 from pymesh.control.analysis.message import Message, report
 from pymesh.control.analysis.message_types import JWT_CLAIM_BASED_ROUTING_WITHOUT_REQUEST_AUTHN
 from pymesh.control.model.gateway import Gateway
+from pymesh.control.model.jwt_claim import claim_path
 from pymesh.control.model.kinds import GATEWAY, REQUEST_AUTHENTICATION, VIRTUAL_SERVICE
 from pymesh.control.model.request_authentication import RequestAuthentication
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.virtual_service import VirtualService
 from pymesh.control.snapshot.workload_policies import WorkloadPolicies
 from pymesh.names import resolve_gateway
-
-_CLAIMS = "@request.auth.claims"
 
 
 def check_jwt_claim_routes(mesh: AnalyzedMesh) -> Iterator[Message]:
@@ -33,7 +32,7 @@ def _claims(spec: VirtualService) -> Iterator[tuple[str, str]]:
         for number, match in enumerate(http.match):
             for field, headers in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
                 for key in headers:
-                    if key.startswith(_CLAIMS):
+                    if claim_path(key):
                         yield f"spec.http[{index}].match[{number}].{field}", key
 
 

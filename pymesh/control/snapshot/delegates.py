@@ -14,7 +14,7 @@ from pymesh.control.model.resource import Resource
 from pymesh.control.model.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
 from pymesh.control.snapshot.virtual_services import RouteOrigin
 from pymesh.control.snapshot.visibility import visibility
-from pymesh.names import resolve_host
+from pymesh.names import resolve_gateway, resolve_host
 
 VirtualServiceResource = Resource[VirtualService]
 
@@ -25,11 +25,13 @@ _INHERITED = (
     "retries",
     "fault",
     "mirror",
+    "mirrors",
     "mirror_percent",
     "mirror_percentage",
     "cors_policy",
     "headers",
 )
+_UNSET = (None, "", ())
 
 
 class Merged(NamedTuple):
@@ -58,7 +60,7 @@ def _with_delegates(
             continue
         found = delegates.get((route.delegate.namespace or root.namespace, route.delegate.name))
         if found is not None and _is_visible(found, root.namespace, mesh):
-            routes += _merge(route, found)
+            routes += _merge(_with_full_names(route, root.namespace), found)
     merged = replace(root, spec=replace(root.spec, http=tuple(route for route, _ in routes)))
     return Merged(merged, tuple(origin for _, origin in routes))
 
@@ -71,11 +73,11 @@ def _is_visible(delegate: VirtualServiceResource, namespace: str, mesh: MeshConf
 def _merge(root: HTTPRoute, delegate: VirtualServiceResource) -> Iterator[tuple[HTTPRoute, RouteOrigin]]:
     """A route that matches what the root's does not is dropped."""
     for i, route in enumerate(delegate.spec.http):
-        match = _merge_matches(root.match, route.match)
+        own = _with_full_names(route, delegate.namespace)
+        match = _merge_matches(root.match, own.match)
         if match is None:
             continue
-        own = _with_full_names(route, delegate.namespace)
-        inherited = {name: getattr(root, name) for name in _INHERITED if not getattr(own, name)}
+        inherited = {name: getattr(root, name) for name in _INHERITED if getattr(own, name) in _UNSET}
         merged = replace(own, match=match, name=_joined(root.name, own.name), **inherited)
         yield merged, RouteOrigin(delegate.key, i)
 
@@ -96,7 +98,6 @@ def _merge_matches(
 
 
 def _merge_match(root: HTTPMatchRequest, delegate: HTTPMatchRequest) -> HTTPMatchRequest:
-    """Sources and gateways are the root's: a delegate has none."""
     return replace(
         delegate,
         name=_joined(root.name, delegate.name),
@@ -108,9 +109,10 @@ def _merge_match(root: HTTPMatchRequest, delegate: HTTPMatchRequest) -> HTTPMatc
         without_headers={**root.without_headers, **delegate.without_headers},
         query_params={**root.query_params, **delegate.query_params},
         port=delegate.port or root.port,
-        source_labels=root.source_labels,
-        source_namespace=root.source_namespace,
-        gateways=root.gateways,
+        source_labels={**root.source_labels, **delegate.source_labels},
+        source_namespace=delegate.source_namespace or root.source_namespace,
+        gateways=delegate.gateways or root.gateways,
+        stat_prefix=delegate.stat_prefix or root.stat_prefix,
     )
 
 
@@ -121,14 +123,25 @@ def _conflicts(root: HTTPMatchRequest, leaf: HTTPMatchRequest) -> bool:
         (root.method, leaf.method),
         (root.authority, leaf.authority),
         *((root.headers.get(name), match) for name, match in leaf.headers.items()),
-        *((root.headers.get(name), match) for name, match in leaf.without_headers.items()),
+        *((root.without_headers.get(name), match) for name, match in leaf.without_headers.items()),
         *((root.query_params.get(name), match) for name, match in leaf.query_params.items()),
     ]
     if any(_is_outside(wide, narrow) for wide, narrow in pairs):
         return True
     if root.ignore_uri_case != leaf.ignore_uri_case:
         return True
-    return bool(root.port and leaf.port and root.port != leaf.port)
+    if root.port and leaf.port and root.port != leaf.port:
+        return True
+    return _is_outside_sources(root, leaf)
+
+
+def _is_outside_sources(root: HTTPMatchRequest, leaf: HTTPMatchRequest) -> bool:
+    """A namespace that the root asks for must be said again, as in Istio; labels and gateways need not be."""
+    if root.source_namespace and root.source_namespace != leaf.source_namespace:
+        return True
+    if any(root.source_labels.get(name, value) != value for name, value in leaf.source_labels.items()):
+        return True
+    return bool(root.gateways and not set(leaf.gateways) <= set(root.gateways))
 
 
 def _is_outside(root: StringMatch | None, leaf: StringMatch | None) -> bool:
@@ -148,15 +161,19 @@ def _joined(root: str, own: str) -> str:
 
 
 def _with_full_names(route: HTTPRoute, namespace: str) -> HTTPRoute:
-    """A short name is of the namespace of the rule that uses it: the delegate's, not the root's."""
+    """A short name is of the namespace of the rule that uses it: the delegate's or the root's."""
 
     def full(destination: Destination | None) -> Destination | None:
         if destination is None:
             return None
         return replace(destination, host=resolve_host(destination.host, namespace))
 
+    def resolved(match: HTTPMatchRequest) -> HTTPMatchRequest:
+        return replace(match, gateways=tuple(resolve_gateway(name, namespace) for name in match.gateways))
+
     return replace(
         route,
+        match=tuple(resolved(item) for item in route.match),
         route=tuple(replace(item, destination=full(item.destination)) for item in route.route),
         mirror=full(route.mirror),
         mirrors=tuple(replace(item, destination=full(item.destination)) for item in route.mirrors),

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pymesh.control.model.jwt_claim import claim_path
 from pymesh.control.model.messages import StringMatch
 from pymesh.control.model.virtual_service import HTTPMatchRequest
 from pymesh.control.translate.jwt_authn import build_claim_match
-
-# In a header's place, at gateways: a claim of a verified token.
-CLAIMS = "@request.auth.claims"
 
 ANY_PATH: dict[str, Any] = {"prefix": "/"}
 _ANY_REGEX = {"safe_regex": {"regex": ".*"}}
@@ -64,23 +62,18 @@ def _headers(match: HTTPMatchRequest) -> list[dict[str, Any]]:
 
 
 def _fields(headers: Mapping[str, StringMatch]) -> list[tuple[str, StringMatch]]:
-    return [(name, value) for name, value in sorted(headers.items()) if not name.startswith(CLAIMS)]
+    return [(name, value) for name, value in sorted(headers.items()) if not claim_path(name)]
 
 
 def _claims(match: HTTPMatchRequest) -> list[dict[str, Any]]:
-    """`@request.auth.claims.a.b` or `[a][b]`: of a verified token."""
-    wanted = [(name, value, False) for name, value in sorted(match.headers.items())]
-    unwanted = [(name, value, True) for name, value in sorted(match.without_headers.items())]
+    """At gateways, in the place of headers."""
+    wanted = [(claim_path(name), value, False) for name, value in sorted(match.headers.items())]
+    unwanted = [(claim_path(name), value, True) for name, value in sorted(match.without_headers.items())]
     return [
-        build_claim_match(_claim_path(name), _claim_value(value)) | ({"invert": True} if is_inverted else {})
-        for name, value, is_inverted in (*wanted, *unwanted)
-        if name.startswith(CLAIMS)
+        build_claim_match(path, _claim_value(value)) | ({"invert": True} if is_inverted else {})
+        for path, value, is_inverted in (*wanted, *unwanted)
+        if path
     ]
-
-
-def _claim_path(name: str) -> tuple[str, ...]:
-    rest = name.removeprefix(CLAIMS)
-    return tuple(rest[1:-1].split("][")) if rest.startswith("[") else tuple(rest[1:].split("."))
 
 
 def _claim_value(value: StringMatch) -> dict[str, Any]:

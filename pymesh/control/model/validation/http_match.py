@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
+from pymesh.control.model.jwt_claim import claim_path
 from pymesh.control.model.messages import StringMatch
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.route import check_gateway_names
 from pymesh.control.model.virtual_service import HTTPMatchRequest
-
-_CLAIMS = ("@request.auth.claims.", "@request.auth.claims[")
 
 
 def check_http_match(match: HTTPMatchRequest, is_for_gateways: bool, at: Scope) -> None:
@@ -30,7 +29,7 @@ def check_http_match(match: HTTPMatchRequest, is_for_gateways: bool, at: Scope) 
 
 def _check_headers(headers: Mapping[str, StringMatch], is_for_gateways: bool, at: Scope) -> None:
     for name, header in headers.items():
-        if name.startswith(_CLAIMS):
+        if claim_path(name):
             at[name].require(is_for_gateways, "claims of a JWT can only be matched by gateways, not by sidecars")
         else:
             syntax.check_matched_header_name(name, at[name])

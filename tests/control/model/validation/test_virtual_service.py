@@ -343,6 +343,12 @@ def test_what_istio_takes_is_valid_whether_or_not_pymesh_obeys_it(spec: str, che
             ],
         ),
         (
+            "{hosts: [a], gateways: [gw], http: [{match: [{headers: {'@request.auth.claims[sub': {exact: b}}}], "
+            + _ROUTE
+            + "}]}",
+            ["http[0].match[0].headers[\"@request.auth.claims[sub\"]: '@request.auth.claims[sub' is not a header name"],
+        ),
+        (
             http(f"match: [{{uri: {{regex: '{'a' * 1025}'}}}}], {_ROUTE}"),
             ["http[0].match[0].uri.regex: must not be longer than 1024 characters"],
         ),
