@@ -44,6 +44,9 @@ MANAGED_BY_REGISTRY = "registry"
 
 # On an EndpointSlice: the Service whose endpoints it has (Kubernetes' label).
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+# On an EndpointSlice: who wrote it; in Kubernetes the controller did for Services with a selector.
+SLICE_MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
+SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
 
 # On a Service: the namespaces that see it (Istio's annotation).
 EXPORT_TO_ANNOTATION = "networking.istio.io/exportTo"

@@ -1,4 +1,4 @@
-"""Endpoints and EndpointSlice: addresses of a Service without a selector, by hand.
+"""Endpoints and EndpointSlice: addresses of a Service by hand.
 
 https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 """

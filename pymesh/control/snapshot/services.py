@@ -33,8 +33,8 @@ _KUBERNETES_TRANSPORTS = {"UDP": "UDP"}
 
 
 def build_service(resource: Resource[Service], mesh: Mesh) -> MeshService:
-    """A Service: its selector's workloads; without a selector, those that registered under its name, and its Endpoints
-    and EndpointSlices."""
+    """A Service: its selector's workloads and its EndpointSlices; without a selector, those that registered under its
+    name, and its Endpoints and EndpointSlices."""
     spec, namespace = resource.spec, resource.namespace
     host = service_fqdn(resource.name, namespace).lower()
     instances = _service_instances(resource, mesh)
@@ -95,7 +95,8 @@ def _service_instances(resource: Resource[Service], mesh: Mesh) -> list[Instance
     if spec.external_name:
         return [build_stand_in(spec.external_name, namespace)]
     if spec.selector:
-        return mesh.instances.select(namespace, spec.selector)
+        selected = mesh.instances.select(namespace, spec.selector)
+        return [*selected, *mesh.manual_endpoints.beside(namespace, resource.name, selected)]
     manual = mesh.manual_endpoints.of(namespace, resource.name)
     return [*mesh.instances.registered_as(namespace, resource.name), *manual]
 
