@@ -210,6 +210,14 @@ def test_cluster_local_stands_for_the_meshs_trust_domain(sidecar: Any) -> None:
     assert mesh.receive("http://web/", peer="mesh.example/ns/default/sa/web").verdict == "ALLOW"
 
 
+def test_cluster_local_of_a_pattern_is_the_domain_of_that_name(sidecar: Any) -> None:
+    mesh = sidecar(
+        policy("rules: [{from: [{source: {principals: ['cluster.local/ns/default/*']}}]}]"), trustDomain="mesh.example"
+    )
+    assert mesh.receive("http://web/", peer="mesh.example/ns/default/sa/web").verdict == "DENY"
+    assert mesh.receive("http://web/", peer=WEB).verdict == "ALLOW"
+
+
 ASK = "action: CUSTOM\nprovider: {name: %s}\nrules: [{to: [{operation: {paths: [/x]}}]}]"
 AUTHORIZER = "apiVersion: v1\nkind: Service\nmetadata: {name: authz}\nspec: {ports: [{name: http, port: 90}]}\n---\n"
 PROVIDERS = [{"name": "one", "envoyExtAuthzHttp": {"service": "authz.default.svc.cluster.local", "port": 90}}]

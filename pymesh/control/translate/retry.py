@@ -26,13 +26,13 @@ INBOUND_RETRY_POLICY: dict[str, Any] = {"retry_on": "reset-before-request", "num
 def build_retry_policy(retries: HTTPRetry | None, is_hashed: bool) -> dict[str, Any] | None:
     """None: no retries. `retries` is the route's, else the mesh's default, else None: Istio's default.
 
-    `is_hashed`: consistent hashing keeps the endpoint, even one that was tried.
+    `is_hashed`: consistent hashing keeps the endpoint, even one that was tried, unless the route says otherwise.
     """
     if retries is not None and retries.attempts <= 0:
         return None
     policy: dict[str, Any] = {"retry_on": _RETRY_ON, "num_retries": _ATTEMPTS if retries is None else retries.attempts}
-    ignores_previous = retries is None or retries.retry_ignore_previous_hosts is not False
-    if ignores_previous and not is_hashed:
+    said = retries.retry_ignore_previous_hosts if retries is not None else None
+    if said or (said is None and not is_hashed):
         predicate = {"name": PREVIOUS_HOSTS_PREDICATE, "typed_config": {"@type": PREVIOUS_HOSTS}}
         policy["retry_host_predicate"] = [predicate]
     policy["host_selection_retry_max_attempts"] = _HOST_SELECTION_ATTEMPTS

@@ -32,3 +32,8 @@ def test_tried_hosts_are_skipped_unless_told_or_hashed():
     kept = HTTPRetry(attempts=1, retry_ignore_previous_hosts=False)
     assert "retry_host_predicate" not in build_retry_policy(kept, is_hashed=False)
     assert "retry_host_predicate" not in build_retry_policy(None, is_hashed=True)
+
+
+def test_hashed_retry_skips_tried_hosts_if_the_route_says_so():
+    asked = HTTPRetry(attempts=1, retry_ignore_previous_hosts=True)
+    assert "retry_host_predicate" in build_retry_policy(asked, is_hashed=True)
