@@ -185,6 +185,24 @@ def test_trap_12_rules_that_are_exported_elsewhere_are_not_joined():
     assert found == {"v1"}
 
 
+def test_trap_12_rule_that_more_namespaces_see_joins_an_older_one_for_its_own():
+    first = policy("shop", "subsets: [{name: v1, labels: {a: b}}]", "first", more="exportTo: ['.'], ")
+    second = policy("shop", "subsets: [{name: v2, labels: {a: b}}]", "second", NEW, more="exportTo: ['.', zoo], ")
+    mesh = CapturedSidecar(MESH + first + second)
+    assert {SHOP.replace("||", f"|{name}|") for name in ("v1", "v2")} <= set(mesh.clusters)
+    elsewhere = CapturedSidecar(MESH + first + second, namespace="zoo")
+    assert SHOP.replace("||", "|v1|") not in elsewhere.clusters
+    assert SHOP.replace("||", "|v2|") in elsewhere.clusters
+
+
+def test_trap_12_rules_for_other_workloads_leave_the_next_namespaces_rule():
+    selected = "workloadSelector: {matchLabels: {app: web}}, "
+    own = policy("shop.default.svc.cluster.local", balancer("RANDOM"), "own", more=selected, namespace="zoo")
+    served = policy("shop", balancer("ROUND_ROBIN"), "served")
+    assert lb_policy(CapturedSidecar(MESH + own + served, namespace="zoo")) == "ROUND_ROBIN"
+    assert lb_policy(CapturedSidecar(MESH + own + served, namespace="zoo", labels={"app": "web"})) == "RANDOM"
+
+
 def test_trap_13_subset_overrides_whole_blocks_and_a_port_leaves_nothing_of_the_rule():
     pool = "connectionPool: {tcp: {maxConnections: 7}, http: {http2MaxRequests: 9}}"
     subset = "subsets: [{name: v1, labels: {a: b}, trafficPolicy: {connectionPool: {tcp: {maxConnections: 3}}}}]"

@@ -31,8 +31,12 @@ class MergedDestinationRule:
     def subset(self, name: str) -> Subset | None:
         return next((subset for subset in self.subsets if subset.name == name), None)
 
-    def merges_with(self, other: "MergedDestinationRule") -> bool:
-        return self.visibility == other.visibility and self.selector == other.selector
+    def merges_with(self, younger: "MergedDestinationRule", is_local: bool) -> bool:
+        """`is_local`: for clients of the own namespace, to whom a younger rule may speak that more namespaces see."""
+        is_seen_alike = younger.visibility == self.visibility or (
+            is_local and younger.visibility.widens(self.visibility)
+        )
+        return is_seen_alike and self.selector == younger.selector
 
     def merged(self, younger: "MergedDestinationRule") -> "MergedDestinationRule":
         """The first subset of a name wins; the top policy is that of the oldest rule that has one."""
@@ -46,7 +50,8 @@ Rules = list[MergedDestinationRule]
 
 
 class DestinationRules:
-    """Client's namespace, service's namespace, root namespace: the first with a matching host decides alone.
+    """Client's namespace, service's namespace, root namespace: the first with a matching host decides alone, unless all
+    that it has are rules for other workloads.
 
     Inside a namespace the most specific host wins. Nothing is inherited from one rule to another.
     Istio: destinationRule in pilot/pkg/model/push_context.go.
@@ -67,8 +72,9 @@ class DestinationRules:
     ) -> MergedDestinationRule | None:
         """The rule that a proxy with these labels in the namespace `client` obeys for a service."""
         for candidates in self._candidates(client, service_host, service_namespace):
-            if candidates:
-                return next((rule for rule in candidates if rule.selector.items() <= labels.items()), None)
+            found = next((rule for rule in candidates if rule.selector.items() <= labels.items()), None)
+            if found is not None:
+                return found
         return None
 
     def client_label_keys(self) -> Iterator[str]:
@@ -92,9 +98,9 @@ class DestinationRules:
             yield [rule for rule in exported if rule.visibility.includes(client)]
 
     def _add(self, rule: MergedDestinationRule) -> None:
-        _merge_into(self._local.setdefault(rule.namespace, HostIndex()), rule)
+        _merge_into(self._local.setdefault(rule.namespace, HostIndex()), rule, is_local=True)
         if not rule.visibility.is_private:
-            _merge_into(self._exported.setdefault(rule.namespace, HostIndex()), rule)
+            _merge_into(self._exported.setdefault(rule.namespace, HostIndex()), rule, is_local=False)
 
 
 def _policies(rule: MergedDestinationRule) -> Iterator[TrafficPolicy | PortTrafficPolicy]:
@@ -120,10 +126,10 @@ def _most_specific(indices: dict[str, HostIndex[Rules]], namespace: str, host: s
     return (index.most_specific(host) if index is not None else None) or []
 
 
-def _merge_into(index: HostIndex[Rules], rule: MergedDestinationRule) -> None:
+def _merge_into(index: HostIndex[Rules], rule: MergedDestinationRule, is_local: bool) -> None:
     rules = index.add(rule.host, [])
     for i, older in enumerate(rules):
-        if older.merges_with(rule):
+        if older.merges_with(rule, is_local):
             rules[i] = older.merged(rule)
             return
     rules.append(rule)

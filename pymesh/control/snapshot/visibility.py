@@ -18,6 +18,10 @@ class Visibility(NamedTuple):
     def is_private(self) -> bool:
         return not self.is_public and self.namespaces <= {self.owner}
 
+    def widens(self, other: "Visibility") -> bool:
+        """Whether it names all namespaces that the other names, and more."""
+        return bool(other.namespaces) and self.namespaces > other.namespaces
+
     def rank(self, namespace: str) -> int:
         """Rules are looked at in this order: private to the namespace, exported to it, public.
 

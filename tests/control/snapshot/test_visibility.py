@@ -31,3 +31,11 @@ def test_star_among_others_is_public():
 def test_private_comes_before_exported_before_public():
     ranks = [visibility((value,), (), "a").rank(of) for value, of in ((".", "a"), ("b", "b"), ("*", "a"))]
     assert ranks == [0, 1, 2]
+
+
+def test_wider_is_what_names_more_namespaces():
+    private, exported, public = (visibility(names, ("*",), "a") for names in ((".",), (".", "b"), ("*",)))
+    assert exported.widens(private)
+    assert not private.widens(exported)
+    assert not private.widens(private)
+    assert not public.widens(private)
