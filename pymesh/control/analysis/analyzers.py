@@ -33,7 +33,7 @@ from pymesh.control.analysis.selectors import (
     check_sidecar_selectors,
     check_telemetry_selectors,
 )
-from pymesh.control.analysis.service_entries import check_addresses
+from pymesh.control.analysis.service_entries import check_addresses, check_protocols
 from pymesh.control.analysis.services import check_port_names, check_services_of_workloads
 from pymesh.control.analysis.telemetries import check_telemetry_providers
 from pymesh.control.analysis.unreachable_rules import check_unreachable_rules
@@ -108,6 +108,11 @@ ANALYZERS = (
     Analyzer("schema.ValidationAnalyzer", "objects are valid", check_schema),
     Analyzer("service.PortNameAnalyzer", "the names of ports say what they speak", check_port_names),
     Analyzer("serviceentry.Analyzer", "TCP ports of ServiceEntries have addresses", check_addresses),
+    Analyzer(
+        "serviceentry.ConflictingServiceEntryProtocolAnalyzer",
+        "ServiceEntries of one host agree about the protocol of a port",
+        check_protocols,
+    ),
     Analyzer(
         "sidecar.DefaultSelectorAnalyzer", "a namespace has one Sidecar without a selector", check_default_sidecars
     ),

@@ -216,3 +216,9 @@ DESTINATION_RULE_SUBSET_NOT_SELECT_PODS = MessageType(
 UNKNOWN_DESTINATION_RULE_HOST = MessageType(
     "IST0174", "UnknownDestinationRuleHost", _WARNING, "The host {} of the DestinationRule is no service of the mesh."
 )
+CONFLICTING_SERVICE_ENTRY_PROTOCOL = MessageType(
+    "IST0177",
+    "ConflictingServiceEntryProtocol",
+    _WARNING,
+    "Port {} of host {} has protocol {} here and another in ServiceEntry {}: only one of them holds.",
+)

@@ -22,6 +22,12 @@ class Visibility(NamedTuple):
         """Whether it names all namespaces that the other names, and more."""
         return bool(other.namespaces) and self.namespaces > other.namespaces
 
+    def is_shared_with(self, other: "Visibility") -> bool:
+        """Whether some namespace may see both."""
+        if self.is_public or other.is_public:
+            return all(item.is_public or item.namespaces for item in (self, other))
+        return bool(self.namespaces & other.namespaces)
+
     def rank(self, namespace: str) -> int:
         """Rules are looked at in this order: private to the namespace, exported to it, public.
 

@@ -88,6 +88,38 @@ def test_a_tcp_port_of_a_service_entry_needs_addresses(analyzed: Analyze) -> Non
     assert analyzed(text.replace("hosts:", "addresses: [10.1.1.1]\n      hosts:")).codes == []
 
 
+def test_service_entries_of_a_host_agree_about_the_protocol_of_a_port(analyzed: Analyze) -> None:
+    text = """
+    apiVersion: networking.istio.io/v1
+    kind: ServiceEntry
+    metadata: {name: NAME, namespace: SPACE}
+    spec:
+      hosts: [api.example.com]
+      exportTo: [SEEN]
+      resolution: DNS
+      ports:
+      - {number: 8443, name: a, protocol: PROTOCOL}
+    ---
+    """
+
+    def entry(name: str, protocol: str, namespace: str = "default", seen: str = '"*"') -> str:
+        words = {"NAME": name, "PROTOCOL": protocol, "SPACE": namespace, "SEEN": seen}
+        written = text
+        for word, value in words.items():
+            written = written.replace(word, value)
+        return written
+
+    found = analyzed(entry("one", "HTTP"), entry("two", "HTTPS", "team"))
+    assert found.of("IST0177") == ["ServiceEntry default/one:9", "ServiceEntry team/two:19"]
+    assert found.texts("IST0177")[0] == (
+        "Port 8443 of host api.example.com has protocol HTTP here and another in ServiceEntry team/two: "
+        "only one of them holds."
+    )
+    assert not analyzed(entry("one", "HTTP"), entry("two", "http")).of("IST0177")
+    assert not analyzed(entry("one", "HTTP", seen="."), entry("two", "HTTPS", "team", ".")).of("IST0177")
+    assert analyzed(entry("one", "HTTP", seen="team"), entry("two", "HTTPS", "team", ".")).of("IST0177")
+
+
 def test_annotations_of_istio(analyzed: Analyze) -> None:
     text = """
     apiVersion: v1
