@@ -20,8 +20,8 @@ CONFLICTING_MESH_GATEWAY_VIRTUAL_SERVICE_HOSTS = MessageType(
     "IST0109",
     "ConflictingMeshGatewayVirtualServiceHosts",
     _ERROR,
-    "The VirtualServices {} of the mesh gateway have the same host {}; sidecars obey only one of them. Merge them into "
-    "one.",
+    "The VirtualServices {} of the mesh gateway have host {} in common; sidecars obey only one of them. Merge them "
+    "into one.",
 )
 CONFLICTING_SIDECAR_WORKLOAD_SELECTORS = MessageType(
     "IST0110",

@@ -52,9 +52,37 @@ def _hosts_for(gateway: Resource[Gateway], namespace: str) -> list[str]:
     return found
 
 
+_Owners = dict[tuple[str, str], list[Key]]
+
+
 def check_mesh_gateway_hosts(mesh: AnalyzedMesh) -> Iterator[Message]:
-    """Sidecars do not merge VirtualServices of one host: where several are seen, one of them counts."""
-    owners: dict[tuple[str, str], list[Key]] = {}
+    """Sidecars do not merge VirtualServices of one host: where several are seen, one of them counts. Told once of each.
+
+    Istio: ConflictingMeshGatewayHostsAnalyzer in pkg/config/analysis/analyzers/virtualservice.
+    """
+    owners, told = _mesh_hosts(mesh), set[Key]()
+    for scope, host in owners:
+        keys = _in_scope(owners, scope, host)
+        names = ", ".join(f"{key.namespace}/{key.name}" for key in keys)
+        for key in keys if len(keys) > 1 else ():
+            if key not in told:
+                told.add(key)
+                yield report(CONFLICTING_MESH_GATEWAY_VIRTUAL_SERVICE_HOSTS, key, "metadata.name", names, host)
+
+
+def _in_scope(owners: _Owners, scope: str, host: str) -> list[Key]:
+    """In one namespace, those that all see are seen, too, and a wildcard among their hosts may cover the host."""
+    found = list(owners[scope, host])
+    if scope != _EVERYWHERE:
+        for (other, wide), keys in owners.items():
+            if other == _EVERYWHERE and intersect(host, wide) is not None:
+                found += keys
+    return list(dict.fromkeys(found))
+
+
+def _mesh_hosts(mesh: AnalyzedMesh) -> _Owners:
+    """By the namespace that sees it, and host."""
+    owners: _Owners = {}
     for resource in mesh.of(VIRTUAL_SERVICE, VirtualService):
         rule = build_virtual_service(resource, mesh.mesh)
         if MESH_GATEWAY not in rule.gateways:
@@ -63,8 +91,4 @@ def check_mesh_gateway_hosts(mesh: AnalyzedMesh) -> Iterator[Message]:
         for host in rule.hosts:
             for scope in scopes:
                 owners.setdefault((scope, host), []).append(resource.key)
-    for (_, host), keys in owners.items():
-        if len(keys) > 1:
-            names = ", ".join(f"{key.namespace}/{key.name}" for key in keys)
-            for key in keys:
-                yield report(CONFLICTING_MESH_GATEWAY_VIRTUAL_SERVICE_HOSTS, key, "metadata.name", names, host)
+    return owners

@@ -1,5 +1,7 @@
 """VirtualServices: where they lead, which gateways they name, which hosts they share."""
 
+import pytest
+
 from tests.control.analysis.conftest import Analyze
 
 _REVIEWS = """---
@@ -175,10 +177,19 @@ def test_two_virtual_services_of_the_mesh_with_one_host_conflict(analyzed: Analy
     assert found.of("IST0109") == ["VirtualService default/a:5", "VirtualService default/b:16"]
 
 
-def test_virtual_services_of_other_gateways_or_of_other_namespaces_do_not_conflict(analyzed: Analyze) -> None:
-    one = _of_mesh("a", "reviews") + _REVIEWS
+def test_virtual_services_of_other_gateways_or_that_others_see_do_not_conflict(analyzed: Analyze) -> None:
+    one = _of_mesh("a", "reviews", export_to=".") + _REVIEWS
     assert "IST0109" not in analyzed(one + _of_mesh("b", "reviews", gateways="[shop]")).codes
-    assert "IST0109" not in analyzed(one + _of_mesh("b", "reviews", export_to=".")).codes
+    assert "IST0109" not in analyzed(one + _of_mesh("b", "reviews", export_to="other")).codes
+
+
+@pytest.mark.parametrize("host", ["api.example.com", "'*.example.com'", "'*'"])
+def test_a_virtual_service_that_all_see_conflicts_with_one_that_some_see(analyzed: Analyze, host: str) -> None:
+    one = _of_mesh("a", "api.example.com", export_to=".") + _REVIEWS
+    found = analyzed(one + _of_mesh("b", host))
+    assert found.of("IST0109") == ["VirtualService default/a:5", "VirtualService default/b:21"]
+    assert "IST0109" not in analyzed(one + _of_mesh("b", "other.example.com")).codes
+    assert "IST0109" not in analyzed(one.replace('"."', '"*"') + _of_mesh("b", "'*.example.com'")).codes
 
 
 def test_violations_and_warnings_of_validation_are_messages(analyzed: Analyze) -> None:
