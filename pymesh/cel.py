@@ -61,17 +61,27 @@ class Token(NamedTuple):
 
 
 def check_expression(text: str, attributes: Attributes = ATTRIBUTES) -> None:
-    """Raises ValueError for what no proxy could evaluate."""
+    """Raises ValueError for what no proxy could ever evaluate: bad syntax, or a name that nobody has declared."""
     compile_expression(text, attributes)
+    for root, name in read_attributes(text, attributes):
+        if name and name not in attributes[root]:
+            raise ValueError(f"there is no attribute {root}.{name}")
+    try:
+        _environment(tuple(attributes)).compile(text)
+    except RuntimeError as error:
+        # A wrong type is an error of each evaluation only, as for Envoy.
+        if "undeclared reference" in str(error):
+            raise ValueError(_message(error)) from None
 
 
 def compile_expression(text: str, attributes: Attributes = ATTRIBUTES) -> Callable[[dict[str, Any]], Any]:
     """A function of the values of the roots: the result, or None where the evaluation fails, as of an absent attribute.
-    Raises ValueError."""
-    for root, name in read_attributes(text, attributes):
-        if name and name not in attributes[root]:
-            raise ValueError(f"there is no attribute {root}.{name}")
-    evaluate, failed = _compile(text, tuple(attributes)), _engine().Type.ERROR
+    Raises ValueError for bad syntax."""
+    try:
+        evaluate = _environment(tuple(attributes)).compile(text, disable_check=True).eval
+    except RuntimeError as error:
+        raise ValueError(_message(error)) from None
+    failed = _engine().Type.ERROR
 
     def run(values: dict[str, Any]) -> Any:
         found = evaluate(data=values)
@@ -99,22 +109,6 @@ def read_attributes(text: str, attributes: Attributes = ATTRIBUTES) -> frozenset
         is_indexed = first.text == "[" and second.kind == "string" and third.text == "]"
         found.add(Attribute(token.text, second.text if is_selected or is_indexed else ""))
     return frozenset(found)
-
-
-def _compile(text: str, roots: tuple[str, ...]) -> Callable[..., Any]:
-    """Raises ValueError. Of what the type checker says, only a name that nobody declared is an error here: for Envoy,
-    a wrong type is one of each evaluation."""
-    env = _environment(roots)
-    try:
-        parsed = env.compile(text, disable_check=True)
-    except RuntimeError as error:
-        raise ValueError(_message(error)) from None
-    try:
-        env.compile(text)
-    except RuntimeError as error:
-        if "undeclared reference" in str(error):
-            raise ValueError(_message(error)) from None
-    return parsed.eval  # type: ignore[no-any-return]
 
 
 def _message(error: RuntimeError) -> str:

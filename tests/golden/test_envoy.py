@@ -74,6 +74,9 @@ class _Bootstrap:
             return [self._inlined(item) for item in value]
         if not isinstance(value, dict):
             return value
+        if "filters" in value:
+            # Of Istio's filter, which plain Envoy lacks, only the one of HTTP may say that it is optional.
+            value["filters"] = [one for one in value["filters"] if one["name"] != "istio.stats"]
         if "sds_config" in value:
             self._secrets.add(value["name"])
             return {"name": value["name"]}

@@ -37,7 +37,7 @@ _RESOURCE_PACKAGES = ("listener", "route", "cluster", "endpoint")
 
 
 def test_every_resource_is_a_message_without_unknown_fields(case):
-    for package in (*(f"envoy.config.{name}.v3" for name in _RESOURCE_PACKAGES), *_extensions()):
+    for package in ("xds.type.v3", *(f"envoy.config.{name}.v3" for name in _RESOURCE_PACKAGES), *_extensions()):
         _import_all(package)
     for type_url, resources in case.build().items():
         for name, resource in resources.items():

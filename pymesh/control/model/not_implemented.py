@@ -80,7 +80,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("tracing[].useRequestIdForTraceSampling"),
         Unsupported("tracing[].enableIstioTags"),
         Unsupported("tracing[].disableContextPropagation"),
-        Unsupported("metrics"),
+        Unsupported("metrics[].providers[].name", ("STACKDRIVER",)),
     ),
     "WasmPlugin": (),
     "Endpoints": (Unsupported("subsets[].ports[].protocol", ("UDP", "SCTP")),),

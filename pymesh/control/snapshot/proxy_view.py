@@ -18,11 +18,14 @@ from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.instance import Locality
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
+from pymesh.control.snapshot.metric_settings import MetricSettings
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule, index_by_host
 from pymesh.names import DEFAULT_DOMAIN, MESH_GATEWAY, service_fqdn
 from pymesh.xds import ROUTER, Node
 
 T = TypeVar("T")
+
+_PROMETHEUS = "prometheus"  # a provider that Istio has without being told
 
 
 class Scope(NamedTuple):
@@ -206,6 +209,22 @@ class ProxyView:
         providers = self.mesh.default_providers
         defaults = providers.access_logging if providers is not None else ()
         return self.snapshot.telemetries.log_providers(self.namespace, self.labels, mode, defaults)
+
+    def metric_settings(self, mode: Mode) -> MetricSettings:
+        """What is changed of this workload's metrics. Without a word of MeshConfig, Prometheus gets them."""
+        key = ("metric-settings", self.namespace, self.scope.labels, mode)
+        return self.snapshot.cached(key, lambda: self._metric_settings(mode))
+
+    def _metric_settings(self, mode: Mode) -> MetricSettings:
+        told = self.mesh.default_providers
+        defaults = told.metrics if told is not None and told.metrics else (_PROMETHEUS,)
+        named = {one.name.lower() for one in self.mesh.extension_providers if one.prometheus is not None} | {
+            _PROMETHEUS
+        }
+        telemetries = self.snapshot.telemetries
+        return telemetries.metric_settings(
+            self.namespace, self.labels, mode, defaults, lambda name: name.lower() in named
+        )
 
     def _declared_services(self) -> list[MeshService]:
         """Of the proxy's namespace, seen or not: its workload is behind them all the same."""

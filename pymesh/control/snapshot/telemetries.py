@@ -1,11 +1,12 @@
 """Which Telemetry a workload obeys: its own, its namespace's, the root namespace's, field by field."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.telemetry import Telemetry, Tracing
 from pymesh.control.snapshot.access_logging import LogProviders, Mode, log_providers
+from pymesh.control.snapshot.metric_settings import MetricSettings, metric_settings
 
 _BOTH = "CLIENT_AND_SERVER"
 
@@ -41,6 +42,17 @@ class Telemetries:
     ) -> LogProviders:
         """Who gets this workload's access logs; `defaults` are MeshConfig's."""
         return log_providers([*self._applicable(namespace, labels)][::-1], defaults, mode)
+
+    def metric_settings(
+        self,
+        namespace: str,
+        labels: dict[str, str],
+        mode: Mode,
+        defaults: tuple[str, ...],
+        is_prometheus: Callable[[str], bool],
+    ) -> MetricSettings:
+        """What is changed of this workload's metrics; `defaults` are MeshConfig's providers."""
+        return metric_settings([*self._applicable(namespace, labels)][::-1], defaults, mode, is_prometheus)
 
     def _tracing(self, namespace: str, labels: dict[str, str], mode: Mode) -> Iterator[Tracing]:
         """From the workload up to the mesh; of each the first entry that is for this direction of traffic."""

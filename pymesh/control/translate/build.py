@@ -23,6 +23,7 @@ from pymesh.control.translate.outbound_cluster import EndpointSource, OutboundCl
 from pymesh.control.translate.outbound_routes import build_outbound_routes
 from pymesh.control.translate.routes import build_http_proxy_routes
 from pymesh.control.translate.secrets import build_secrets
+from pymesh.control.translate.stats_filter import add_stats_filters
 from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, TYPES, Resource
 
 Resources = dict[str, dict[str, Resource]]
@@ -36,6 +37,7 @@ def build(view: ProxyView) -> Resources:
     resources[CLUSTER] |= view.snapshot.cached(("clusters", *key), lambda: _clusters(view))
     resources[ENDPOINT] |= view.snapshot.cached(("endpoints", *key), lambda: _endpoints(view))
     (_add_gateway if is_gateway else _add_sidecar)(view, resources)
+    resources[LISTENER] = _by_name(add_stats_filters(view, listener) for listener in resources[LISTENER].values())
     return resources
 
 

@@ -24,6 +24,8 @@ DYNAMIC_FORWARD_PROXY_CLUSTER = _EXTENSIONS + "clusters.dynamic_forward_proxy.v3
 HTTP_PROTOCOL_OPTIONS = _EXTENSIONS + "upstreams.http.v3.HttpProtocolOptions"
 PREVIOUS_PRIORITIES = _EXTENSIONS + "retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
 PREVIOUS_HOSTS = _EXTENSIONS + "retry.host.previous_hosts.v3.PreviousHostsPredicate"
+TYPED_STRUCT = "type.googleapis.com/xds.type.v3.TypedStruct"
+STATS_CONFIG = "type.googleapis.com/stats.PluginConfig"
 EXPRESSION_FILTER = _EXTENSIONS + "access_loggers.filters.cel.v3.ExpressionFilter"
 FILE_ACCESS_LOG = _EXTENSIONS + "access_loggers.file.v3.FileAccessLog"
 
@@ -32,6 +34,7 @@ HTTP_PROTOCOL_OPTIONS_KEY = "envoy.extensions.upstreams.http.v3.HttpProtocolOpti
 
 HTTP_CONNECTION_MANAGER_FILTER = "envoy.filters.network.http_connection_manager"
 TCP_PROXY_FILTER = "envoy.filters.network.tcp_proxy"
+STATS_FILTER = "istio.stats"
 CEL_FILTER = "envoy.access_loggers.extension_filters.cel"
 FILE_ACCESS_LOGGER = "envoy.access_loggers.file"
 ORIGINAL_DST_FILTER = "envoy.filters.listener.original_dst"

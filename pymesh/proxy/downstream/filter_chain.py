@@ -18,7 +18,7 @@ DRAIN_SECONDS = 45.0
 
 
 class FilterChain:
-    """It lives as long as its configuration stays the same, but for the access logs, whatever else of its listener
+    """It lives as long as its configuration stays the same, but for the telemetry, whatever else of its listener
     changes."""
 
     __slots__ = ("_gate", "config", "network_filter", "tls")
@@ -34,18 +34,18 @@ class FilterChain:
         return denied or self.network_filter.new_connection(info)
 
     def obeys(self, config: FilterChainConfig) -> bool:
-        """Whether nothing but the access logs differs."""
+        """Whether nothing but the telemetry differs."""
         own = self.config
-        return own.name == config.name and _without_logs(own) == _without_logs(config)
+        return own.name == config.name and _without_telemetry(own) == _without_telemetry(config)
 
-    def set_access_logs(self, config: FilterChainConfig) -> None:
-        """To those of `config`, from what ends next. No connection is touched."""
+    def set_telemetry(self, config: FilterChainConfig) -> None:
+        """To that of `config`, from what ends next. No connection is touched."""
         self.config = config
-        self.network_filter.set_access_logs(config.network_filter.access_logs)
+        self.network_filter.set_telemetry(config.network_filter)
 
 
-def _without_logs(config: FilterChainConfig) -> FilterChainConfig:
-    return replace(config, network_filter=replace(config.network_filter, access_logs=()))
+def _without_telemetry(config: FilterChainConfig) -> FilterChainConfig:
+    return replace(config, network_filter=replace(config.network_filter, access_logs=(), stats=None))
 
 
 class FilterChains:
@@ -73,7 +73,7 @@ class FilterChains:
         replaced, self._current = self._current, [*chains, *([] if default is None else [default])]
         for chain, chosen in zip(self._current, wanted, strict=True):
             if chain.config != chosen:
-                chain.set_access_logs(chosen)
+                chain.set_telemetry(chosen)
         del opened  # whoever logs holds them now
         for chain in replaced:
             if chain not in self._current:

@@ -14,7 +14,9 @@ from pymesh.proxy.http_filters import router
 from pymesh.proxy.http_filters.factories import FACTORY_BY_TYPE_URL
 from pymesh.proxy.http_filters.filter import HttpFilterFactory
 from pymesh.proxy.routing.route import RouteConfiguration
+from pymesh.proxy.telemetry import stats_config
 from pymesh.proxy.telemetry.access_log_config import AccessLogConfig, decode_access_logs
+from pymesh.proxy.telemetry.stats_config import StatsConfig, decode_stats
 from pymesh.proxy.telemetry.tracer import DEFAULT_SAMPLING
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -94,6 +96,7 @@ class HttpConnectionManagerConfig:
     http_filters: tuple[HttpFilterConfig, ...] = ()
     random_sampling: float = DEFAULT_SAMPLING
     access_logs: tuple[AccessLogConfig, ...] = ()
+    stats: StatsConfig | None = None
     # heads
     server_name: str = "envoy"
     server_header_transformation: str = OVERWRITE
@@ -133,12 +136,14 @@ def decode_http_connection_manager(
     name, inline = _decode_routes(reader, decode_route_config)
     common = reader.object("common_http_protocol_options") or Reader({})
     http_1 = reader.object("http_protocol_options") or Reader({})
+    filters = reader.objects("http_filters")
     http_1.ignore("header_key_format", "enable_trailers", "allow_absolute_url")
     return HttpConnectionManagerConfig(
         stat_prefix=reader.string("stat_prefix"),
         route_config_name=name,
         route_config=inline,
-        http_filters=_decode_http_filters(reader, obeys_requests=bool(internal_networks)),
+        http_filters=_decode_http_filters(filters, reader, obeys_requests=bool(internal_networks)),
+        stats=_decode_stats(filters),
         random_sampling=_decode_random_sampling(reader),
         access_logs=decode_access_logs(reader),
         server_name=reader.string("server_name") or "envoy",
@@ -182,8 +187,22 @@ def _decode_routes(
     return "", decode_route_config(reader.required_object("route_config"))
 
 
-def _decode_http_filters(reader: Reader, obeys_requests: bool) -> tuple[HttpFilterConfig, ...]:
-    filters = tuple(_decode_http_filter(item) for item in reader.objects("http_filters"))
+def _decode_stats(filters: list[Reader]) -> StatsConfig | None:
+    """Of the filter istio.stats, which does nothing to a request."""
+    for item in filters:
+        if item.string("name") == stats_config.FILTER_NAME:
+            item.ignore("is_optional")
+            type_url, config = item.any("typed_config") or item.fail("typed_config", "is required")
+            if type_url != stats_config.TYPE_URL:
+                config.fail("@type", f"{type_url} is not known to {stats_config.FILTER_NAME}")
+            return decode_stats(config)
+    return None
+
+
+def _decode_http_filters(items: list[Reader], reader: Reader, obeys_requests: bool) -> tuple[HttpFilterConfig, ...]:
+    names = (item.string("name") for item in items)
+    of_requests = (item for item, name in zip(items, names, strict=True) if name != stats_config.FILTER_NAME)
+    filters = tuple(_decode_http_filter(item) for item in of_requests)
     if not filters or filters[-1].factory is not router.FACTORY:
         reader.fail("http_filters", "the last filter must be the router")
     *others, last = filters

@@ -23,7 +23,6 @@ from pymesh.proxy.http_filters.local_replies import (
     STREAM_IDLE_TIMEOUT_REQUEST,
 )
 from pymesh.proxy.routing.route_table import RouteTable
-from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
 from pymesh.proxy.telemetry.stream_info import StreamInfo
@@ -50,7 +49,7 @@ class HttpConnectionManager:
         self.response_headers = ResponseHeaderPolicy(config, DateCache())
         normalizer = PathNormalizer(config)
         self.normalize_path = normalizer.normalize if normalizer.is_enabled else None
-        self.set_access_logs(config.access_logs)
+        self.set_telemetry(config)
         self.start_trace = context.build_tracer(config.random_sampling).start
         self.is_draining = False
         self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
@@ -75,13 +74,14 @@ class HttpConnectionManager:
 
     def on_refused(self, info: StreamInfo) -> None:
         """A connection is no request: as in Envoy, access logs of HTTP say nothing of it."""
-        self.context.telemetry.on_tcp_close(info, self.direction)
+        self.context.telemetry.on_tcp_close(info, self.direction, self._counts)
 
-    def set_access_logs(self, configs: tuple[AccessLogConfig, ...]) -> None:
-        """From the next request that ends. Raises UsageError where a file cannot be opened."""
+    def set_telemetry(self, config: HttpConnectionManagerConfig) -> None:
+        """To that of `config`, from the next request that ends. Raises UsageError where a file cannot be opened."""
         context = self.context
-        logs = tuple(map(context.access_logs.get, configs))
-        self.on_request_complete: OnComplete = context.telemetry.with_logs(logs)
+        logs = tuple(map(context.access_logs.get, config.access_logs))
+        self._counts = context.telemetry.build_counts(config.stats)
+        self.on_request_complete: OnComplete = context.telemetry.on_complete(logs, self._counts)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol for one accepted connection."""

@@ -11,7 +11,6 @@ from pymesh.proxy.downstream.http_connection_manager import HttpConnectionManage
 from pymesh.proxy.downstream.network_filter_config import NetworkFilterConfig
 from pymesh.proxy.downstream.tcp_proxy import TcpProxy
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
-from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 
 
@@ -26,8 +25,9 @@ class NetworkFilter(Protocol):
     def on_refused(self, info: StreamInfo) -> None:
         """A connection ended before it came here."""
 
-    def set_access_logs(self, configs: tuple[AccessLogConfig, ...]) -> None:
-        """Who hears of what ends from now on. Raises UsageError where a file cannot be opened."""
+    def set_telemetry(self, config: Any) -> None:
+        """Who hears of what ends from now on, as of `config`, which is of the filter's own type. Raises UsageError
+        where a file cannot be opened."""
 
     def retire(self) -> None:
         """End connections with their next request, where the protocol has requests, so that none is lost."""

@@ -11,7 +11,6 @@ from pymesh.proxy.downstream.context import ProxyContext
 from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
 from pymesh.proxy.downstream.tunnel import Tunnel
 from pymesh.proxy.net import unix_address
-from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
 from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.upstream.cluster import Cluster
@@ -30,20 +29,25 @@ class TcpProxy:
         self.context = context
         self.direction = INBOUND if is_inbound else OUTBOUND
         self.connections: set[TcpConnection] = set()
-        self.set_access_logs(config.access_logs)
+        self.set_telemetry(config)
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
-    def set_access_logs(self, configs: tuple[AccessLogConfig, ...]) -> None:
-        """Of connections that end from now on. Raises UsageError where a file cannot be opened."""
-        self._access_logs = tuple(map(self.context.access_logs.get, configs))
+    def set_telemetry(self, config: TcpProxyConfig) -> None:
+        """To that of `config`, for what ends from now on. Raises UsageError where a file cannot be opened."""
+        self._access_logs = tuple(map(self.context.access_logs.get, config.access_logs))
+        self._counts = self.context.telemetry.build_counts(config.stats)
 
     def on_refused(self, info: StreamInfo) -> None:
         self.on_close(info)
 
+    def on_open(self, info: StreamInfo) -> None:
+        """A connection has its upstream."""
+        self.context.telemetry.on_tcp_open(info, self.direction, self._counts)
+
     def on_close(self, info: StreamInfo) -> None:
         """A connection is over."""
-        self.context.telemetry.on_tcp_close(info, self.direction)
+        self.context.telemetry.on_tcp_close(info, self.direction, self._counts)
         for log in self._access_logs:
             log.log(info)
 
@@ -150,7 +154,7 @@ class TcpConnection(asyncio.Protocol):
         endpoint.active_requests += 1
         endpoint.rq_total += 1
         self._endpoint = endpoint
-        self._proxy.context.telemetry.on_tcp_open(info, self._proxy.direction)
+        self._proxy.on_open(info)
         self.tunnel.upstream.attach(transport)
 
     def _fail(self, flag: str, details: str) -> None:

@@ -10,6 +10,7 @@ from itertools import accumulate
 from pymesh.protojson import Reader
 from pymesh.proxy.routing.hash_policy import hash_source_ip
 from pymesh.proxy.telemetry.access_log_config import AccessLogConfig, decode_access_logs
+from pymesh.proxy.telemetry.stats_config import StatsConfig
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
@@ -27,6 +28,7 @@ class TcpProxyConfig:
     max_connect_attempts: int = 1
     hashes_source_ip: bool = False
     access_logs: tuple[AccessLogConfig, ...] = ()
+    stats: StatsConfig | None = None
     _bounds: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

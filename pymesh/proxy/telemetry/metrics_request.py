@@ -14,9 +14,11 @@ from pymesh.proxy.telemetry.metric_names import (
     TCP_LABELS,
     Metric,
 )
+from pymesh.proxy.telemetry.metric_series import MetricSeries
 from pymesh.proxy.telemetry.resource import SCOPE, key_values, nanoseconds, resource_of
-from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, TCP_COUNTERS, HttpSeries, SeriesSource, TcpSeries
+from pymesh.proxy.telemetry.stats import HTTP_HISTOGRAMS, HttpSeries, SeriesSource, TcpSeries, shown_counters
 
+Series = HttpSeries | TcpSeries | MetricSeries
 Point = Any  # otlp's NumberDataPoint or HistogramDataPoint
 
 
@@ -31,34 +33,55 @@ class MetricsRequest:
         resource_metrics = self._message.resource_metrics.add(resource=resource_of(stats.local.workload, node_id))
         self._scope_metrics = resource_metrics.scope_metrics.add(scope=SCOPE)
         self._metrics: dict[Metric, Any] = {}
-        self._http: dict[HttpSeries, _HttpPoints] = {}
-        self._tcp: dict[TcpSeries, tuple[Point, ...]] = {}
+        self._attributes: dict[Series, list[Any]] = {}
+        self._points: dict[tuple[Series, Metric], Point] = {}
 
     def serialize(self, now: float) -> bytes | None:
         """The protobuf body, or None while nothing was counted."""
         time = nanoseconds(now)
         for http_series in self._stats.http_series():
-            self._http_points(http_series).update(http_series, time)
+            self._write_http(http_series, time)
         for tcp_series in self._stats.tcp_series():
-            for (_, value), point in zip(TCP_COUNTERS, self._tcp_points(tcp_series), strict=True):
-                point.as_int = value(tcp_series)
-                point.time_unix_nano = time
+            for _, metric, value in shown_counters(tcp_series):
+                self._write_sum(tcp_series, metric, value, time)
+        for series in self._stats.custom_series():
+            if series.counts:
+                self._write_histogram(series, series.metric, series.counts, series.total, time)
+            else:
+                self._write_sum(series, series.metric, int(series.total), time)
         return self._message.SerializeToString() if self._metrics else None
 
-    def _http_points(self, series: HttpSeries) -> "_HttpPoints":
-        points = self._http.get(series)
-        if points is None:
-            attributes = key_values(zip(HTTP_LABELS, series.labels, strict=True))
-            histograms = tuple(self._add_histogram(metric, attributes) for metric, _ in HTTP_HISTOGRAMS)
-            points = self._http[series] = _HttpPoints(self._add_sum(REQUESTS_TOTAL, attributes), histograms)
-        return points
+    def _write_http(self, series: HttpSeries, time: int) -> None:
+        """What a series never counted is no metric of it."""
+        requests = series.requests
+        if requests:
+            self._write_sum(series, REQUESTS_TOTAL, requests, time)
+        for metric, values in HTTP_HISTOGRAMS:
+            counts, total = values(series)
+            if any(counts):
+                self._write_histogram(series, metric, counts, total, time)
 
-    def _tcp_points(self, series: TcpSeries) -> tuple[Point, ...]:
-        points = self._tcp.get(series)
-        if points is None:
-            attributes = key_values(zip(TCP_LABELS, series.labels, strict=True))
-            points = self._tcp[series] = tuple(self._add_sum(metric, attributes) for metric, _ in TCP_COUNTERS)
-        return points
+    def _write_sum(self, series: Series, metric: Metric, value: int, time: int) -> None:
+        point = self._points.get((series, metric))
+        if point is None:
+            point = self._points[series, metric] = self._add_sum(metric, self._attributes_of(series))
+        point.as_int = value
+        point.time_unix_nano = time
+
+    def _write_histogram(self, series: Series, metric: Metric, counts: list[int], total: float, time: int) -> None:
+        point = self._points.get((series, metric))
+        if point is None:
+            point = self._points[series, metric] = self._add_histogram(metric, self._attributes_of(series))
+        point.bucket_counts[:] = counts
+        point.sum = total
+        point.count = sum(counts)
+        point.time_unix_nano = time
+
+    def _attributes_of(self, series: Series) -> list[Any]:
+        found = self._attributes.get(series)
+        if found is None:
+            found = self._attributes[series] = key_values(zip(*_labels(series), strict=True))
+        return found
 
     def _add_sum(self, metric: Metric, attributes: Iterable[Any]) -> Point:
         data = self._metric(metric).sum
@@ -79,22 +102,8 @@ class MetricsRequest:
         return message
 
 
-class _HttpPoints:
-    """The data points of one HttpSeries within the message."""
-
-    __slots__ = ("_histograms", "_requests")
-
-    def __init__(self, requests: Point, histograms: tuple[Point, ...]) -> None:
-        self._requests = requests
-        self._histograms = histograms
-
-    def update(self, series: HttpSeries, time: int) -> None:
-        count = series.requests
-        self._requests.as_int = count
-        self._requests.time_unix_nano = time
-        for (_, values), point in zip(HTTP_HISTOGRAMS, self._histograms, strict=True):
-            counts, total = values(series)
-            point.bucket_counts[:] = counts
-            point.sum = total
-            point.count = count
-            point.time_unix_nano = time
+def _labels(series: Series) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and values."""
+    if isinstance(series, MetricSeries):
+        return series.names, series.values
+    return HTTP_LABELS if isinstance(series, HttpSeries) else TCP_LABELS, series.labels

@@ -5,7 +5,7 @@ the label values are worked out and name the series. A cache is emptied when ful
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from pymesh.proxy.telemetry.direction import INBOUND, Direction
@@ -23,16 +23,19 @@ from pymesh.proxy.telemetry.metric_names import (
     TCP_SENT_BYTES,
     Metric,
 )
+from pymesh.proxy.telemetry.metric_series import MetricSeries
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 
 MAX_SERIES = 2_000  # of each of the two kinds
 MAX_CACHED = 4_096
+_METRICS_PER_STREAM = 4
 
 
 class HttpSeries:
     """Three histograms that share their label values; the number of requests is the number of durations.
 
-    `*_counts` are one integer a bucket, not cumulative, the last one above every bound.
+    `*_counts` are one integer a bucket, not cumulative, the last one above every bound. Where a configuration leaves
+    metrics out, some requests have no duration (`untimed`), or are no request of `istio_requests_total` (`uncounted`).
     """
 
     __slots__ = (
@@ -43,6 +46,8 @@ class HttpSeries:
         "request_sum",
         "response_counts",
         "response_sum",
+        "uncounted",
+        "untimed",
     )
 
     def __init__(self, labels: tuple[str, ...]) -> None:
@@ -53,17 +58,22 @@ class HttpSeries:
         self.request_sum = 0  # bytes
         self.response_counts = [0] * (len(BUCKETS) + 1)
         self.response_sum = 0  # bytes
+        self.untimed = 0
+        self.uncounted = 0
 
     @property
     def requests(self) -> int:
-        return sum(self.duration_counts)
+        return sum(self.duration_counts) + self.untimed - self.uncounted
 
 
 class TcpSeries:
-    __slots__ = ("closed", "labels", "opened", "received_bytes", "sent_bytes")
+    """`shown`: a bit for each of TCP_COUNTERS that is not left out by configuration."""
 
-    def __init__(self, labels: tuple[str, ...]) -> None:
+    __slots__ = ("closed", "labels", "opened", "received_bytes", "sent_bytes", "shown")
+
+    def __init__(self, labels: tuple[str, ...], shown: int = 0) -> None:
         self.labels = labels
+        self.shown = shown
         self.opened = 0
         self.closed = 0
         self.sent_bytes = 0
@@ -82,6 +92,14 @@ TCP_COUNTERS: tuple[tuple[Metric, Callable[[TcpSeries], int]], ...] = (
     (TCP_SENT_BYTES, lambda series: series.sent_bytes),
     (TCP_RECEIVED_BYTES, lambda series: series.received_bytes),
 )
+ALL_SHOWN = (1 << len(TCP_COUNTERS)) - 1
+
+
+def shown_counters(series: TcpSeries) -> Iterator[tuple[int, Metric, int]]:
+    """Place among TCP_COUNTERS, metric, value."""
+    for place, (metric, value) in enumerate(TCP_COUNTERS):
+        if series.shown >> place & 1:
+            yield place, metric, value(series)
 
 
 class SeriesSource(Protocol):
@@ -94,14 +112,29 @@ class SeriesSource(Protocol):
 
     def tcp_series(self) -> Iterable[TcpSeries]: ...
 
+    def custom_series(self) -> Iterable[MetricSeries]:
+        """Those whose label names are not the standard ones."""
+        ...
+
+
+class TcpConnectionCounts(Protocol):
+    """A TCP connection that still lives, and its series."""
+
+    def count(self, info: StreamInfo) -> None:
+        """The bytes that are not counted yet."""
+
+    def close(self) -> None:
+        """The connection is over."""
+
 
 class _OpenConnection:
-    """A TCP connection that still lives, and how many of its bytes are counted already."""
+    """In the standard series. Remembers how many of its bytes are counted already."""
 
     __slots__ = ("received", "sent", "series")
 
     def __init__(self, series: TcpSeries) -> None:
         self.series = series
+        self.series.opened += 1
         self.sent = 0
         self.received = 0
 
@@ -109,6 +142,9 @@ class _OpenConnection:
         self.series.sent_bytes += info.bytes_sent - self.sent
         self.series.received_bytes += info.bytes_received - self.received
         self.sent, self.received = info.bytes_sent, info.bytes_received
+
+    def close(self) -> None:
+        self.series.closed += 1
 
 
 class Stats:
@@ -120,7 +156,8 @@ class Stats:
         self._max_series = max_series
         self._http: dict[tuple[str, ...], HttpSeries] = {}
         self._tcp: dict[tuple[str, ...], TcpSeries] = {}
-        self._open: dict[StreamInfo, _OpenConnection] = {}
+        self._open: dict[StreamInfo, TcpConnectionCounts] = {}
+        self._custom: dict[tuple[str, tuple[str, ...], tuple[str, ...]], MetricSeries] = {}
         # What a stream shows -> (its service, series). The service is compared by identity: a cluster keeps its name
         # when the service behind it gets another one.
         self._outbound: dict[Any, tuple[Any, HttpSeries]] = {}
@@ -162,9 +199,8 @@ class Stats:
         series.response_sum += size
 
     def on_tcp_open(self, info: StreamInfo, direction: Direction) -> None:
-        series = self._tcp_series(info, direction)
-        series.opened += 1
-        self._open[info] = _OpenConnection(series)
+        labels = tcp_labels(info, direction, self.local)
+        self.track(info, _OpenConnection(self.tcp_series_of(labels, direction, ALL_SHOWN)))
 
     def on_tcp_close(self, info: StreamInfo, direction: Direction) -> None:
         """A connection that was refused before it was ever open is opened and closed here, as Istio counts it."""
@@ -172,7 +208,14 @@ class Stats:
             self.on_tcp_open(info, direction)
         connection = self._open.pop(info)
         connection.count(info)
-        connection.series.closed += 1
+        connection.close()
+
+    def track(self, info: StreamInfo, connection: TcpConnectionCounts) -> None:
+        """Ask it for what has moved, whenever somebody reads, until the connection closes."""
+        self._open[info] = connection
+
+    def is_tracked(self, info: StreamInfo) -> bool:
+        return info in self._open
 
     def http_series(self) -> Iterable[HttpSeries]:
         return self._http.values()
@@ -182,6 +225,9 @@ class Stats:
         for info, connection in self._open.items():
             connection.count(info)
         return self._tcp.values()
+
+    def custom_series(self) -> Iterable[MetricSeries]:
+        return self._custom.values()
 
     @property
     def open_tcp_connections(self) -> int:
@@ -199,7 +245,10 @@ class Stats:
         return entry
 
     def _http_series(self, info: StreamInfo, direction: Direction) -> HttpSeries:
-        labels = http_labels(info, direction, self.local)
+        return self.http_series_of(http_labels(info, direction, self.local), direction)
+
+    def http_series_of(self, labels: tuple[str, ...], direction: Direction) -> HttpSeries:
+        """`labels` in the order of HTTP_LABELS. The catch-all series, where there are too many."""
         series = self._http.get(labels)
         if series is None:
             if len(self._http) >= self._max_series:
@@ -208,12 +257,26 @@ class Stats:
             series = self._http.setdefault(labels, HttpSeries(labels))
         return series
 
-    def _tcp_series(self, info: StreamInfo, direction: Direction) -> TcpSeries:
-        labels = tcp_labels(info, direction, self.local)
+    def tcp_series_of(self, labels: tuple[str, ...], direction: Direction, shown: int) -> TcpSeries:
+        """`labels` in the order of TCP_LABELS."""
         series = self._tcp.get(labels)
         if series is None:
             if len(self._tcp) >= self._max_series:
                 self.overflows += 1
                 labels = overflow_labels(TCP_LABELS, direction)
             series = self._tcp.setdefault(labels, TcpSeries(labels))
+        series.shown |= shown
+        return series
+
+    def custom_series_of(
+        self, metric: Metric, names: tuple[str, ...], values: tuple[str, ...], direction: Direction
+    ) -> MetricSeries:
+        key = (metric.name, names, values)
+        series = self._custom.get(key)
+        if series is None:
+            if len(self._custom) >= self._max_series * _METRICS_PER_STREAM:
+                self.overflows += 1
+                values = overflow_labels(names, direction)
+                key = (metric.name, names, values)
+            series = self._custom.setdefault(key, MetricSeries(metric, names, values))
         return series

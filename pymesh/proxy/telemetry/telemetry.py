@@ -11,6 +11,7 @@ from pymesh.proxy.telemetry.metric_names import ACCESS_LOG_DROPPED, SERIES_OVERF
 from pymesh.proxy.telemetry.process_metrics import register_process_metrics
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.telemetry.stats import Stats
+from pymesh.proxy.telemetry.stats_config import StatsConfig
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.workload import UNKNOWN_WORKLOAD, Workload
 
@@ -25,6 +26,16 @@ class Log(Protocol):
 
 
 OnComplete = Callable[[StreamInfo, Direction], None]
+
+
+class StreamCounts(Protocol):
+    """Stats is one, and OverriddenStats."""
+
+    def on_request(self, info: StreamInfo, direction: Direction) -> None: ...
+
+    def on_tcp_open(self, info: StreamInfo, direction: Direction) -> None: ...
+
+    def on_tcp_close(self, info: StreamInfo, direction: Direction) -> None: ...
 
 
 class Spans(Protocol):
@@ -65,26 +76,49 @@ class Telemetry:
         if self._access_log is not None:
             self._access_log.log(info)
 
-    def with_logs(self, logs: Sequence[Log]) -> "OnComplete":
-        """`on_request` that writes to these access logs, too. Without any it costs nothing more."""
+    def build_counts(self, config: StatsConfig | None) -> StreamCounts | None:
+        """What counts as this configuration says; None where it says nothing."""
+        if config is None:
+            return None
+        from pymesh.proxy.telemetry.overridden_stats import OverriddenStats  # which most proxies never need
+
+        return OverriddenStats(config, self.stats)
+
+    def on_complete(self, logs: Sequence[Log] = (), counts: StreamCounts | None = None) -> OnComplete:
+        """`on_request` that writes to these access logs, too, and counts so. Without any it costs nothing more."""
+        on_request = self.on_request if counts is None else self._counting(counts.on_request)
         if not logs:
-            return self.on_request
+            return on_request
         writes = tuple(log.log for log in logs)
 
-        def on_request(info: StreamInfo, direction: Direction) -> None:
-            self.on_request(info, direction)
+        def on_logged_request(info: StreamInfo, direction: Direction) -> None:
+            on_request(info, direction)
             for write in writes:
                 write(info)
 
+        return on_logged_request
+
+    def _counting(self, count: OnComplete) -> OnComplete:
+        def on_request(info: StreamInfo, direction: Direction) -> None:
+            count(info, direction)
+            if info.sampled and self._spans is not None:
+                self._spans.on_span(info, direction)
+            if self._access_log is not None:
+                self._access_log.log(info)
+
         return on_request
 
-    def on_tcp_open(self, info: StreamInfo, direction: Direction | None = None) -> None:
+    def on_tcp_open(
+        self, info: StreamInfo, direction: Direction | None = None, counts: StreamCounts | None = None
+    ) -> None:
         """A TCP connection has its upstream; the fields that are labels are filled."""
-        self.stats.on_tcp_open(info, direction or _direction_of(info))
+        (counts or self.stats).on_tcp_open(info, direction or _direction_of(info))
 
-    def on_tcp_close(self, info: StreamInfo, direction: Direction | None = None) -> None:
+    def on_tcp_close(
+        self, info: StreamInfo, direction: Direction | None = None, counts: StreamCounts | None = None
+    ) -> None:
         """Also for a connection that never got an upstream."""
-        self.stats.on_tcp_close(info, direction or _direction_of(info))
+        (counts or self.stats).on_tcp_close(info, direction or _direction_of(info))
         if self._access_log is not None:
             self._access_log.log(info)
 

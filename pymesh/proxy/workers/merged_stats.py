@@ -17,9 +17,10 @@ from pymesh.proxy.telemetry.metric_names import (
     PROCESS_START,
     Metric,
 )
+from pymesh.proxy.telemetry.metric_series import MetricSeries
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
 from pymesh.proxy.telemetry.stats import HttpSeries, TcpSeries
-from pymesh.proxy.workers.messages import HttpCounts, StatsSnapshot, TcpCounts
+from pymesh.proxy.workers.messages import HttpCounts, MetricCounts, StatsSnapshot, TcpCounts
 
 # Each worker has the same endpoints; of their health, the worst opinion is shown.
 _NOT_SUMS: dict[Metric, Callable[[list[float]], float]] = {
@@ -28,6 +29,7 @@ _NOT_SUMS: dict[Metric, Callable[[list[float]], float]] = {
     MEMBERSHIP_DEGRADED: max,
     EJECTIONS_ACTIVE: max,
 }
+_CustomKey = tuple[str, tuple[str, ...], tuple[str, ...]]  # metric, names and values of the labels
 _NOTHING = [0] * (len(BUCKETS) + 1)
 
 
@@ -38,6 +40,7 @@ class MergedStats:
         self.local = local
         self._http: dict[tuple[str, ...], HttpSeries] = {}
         self._tcp: dict[tuple[str, ...], TcpSeries] = {}
+        self._custom: dict[_CustomKey, MetricSeries] = {}
         self._seen: dict[int, _Seen] = {}
 
     def http_series(self) -> Iterable[HttpSeries]:
@@ -46,15 +49,22 @@ class MergedStats:
     def tcp_series(self) -> Iterable[TcpSeries]:
         return self._tcp.values()
 
+    def custom_series(self) -> Iterable[MetricSeries]:
+        return self._custom.values()
+
     def add(self, worker: int, snapshot: StatsSnapshot) -> None:
         """`worker` names one process, not its place."""
-        seen = self._seen.get(worker, _Seen({}, {}))
-        now = _Seen({c.labels: c for c in snapshot.http}, {c.labels: c for c in snapshot.tcp})
+        seen = self._seen.get(worker, _Seen({}, {}, {}))
+        custom = {(c.metric.name, c.names, c.values): c for c in snapshot.custom}
+        now = _Seen({c.labels: c for c in snapshot.http}, {c.labels: c for c in snapshot.tcp}, custom)
         for labels, http in now.http.items():
             series = self._http.setdefault(labels, HttpSeries(labels))
             _add_http(series, http, seen.http.get(labels) or _no_http(labels))
         for labels, tcp in now.tcp.items():
             _add_tcp(self._tcp.setdefault(labels, TcpSeries(labels)), tcp, seen.tcp.get(labels) or _no_tcp(labels))
+        for key, counts in now.custom.items():
+            made = MetricSeries(counts.metric, counts.names, counts.values)
+            _add_custom(self._custom.setdefault(key, made), counts, seen.custom.get(key))
         self._seen[worker] = now
 
     def forget(self, worker: int) -> None:
@@ -104,14 +114,15 @@ class _Seen(NamedTuple):
 
     http: dict[tuple[str, ...], HttpCounts]
     tcp: dict[tuple[str, ...], TcpCounts]
+    custom: dict[_CustomKey, MetricCounts]
 
 
 def _no_http(labels: tuple[str, ...]) -> HttpCounts:
-    return HttpCounts(labels, _NOTHING, 0.0, _NOTHING, 0, _NOTHING, 0)
+    return HttpCounts(labels, _NOTHING, 0.0, _NOTHING, 0, _NOTHING, 0, 0, 0)
 
 
 def _no_tcp(labels: tuple[str, ...]) -> TcpCounts:
-    return TcpCounts(labels, 0, 0, 0, 0)
+    return TcpCounts(labels, 0, 0, 0, 0, 0)
 
 
 def _add_http(series: HttpSeries, now: HttpCounts, before: HttpCounts) -> None:
@@ -121,6 +132,8 @@ def _add_http(series: HttpSeries, now: HttpCounts, before: HttpCounts) -> None:
     series.request_sum += now.request_sum - before.request_sum
     series.response_counts = _increased(series.response_counts, now.response_counts, before.response_counts)
     series.response_sum += now.response_sum - before.response_sum
+    series.untimed += now.untimed - before.untimed
+    series.uncounted += now.uncounted - before.uncounted
 
 
 def _add_tcp(series: TcpSeries, now: TcpCounts, before: TcpCounts) -> None:
@@ -128,6 +141,13 @@ def _add_tcp(series: TcpSeries, now: TcpCounts, before: TcpCounts) -> None:
     series.closed += now.closed - before.closed
     series.sent_bytes += now.sent_bytes - before.sent_bytes
     series.received_bytes += now.received_bytes - before.received_bytes
+    series.shown |= now.shown
+
+
+def _add_custom(series: MetricSeries, now: MetricCounts, before: MetricCounts | None) -> None:
+    nothing = [0] * len(now.counts)
+    series.counts = _increased(series.counts, now.counts, before.counts if before is not None else nothing)
+    series.total += now.total - (before.total if before is not None else 0)
 
 
 def _increased(total: list[int], now: list[int], before: list[int]) -> list[int]:

@@ -112,6 +112,8 @@ class HttpCounts(msgspec.Struct, array_like=True, frozen=True):
     request_sum: int
     response_counts: list[int]
     response_sum: int
+    untimed: int = 0
+    uncounted: int = 0
 
 
 class TcpCounts(msgspec.Struct, array_like=True, frozen=True):
@@ -122,6 +124,17 @@ class TcpCounts(msgspec.Struct, array_like=True, frozen=True):
     closed: int
     sent_bytes: int
     received_bytes: int
+    shown: int = 0
+
+
+class MetricCounts(msgspec.Struct, array_like=True, frozen=True):
+    """metric_series.MetricSeries."""
+
+    metric: Metric
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+    counts: list[int]
+    total: float
 
 
 class StatsSnapshot(msgspec.Struct, array_like=True, frozen=True):
@@ -130,6 +143,7 @@ class StatsSnapshot(msgspec.Struct, array_like=True, frozen=True):
     http: list[HttpCounts]
     tcp: list[TcpCounts]
     samples: list[tuple[Metric, float]]
+    custom: list[MetricCounts] = []
 
 
 # worker -> supervisor

@@ -32,13 +32,13 @@ class TcpLog(Telemetry):
         self.opened: list[Any] = []
         self.closed: list[Any] = []
 
-    def on_tcp_open(self, info: Any, direction: Any = None) -> None:
+    def on_tcp_open(self, info: Any, direction: Any = None, counts: Any = None) -> None:
         self.opened.append(info)
-        super().on_tcp_open(info, direction)
+        super().on_tcp_open(info, direction, counts)
 
-    def on_tcp_close(self, info: Any, direction: Any = None) -> None:
+    def on_tcp_close(self, info: Any, direction: Any = None, counts: Any = None) -> None:
         self.closed.append(info)
-        super().on_tcp_close(info, direction)
+        super().on_tcp_close(info, direction, counts)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from pymesh.proxy.downstream.tcp_proxy_config import TcpProxyConfig
 from pymesh.proxy.listen_sockets import OwnSockets
 from pymesh.proxy.sockets import bind_address, bound_address
 from pymesh.proxy.telemetry.access_log_config import AccessLogConfig
+from pymesh.proxy.telemetry.stats_config import MetricConfig, StatsConfig
 from pymesh.proxy.tls.certificates import CertificateValidation, SecretConfig, SubjectAltNameMatcher, TlsCertificate
 from pymesh.proxy.tls.config import CommonTlsConfig, DownstreamTlsConfig
 from pymesh.proxy.upstream.cluster_config import STATIC, ClusterConfig
@@ -549,6 +550,23 @@ async def test_another_access_log_touches_no_connection(manager, say, tmp_path, 
     assert await reader.readexactly(2) == b"on"
     writer.close()
     await eventually(lambda: path.exists() and path.read_text() == "v1\n")
+
+
+async def test_other_metrics_touch_no_connection(manager, say, context, eventually):
+    await say("v1")
+    plain = listener(chain("v1"))
+    await manager.apply(plain)
+    reader, writer = await asyncio.open_connection("127.0.0.1", manager.addresses()["in"].port)
+    assert await reader.readline() == b"v1\n"
+    changed = StatsConfig((MetricConfig("tcp_connections_closed_total", is_dropped=True),))
+    counted = replace(chain("v1").network_filter, stats=changed)
+    await manager.apply(replace(plain, filter_chains=(replace(chain("v1"), network_filter=counted),)))
+    writer.write(b"on")
+    assert await reader.readexactly(2) == b"on"
+    writer.close()
+    await eventually(lambda: not context.telemetry.stats.open_tcp_connections)
+    (series,) = context.telemetry.stats.tcp_series()
+    assert (series.opened, series.closed) == (1, 1)  # as it was counted when it began
 
 
 async def test_an_access_log_that_cannot_be_opened_changes_nothing(manager, say, tmp_path):

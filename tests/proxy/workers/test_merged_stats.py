@@ -13,12 +13,13 @@ from pymesh.proxy.telemetry.metric_names import (
     MEMBERSHIP_HEALTHY,
     MEMBERSHIP_TOTAL,
     PROCESS_START,
+    REQUESTS_TOTAL,
     TCP_LABELS,
     UPSTREAM_RQ_RETRY,
 )
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.workers.merged_stats import MergedMetrics, MergedStats
-from pymesh.proxy.workers.messages import HttpCounts, StatsSnapshot, TcpCounts
+from pymesh.proxy.workers.messages import HttpCounts, MetricCounts, StatsSnapshot, TcpCounts
 
 OK = tuple("200" if name == "response_code" else "x" for name in HTTP_LABELS)
 NOT_FOUND = tuple("404" if name == "response_code" else "x" for name in HTTP_LABELS)
@@ -136,3 +137,15 @@ def test_the_proxy_began_when_its_supervisor_did() -> None:
     metrics.read(PROCESS_START, lambda: 1000.0)
     metrics.add(1, [(PROCESS_START, 1001.0)])
     assert dict(metrics.samples())[PROCESS_START] == 1000.0
+
+
+def test_series_with_labels_of_their_own_add_up_over_workers_and_their_successors(stats: MergedStats) -> None:
+    def custom(requests: int) -> StatsSnapshot:
+        return StatsSnapshot([], [], [], [MetricCounts(REQUESTS_TOTAL, ("a",), ("b",), [], requests)])
+
+    stats.add(1, custom(3))
+    stats.add(2, custom(4))
+    stats.add(1, custom(5))
+    stats.forget(1)
+    stats.add(1, custom(1))
+    assert [(series.names, series.values, series.total) for series in stats.custom_series()] == [(("a",), ("b",), 10)]

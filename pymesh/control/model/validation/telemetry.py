@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from pymesh.cel import ATTRIBUTES
+from pymesh.cel import ATTRIBUTES, METRIC_ATTRIBUTES
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.telemetry import CustomTag, Metrics, MetricsOverrides, ProviderRef, Telemetry, Tracing
 from pymesh.control.model.validation import syntax
-from pymesh.control.model.validation.expression import check_expression
+from pymesh.control.model.validation.expression import check_expression, check_syntax
 from pymesh.control.model.validation.selector import check_one_of_targets
 
 
@@ -78,6 +78,13 @@ def _check_override(override: MetricsOverrides, at: Scope) -> None:
         here = at["tagOverrides"][name]
         here.require(name, "a tag must have a name")
         if tag.operation == "UPSERT":
-            here["value"].require(tag.value, "is required with UPSERT")
+            _check_tag_value(tag.value, here["value"])
         else:
             here["value"].require(not tag.value, "can only stand beside UPSERT")
+
+
+def _check_tag_value(value: str, at: Scope) -> None:
+    if not value:
+        at.fail("is required with UPSERT")
+    else:
+        check_syntax(value, METRIC_ATTRIBUTES, at)

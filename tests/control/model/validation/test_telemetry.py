@@ -25,7 +25,7 @@ def override(text: str) -> str:
         tag("environment: {name: B, defaultValue: c}"),
         tag("header: {name: x-b}"),
         tag("formatter: {value: '%PROTOCOL%'}"),
-        override("match: {metric: REQUEST_COUNT}, tagOverrides: {a: {value: b}, c: {operation: REMOVE}}"),
+        override("match: {metric: REQUEST_COUNT}, tagOverrides: {a: {value: request.id}, c: {operation: REMOVE}}"),
         override("match: {customMetric: mine, mode: CLIENT}, disabled: true"),
         "{metrics: [{reportingInterval: 10s}]}",
     ],
@@ -71,6 +71,13 @@ def test_what_istio_takes_is_taken(spec: str, check: Check) -> None:
             ["metrics[0].overrides[0].tagOverrides.a.value: can only stand beside UPSERT"],
         ),
         (
+            override("tagOverrides: {a: {value: 'request.'}}"),
+            [
+                "metrics[0].overrides[0].tagOverrides.a.value: is no valid CEL expression: "
+                "Syntax error: no viable alternative at input '.' at line 1, column 9"
+            ],
+        ),
+        (
             override("match: {metric: REQUEST_SIZE, customMetric: ''}"),
             [
                 "metrics[0].overrides[0].match: must have only one of metric and customMetric",
@@ -93,3 +100,14 @@ def test_more_than_istio_heeds_is_warned_of(check: Check) -> None:
         "tracing: has several entries; only the first one holds for a direction of traffic",
         "tracing[0].providers: has several entries; only the first one is used",
     ]
+
+
+def test_a_label_of_a_name_that_nobody_declared_is_warned_of(check: Check) -> None:
+    spec = override("tagOverrides: {a: {value: operation}}")
+    assert check("telemetry", spec) == (
+        [],
+        [
+            "metrics[0].overrides[0].tagOverrides.a.value: is no valid CEL expression: "
+            "undeclared reference to 'operation' at line 1, column 1: the label will be `unknown`"
+        ],
+    )
