@@ -1,5 +1,6 @@
 """The connections to an endpoint that is spoken to with HTTP/1.1 and with HTTP/2: a pool for each."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pymesh.proxy.timers import Timers
@@ -14,35 +15,44 @@ from pymesh.tasks import TaskGroup
 
 
 class ProtocolPool:
-    """Each waiter says which it wants; a request for an upgrade goes by HTTP/1.1 in any case."""
+    """Each waiter says which it wants; a request for an upgrade goes by HTTP/1.1 in any case. The pool of HTTP/2 is
+    made for the first who wants it: a proxy where nobody does should not load what it takes."""
 
-    def __init__(self, http1: ConnectionPool, http2: Any) -> None:
+    def __init__(self, http1: ConnectionPool, build_http2: Callable[[], Any]) -> None:
         self._http1 = http1
-        self._http2 = http2
+        self._http2: Any = None
+        self._build_http2 = build_http2
 
     def __repr__(self) -> str:
         return f"<ProtocolPool {self._http1!r} {self._http2!r}>"
 
     @property
     def connection_count(self) -> int:
-        count: int = self._http1.connection_count + self._http2.connection_count
-        return count
+        return sum(pool.connection_count for pool in self._pools)
 
     @property
     def request_count(self) -> int:
-        count: int = self._http1.request_count + self._http2.request_count
-        return count
+        return sum(pool.request_count for pool in self._pools)
+
+    @property
+    def _pools(self) -> list[Any]:
+        return [self._http1] if self._http2 is None else [self._http1, self._http2]
 
     def acquire(self, waiter: Waiter, fresh: bool = False) -> Any:
         """Of ConnectionPool or Http2Pool."""
-        return (self._http2 if waiter.is_http2 else self._http1).acquire(waiter, fresh)
+        if not waiter.is_http2:
+            return self._http1.acquire(waiter, fresh)
+        if self._http2 is None:
+            self._http2 = self._build_http2()
+        return self._http2.acquire(waiter, fresh)
 
     def cancel(self, waiter: Waiter) -> None:
-        (self._http2 if waiter.is_http2 else self._http1).cancel(waiter)
+        for pool in self._pools:
+            pool.cancel(waiter)
 
     def drain(self) -> None:
-        self._http1.drain()
-        self._http2.drain()
+        for pool in self._pools:
+            pool.drain()
 
 
 def build_pool(
@@ -53,10 +63,14 @@ def build_pool(
     connector: Connector = connect,
     breakers: CircuitBreakers | None = None,
 ) -> ConnectionPool | ProtocolPool:
-    """What the cluster's protocol asks for. HTTP/2 is loaded only where it may be spoken: it is memory."""
+    """What the cluster's protocol asks for."""
     http1 = ConnectionPool(cluster, endpoint, timers, tasks, connector, breakers)
     if cluster.protocol is UpstreamProtocol.HTTP1:
         return http1
-    from pymesh.proxy.upstream.http2_pool import Http2Pool
 
-    return ProtocolPool(http1, Http2Pool(cluster, endpoint, timers, tasks, connector, breakers))
+    def build_http2() -> Any:
+        from pymesh.proxy.upstream.http2_pool import Http2Pool
+
+        return Http2Pool(cluster, endpoint, timers, tasks, connector, breakers)
+
+    return ProtocolPool(http1, build_http2)

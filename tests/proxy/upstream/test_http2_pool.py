@@ -9,6 +9,7 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.http2.heads import response_fields
 from pymesh.proxy.codec.http2.session import Session
 from pymesh.proxy.routing.retry_policy import RetryPolicy
+from pymesh.proxy.routing.route import Mirror
 from pymesh.proxy.upstream.circuit_breaker import CircuitBreakerThresholds
 from pymesh.proxy.upstream.http2_options import Http2Options, UpstreamProtocol
 from pymesh.proxy.upstream.transport import ConnectError
@@ -493,3 +494,39 @@ async def test_an_ejected_endpoint_keeps_its_requests_and_gets_no_new_connection
     assert b"200 OK" in client.received
     await shop.proxy.settle()
     assert not server.transport.is_open
+
+
+async def test_a_mirror_gets_a_copy_by_its_own_protocol(shop: Shop) -> None:
+    shop.proxy.add_cluster("copy", "10.0.0.8:80", protocol=UpstreamProtocol.HTTP2)
+    shop.use(protocol=UpstreamProtocol.HTTP1)
+    shop.proxy.route(shop.proxy.forward(mirrors=(Mirror("copy"),)))
+    client = shop.ask(POST + b"2\r\nhi\r\n0\r\nX-Sum: 2\r\n\r\n")
+    await shop.proxy.settle()
+    copy = next(server for server in shop.proxy.servers if server.address == "10.0.0.8:80")
+    original = next(server for server in shop.proxy.servers if server is not copy)
+    server = Server(copy)
+    server.exchange()
+    (request,) = server.requests
+    assert (request.head.method, request.head.headers[b"host"], request.body) == (b"POST", b"shop-shadow", b"hi")
+    assert request.trailers.items() == [(b"x-sum", b"2")]
+    server.answer(request, 500)
+    original.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert b"200 OK" in client.received
+
+
+async def test_a_mirror_that_falls_behind_is_given_up(shop: Shop) -> None:
+    shop.proxy.add_cluster("copy", "10.0.0.8:80", protocol=UpstreamProtocol.HTTP2)
+    shop.use(protocol=UpstreamProtocol.HTTP1)
+    shop.proxy.route(shop.proxy.forward(mirrors=(Mirror("copy"),)))
+    client = shop.ask(POST)
+    await shop.proxy.settle()
+    copy = next(server for server in shop.proxy.servers if server.address == "10.0.0.8:80")
+    server = Server(copy)
+    server.exchange()
+    (request,) = server.requests
+    request.stream.hold()
+    for _ in range(40):
+        client.send(b"8000\r\n" + b"a" * 32768 + b"\r\n")
+        server.exchange()
+    assert request.reset_code == CANCEL
+    assert client.is_reading
