@@ -88,6 +88,15 @@ def test_tokens_are_found_where_the_rule_says_and_become_headers(sidecar: Any) -
     assert mesh.access("http://web/", authorization=f"Bearer {token}").authn.verdict == "NONE"
 
 
+def test_of_several_tokens_the_one_whose_issuer_comes_first_by_name_counts(sidecar: Any) -> None:
+    second = takes("b", ", fromHeaders: [{name: x-b}]", name="older")
+    first = takes("a", ", fromHeaders: [{name: x-a}]", name="younger")
+    mesh = sidecar(second + first + requires("{from: [{source: {requestPrincipals: ['a/*']}}]}"))
+    tokens = {f"x_{name}": bearer(iss=name)["authorization"].removeprefix("Bearer ") for name in ("a", "b")}
+    assert mesh.access("http://web/", **tokens).authz.verdict == "ALLOW"
+    assert mesh.access("http://web/", x_b=tokens["x_b"]).authz.verdict == "DENY"
+
+
 def test_keys_that_were_not_fetched_fit_no_token(sidecar: Any) -> None:
     rule = "jwtRules: [{issuer: me, jwksUri: 'http://issuer.example/keys'}]"
     mesh = sidecar(document("RequestAuthentication", rule, "jwt", "default"))

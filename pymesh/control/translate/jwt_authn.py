@@ -22,8 +22,10 @@ _ALLOW_MISSING: Message = {"allow_missing": {}}
 
 
 def build_jwt_authn(view: ProxyView) -> list[Message]:
-    """No filter where no rule holds for the workload."""
-    rules = [rule for policy in view.request_authentications for rule in policy.spec.jwt_rules]
+    """No filter where no rule holds for the workload. Of a request with several tokens the first provider's counts:
+    Istio's order is that of the issuers."""
+    found = (rule for policy in view.request_authentications for rule in policy.spec.jwt_rules)
+    rules = sorted(found, key=lambda rule: rule.issuer)
     if not rules:
         return []
     names = [f"origins-{index}" for index in range(len(rules))]
