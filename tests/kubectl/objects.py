@@ -29,6 +29,8 @@ metadata: {name: reviews-v1}
 spec: {template: {spec: {containers: [{name: reviews, image: reviews}]}}}
 """
 
+OLD_DEPLOYMENT = DEPLOYMENT.replace("apps/v1", "extensions/v1beta1")
+
 SAMPLE = "---\n".join((SERVICE, DEPLOYMENT, VIRTUAL_SERVICE))
 
 NAME = "virtualservice.networking.istio.io/reviews"

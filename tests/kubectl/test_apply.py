@@ -1,7 +1,7 @@
 """kubectl apply, client-side, and diff."""
 
 from kubectl.client import Kubectl
-from kubectl.objects import DEPLOYMENT, NAME, SAMPLE, SERVICE, VIRTUAL_SERVICE
+from kubectl.objects import DEPLOYMENT, NAME, OLD_DEPLOYMENT, SAMPLE, SERVICE, VIRTUAL_SERVICE
 
 
 def test_a_sample_applies_whole_and_again(each_kubectl: Kubectl) -> None:
@@ -15,6 +15,14 @@ def test_a_sample_applies_whole_and_again(each_kubectl: Kubectl) -> None:
     assert each_kubectl("get", NAME, "-o", "jsonpath={.spec.http[0].name},{.spec.http[0].timeout}").out == "first,"
     deleted = each_kubectl("delete", "-f", "-", input=SAMPLE).out
     assert deleted.count(" deleted") == 3
+
+
+def test_a_deployment_of_an_old_version_is_skipped_as_a_new_one_is(kubectl: Kubectl) -> None:
+    applied = kubectl("apply", "-f", "-", input=OLD_DEPLOYMENT)
+    assert applied.out == "deployment.extensions/reviews-v1 created\n"
+    assert "Warning: Deployment reviews-v1 is skipped" in applied.err
+    deleted = kubectl("delete", "-f", "-", input=OLD_DEPLOYMENT).out
+    assert deleted.startswith('deployment.extensions "reviews-v1" deleted')
 
 
 def test_apply_keeps_what_others_wrote(kubectl: Kubectl) -> None:

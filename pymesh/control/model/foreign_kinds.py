@@ -25,15 +25,19 @@ def _kind(
 
 _APPS, _BATCH, _RBAC = "apps", "batch", "rbac.authorization.k8s.io"
 _NETWORKING, _ADMISSION = "networking.k8s.io", "admissionregistration.k8s.io"
+_EXTENSIONS = "extensions"  # where Kubernetes had many of them until 1.16, and Istio's older samples still have them
 _V1 = ("v1",)
+_V1_OR_BETA = ("v1", "v1beta1")
+_V1BETA1 = ("v1beta1",)
+_APPS_VERSIONS = ("v1", "v1beta2", "v1beta1")
 
 FOREIGN_KINDS = (
-    _kind("Deployment", _APPS, _V1, "deployments", ("deploy",)),
-    _kind("ReplicaSet", _APPS, _V1, "replicasets", ("rs",)),
-    _kind("StatefulSet", _APPS, _V1, "statefulsets", ("sts",)),
-    _kind("DaemonSet", _APPS, _V1, "daemonsets", ("ds",)),
+    _kind("Deployment", _APPS, _APPS_VERSIONS, "deployments", ("deploy",)),
+    _kind("ReplicaSet", _APPS, ("v1", "v1beta2"), "replicasets", ("rs",)),
+    _kind("StatefulSet", _APPS, _APPS_VERSIONS, "statefulsets", ("sts",)),
+    _kind("DaemonSet", _APPS, ("v1", "v1beta2"), "daemonsets", ("ds",)),
     _kind("Job", _BATCH, _V1, "jobs"),
-    _kind("CronJob", _BATCH, _V1, "cronjobs", ("cj",)),
+    _kind("CronJob", _BATCH, _V1_OR_BETA, "cronjobs", ("cj",)),
     _kind("Pod", "", _V1, "pods", ("po",)),
     _kind("PodTemplate", "", _V1, "podtemplates"),
     _kind("ReplicationController", "", _V1, "replicationcontrollers", ("rc",)),
@@ -41,27 +45,48 @@ FOREIGN_KINDS = (
     _kind("PersistentVolumeClaim", "", _V1, "persistentvolumeclaims", ("pvc",)),
     _kind("LimitRange", "", _V1, "limitranges", ("limits",)),
     _kind("ResourceQuota", "", _V1, "resourcequotas", ("quota",)),
-    _kind("Role", _RBAC, _V1, "roles"),
-    _kind("RoleBinding", _RBAC, _V1, "rolebindings"),
-    _kind("ClusterRole", _RBAC, _V1, "clusterroles", is_namespaced=False),
-    _kind("ClusterRoleBinding", _RBAC, _V1, "clusterrolebindings", is_namespaced=False),
-    _kind("HorizontalPodAutoscaler", "autoscaling", ("v2", "v1"), "horizontalpodautoscalers", ("hpa",)),
-    _kind("PodDisruptionBudget", "policy", _V1, "poddisruptionbudgets", ("pdb",)),
+    _kind("Role", _RBAC, _V1_OR_BETA, "roles"),
+    _kind("RoleBinding", _RBAC, _V1_OR_BETA, "rolebindings"),
+    _kind("ClusterRole", _RBAC, _V1_OR_BETA, "clusterroles", is_namespaced=False),
+    _kind("ClusterRoleBinding", _RBAC, _V1_OR_BETA, "clusterrolebindings", is_namespaced=False),
+    _kind(
+        "HorizontalPodAutoscaler",
+        "autoscaling",
+        ("v2", "v2beta2", "v2beta1", "v1"),
+        "horizontalpodautoscalers",
+        ("hpa",),
+    ),
+    _kind("PodDisruptionBudget", "policy", _V1_OR_BETA, "poddisruptionbudgets", ("pdb",)),
     _kind("NetworkPolicy", _NETWORKING, _V1, "networkpolicies", ("netpol",)),
-    _kind("Ingress", _NETWORKING, _V1, "ingresses", ("ing",)),
-    _kind("IngressClass", _NETWORKING, _V1, "ingressclasses", is_namespaced=False),
-    _kind("PriorityClass", "scheduling.k8s.io", _V1, "priorityclasses", ("pc",), is_namespaced=False),
-    _kind("StorageClass", "storage.k8s.io", _V1, "storageclasses", ("sc",), is_namespaced=False),
+    _kind("Ingress", _NETWORKING, _V1_OR_BETA, "ingresses", ("ing",)),
+    _kind("IngressClass", _NETWORKING, _V1_OR_BETA, "ingressclasses", is_namespaced=False),
+    _kind("PriorityClass", "scheduling.k8s.io", _V1_OR_BETA, "priorityclasses", ("pc",), is_namespaced=False),
+    _kind("StorageClass", "storage.k8s.io", _V1_OR_BETA, "storageclasses", ("sc",), is_namespaced=False),
     _kind(
         "CustomResourceDefinition",
         "apiextensions.k8s.io",
-        _V1,
+        _V1_OR_BETA,
         "customresourcedefinitions",
         ("crd", "crds"),
         is_namespaced=False,
     ),
-    _kind("MutatingWebhookConfiguration", _ADMISSION, _V1, "mutatingwebhookconfigurations", is_namespaced=False),
-    _kind("ValidatingWebhookConfiguration", _ADMISSION, _V1, "validatingwebhookconfigurations", is_namespaced=False),
+    _kind(
+        "MutatingWebhookConfiguration", _ADMISSION, _V1_OR_BETA, "mutatingwebhookconfigurations", is_namespaced=False
+    ),
+    _kind(
+        "ValidatingWebhookConfiguration",
+        _ADMISSION,
+        _V1_OR_BETA,
+        "validatingwebhookconfigurations",
+        is_namespaced=False,
+    ),
+    _kind("Deployment", _EXTENSIONS, _V1BETA1, "deployments", ("deploy",)),
+    _kind("ReplicaSet", _EXTENSIONS, _V1BETA1, "replicasets", ("rs",)),
+    _kind("DaemonSet", _EXTENSIONS, _V1BETA1, "daemonsets", ("ds",)),
+    _kind("Ingress", _EXTENSIONS, _V1BETA1, "ingresses", ("ing",)),
+    _kind("NetworkPolicy", _EXTENSIONS, _V1BETA1, "networkpolicies", ("netpol",)),
+    _kind("PodSecurityPolicy", _EXTENSIONS, _V1BETA1, "podsecuritypolicies", ("psp",), is_namespaced=False),
+    _kind("PodSecurityPolicy", "policy", _V1BETA1, "podsecuritypolicies", ("psp",), is_namespaced=False),
 )
 
 _BY_NAME = {(kind.group, kind.name): kind for kind in FOREIGN_KINDS}

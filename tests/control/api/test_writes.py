@@ -212,6 +212,22 @@ async def test_a_name_is_generated_where_one_is_asked_for(client: Client) -> Non
     assert all(re.fullmatch("payment-[a-z0-9]{5}", name) for name in names)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/apis/extensions/v1beta1/namespaces/shop/deployments", "Deployment"),
+        ("/apis/extensions/v1beta1/namespaces/shop/ingresses", "Ingress"),
+        ("/apis/networking.k8s.io/v1beta1/namespaces/shop/ingresses", "Ingress"),
+        ("/apis/apps/v1beta1/namespaces/shop/deployments", "Deployment"),
+        ("/apis/policy/v1beta1/podsecuritypolicies", "PodSecurityPolicy"),
+    ],
+)
+async def test_older_versions_of_foreign_kinds_are_taken_too(client: Client, path: str, kind: str) -> None:
+    created = await client.post(path, json={"metadata": {"name": "web"}})
+    assert (created.status, (await created.json())["kind"]) == (201, kind)
+    assert f"{kind} web is skipped" in created.headers["Warning"]
+
+
 async def test_a_namespace_is_there_when_something_is_in_it(client: Client) -> None:
     assert (await client.get("/api/v1/namespaces/shop")).status == 404
     created = await (await client.post(RULES, json=RULE)).json()
