@@ -31,7 +31,7 @@ ISTIOS_DEFAULTS = DecodedMeshConfig(MeshConfig(), {}, ())
 
 def decode_mesh_config(fields: Any) -> MeshConfig:
     """Raises ValidationError; a field of Istio's MeshConfig that pymesh does not know is refused."""
-    at = Scope()
+    at = _as_proto_json(Scope())
     mesh = decode_message(MeshConfig, fields, at)
     check_implemented("MeshConfig", fields, at)
     check_mesh_config(mesh, at)
@@ -52,9 +52,9 @@ def find_mesh_config_map(resources: Iterable[Resource[Any]]) -> Resource[ConfigM
 def decode_mesh_config_map(config_map: ConfigMap, base: DecodedMeshConfig = ISTIOS_DEFAULTS) -> DecodedMeshConfig:
     """The MeshConfig of Istio's ConfigMap, over `base`. It was not written for pymesh: what pymesh does not know or not
     obey is a warning. Raises ValidationError."""
-    at = Scope("data")[MESH_CONFIG_KEY]
+    at = _as_proto_json(Scope("data")[MESH_CONFIG_KEY])
     fields = _read_key(config_map, at)
-    unknown = Scope("data")[MESH_CONFIG_KEY]
+    unknown = _as_proto_json(Scope("data")[MESH_CONFIG_KEY])
     decode_message(MeshConfig, fields, unknown)
     fields = prune(fields, [steps[2:] for steps in unknown.notes.unknown])
     check_mesh_config(decode_message(MeshConfig, fields, at), at)
@@ -63,8 +63,14 @@ def decode_mesh_config_map(config_map: ConfigMap, base: DecodedMeshConfig = ISTI
     check_implemented("MeshConfig", fields, at)
     left_out = [Violation(one.path, one.message) for one in unknown.violations if one.message.startswith("unknown")]
     merged = overlay_mesh_config(base.fields, fields)
-    mesh = decode_message(MeshConfig, merged, Scope())
+    mesh = decode_message(MeshConfig, merged, _as_proto_json(Scope()))
     return DecodedMeshConfig(mesh, merged, (*left_out, *at.violations, *at.warnings))
+
+
+def _as_proto_json(at: Scope) -> Scope:
+    """Istio reads a MeshConfig as proto3 JSON, and its documentation has `port: "9000"`."""
+    at.notes.takes_quoted_numbers = True
+    return at
 
 
 def _read_key(config_map: ConfigMap, at: Scope) -> Any:

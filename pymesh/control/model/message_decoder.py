@@ -6,6 +6,7 @@ msgspec's own decoding ends at the first violation; a user wants them all.
 import base64
 import binascii
 import math
+import re
 import types
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -22,6 +23,7 @@ MessageT = TypeVar("MessageT", bound=Message)
 _MOST_SUGGESTIONS = 50  # looking for a similar word is slow
 _LONGEST_WORD = 100
 _LARGEST_INT = 2**64  # proto3's uint64
+_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _INVALID: Any = object()  # the violation is noted; the field keeps its default
 
 _Decode = Callable[[Any, Scope], Any]
@@ -162,6 +164,8 @@ def _decode_bool(value: Any, at: Scope) -> Any:
 
 def _decode_int(value: Any, at: Scope) -> Any:
     if not _is_number(value):
+        if at.notes.takes_quoted_numbers and isinstance(value, str) and _INTEGER.fullmatch(value):
+            return int(value)
         return _wrong(at, "an integer", value)
     if not abs(value) < _LARGEST_INT:  # no comparison holds for NaN
         return _wrong(at, "an integer", value, "one of more than 64 bits")

@@ -14,13 +14,15 @@ _MOST_NOTES = 1000
 
 class Notes:
     """What was found in one object. `unknown`: fields that no message has, with the keys that lead there.
+    `takes_quoted_numbers`: it is proto3 JSON, for which "8000" is an integer, too, and no object of Kubernetes' API.
 
     Nobody reads more than so many violations, and an object of 3 MB could have a million.
     """
 
-    __slots__ = ("unknown", "violations", "warnings")
+    __slots__ = ("takes_quoted_numbers", "unknown", "violations", "warnings")
 
     def __init__(self) -> None:
+        self.takes_quoted_numbers = False
         self.violations: list[Violation] = []
         self.warnings: list[Violation] = []
         self.unknown: list[tuple[Step, ...]] = []

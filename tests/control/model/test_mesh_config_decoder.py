@@ -41,6 +41,27 @@ def test_what_is_wrong_is_refused(text: str) -> None:
         decode_mesh_config_map(ConfigMap(data={"mesh": text}))
 
 
+QUOTED = """
+extensionProviders:
+- name: guard
+  envoyExtAuthzHttp: {service: guard.default.svc.cluster.local, port: "8000"}
+"""
+
+
+def test_a_number_may_stand_in_quotes_as_in_istios_documentation() -> None:
+    read = (decode_mesh_config_map(ConfigMap(data={"mesh": QUOTED})).mesh, decode_mesh_config(yaml.safe_load(QUOTED)))
+    for mesh in read:
+        authorizer = mesh.extension_providers[0].envoy_ext_authz_http
+        assert authorizer is not None
+        assert authorizer.port == 8000
+
+
+@pytest.mark.parametrize("port", ['"80a"', '""', '"8.5"', '"99999999999999999999"', "true"])
+def test_what_is_no_number_is_none_in_quotes(port: str) -> None:
+    with pytest.raises(ValidationError, match=r"port: must be an integer"):
+        decode_mesh_config_map(ConfigMap(data={"mesh": QUOTED.replace('"8000"', port)}))
+
+
 def test_an_absent_key_is_the_defaults() -> None:
     assert decode_mesh_config_map(ConfigMap()).mesh.connect_timeout == "10s"
 
