@@ -2,8 +2,6 @@
 
 import logging
 
-import msgspec
-
 from pymesh.control.model.core import ConfigMap
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.mesh_config_decoder import ISTIOS_DEFAULTS, DecodedMeshConfig, decode_mesh_config_map
@@ -32,9 +30,6 @@ class MeshConfigSource:
             self.mesh = self._base.mesh
             return
         try:
-            mesh = decode_mesh_config_map(stored, self._base).mesh
+            self.mesh = decode_mesh_config_map(stored, self._base).mesh
         except ValidationError as error:
             log.error("the stored MeshConfig is not obeyed: %s", error)
-            return
-        # Certificates are for that of the start.
-        self.mesh = msgspec.structs.replace(mesh, trust_domain=self._base.mesh.trust_domain)

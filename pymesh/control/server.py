@@ -173,7 +173,7 @@ def _listeners(options: ControlOptions, parts: _Parts, tasks: TaskGroup) -> list
     for_proxies = [
         *discovery_routes(parts.publisher, options.poll_seconds),
         *registry_routes(parts.registry, parts.publisher),
-        *ca_routes(parts.authority, parts.tokens, parts.metrics, parts.mesh.mesh.trust_domain),
+        *ca_routes(parts.authority, parts.tokens, parts.metrics, lambda: parts.mesh.mesh.trust_domain),
         *collector_routes(collector),
     ]
     for_operators = [

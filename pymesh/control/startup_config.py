@@ -18,7 +18,7 @@ from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.serializer import decode
 from pymesh.control.store.store import ConfigStore
 from pymesh.errors import UsageError, ValidationError
-from pymesh.names import DEFAULT_DOMAIN, ROOT_NAMESPACE
+from pymesh.names import ROOT_NAMESPACE
 
 _logger = logging.getLogger(__name__)
 
@@ -31,11 +31,7 @@ def read_mesh_config(path: Path | None) -> DecodedMeshConfig:
         documents = read_documents(read_file(path))
     except DocumentError as error:
         raise UsageError(f"{path}: {error}") from error
-    read = _decode_mesh_config(path, documents[0]) if documents else ISTIOS_DEFAULTS
-    if read.mesh.trust_domain != DEFAULT_DOMAIN:
-        # Proxies ask for certificates of the default one, before they know anything of the mesh.
-        raise UsageError(f"{path}: trustDomain: pymesh does not implement another one than {DEFAULT_DOMAIN}")
-    return read
+    return _decode_mesh_config(path, documents[0]) if documents else ISTIOS_DEFAULTS
 
 
 def _decode_mesh_config(path: Path, document: Document) -> DecodedMeshConfig:

@@ -20,7 +20,7 @@ class DataPlaneSpec(msgspec.Struct, frozen=True):
     """
 
     node: Node
-    principal: str  # the proxy's own SPIFFE URI
+    principal: str  # the proxy's own SPIFFE URI, as long as its certificate tells no other
     access_log: str = ""
     workers: int = 1
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from pymesh.names import OWN_CERTIFICATE
 from pymesh.proxy.data_plane import DataPlaneSpec
 from pymesh.proxy.downstream.connection_limit import ConnectionLimit, connections_within
 from pymesh.proxy.downstream.context import ProxyContext
@@ -64,8 +65,11 @@ class LocalDataPlane:
         self.metrics.read(ACCESS_LOG_DROPPED, self._dropped_lines)
         self.clusters = ClusterManager(secrets, metrics=self.telemetry.metrics, build_breakers=build_breakers)
         routes = RouteTables()
-        self.listeners = ListenerManager(self._build_context(spec, routes, secrets), sockets)
+        self._context = self._build_context(spec, routes, secrets)
+        self.listeners = ListenerManager(self._context, sockets)
         self._writer = ConfigWriter(build_handlers(secrets, self.clusters, routes, self.listeners))
+        secrets.subscribe(self._on_secret)
+        self._on_secret(OWN_CERTIFICATE)
 
     def _build_context(self, spec: DataPlaneSpec, routes: RouteTables, secrets: SecretStore) -> ProxyContext:
         loop = asyncio.get_running_loop()
@@ -82,6 +86,13 @@ class LocalDataPlane:
             access_logs=self.access_logs,
             connections=ConnectionLimit(connections_within(raise_file_limit())),
         )
+
+    def _on_secret(self, name: str) -> None:
+        """The workload is who its certificate says."""
+        secret = self._context.secrets.get(name) if name == OWN_CERTIFICATE else None
+        if secret is not None and secret.tls_certificate is not None and secret.tls_certificate.principal:
+            self._context.principal = principal = secret.tls_certificate.principal
+            self.stats.local = self.stats.local._replace(principal=principal)
 
     @property
     def metrics(self) -> ProxyMetrics:

@@ -146,9 +146,6 @@ async def test_a_bad_mesh_config_is_a_usage_error(start, tmp_path):
     (tmp_path / "mesh.yaml").write_text("connectTimeout: soon\n")
     with pytest.raises(UsageError, match="connectTimeout"):
         await start(mesh_config=tmp_path / "mesh.yaml")
-    (tmp_path / "mesh.yaml").write_text("trustDomain: example.org\n")
-    with pytest.raises(UsageError, match=r"does not implement another one than cluster\.local"):
-        await start(mesh_config=tmp_path / "mesh.yaml")
 
 
 async def test_an_occupied_port_is_a_usage_error(start):

@@ -256,3 +256,21 @@ def test_no_page_and_no_log_line_shows_a_key_or_a_token(mesh) -> None:
     for secret in [*key_lines, token, base64.b64encode(pem).decode(), "PRIVATE KEY"]:
         assert not any(secret in text for text in shown), secret
     assert "kubernetes://shop" in shown[3 + 7], "the gateway's page has lost the whole secret"
+
+
+def test_workloads_are_of_the_trust_domain_that_the_mesh_config_names(mesh, tmp_path) -> None:
+    (tmp_path / "mesh.yaml").write_text("trustDomain: example.org\n")
+    mesh.control("--mesh-config", str(tmp_path / "mesh.yaml"))
+    mesh.proxy("web", mesh.http_app("web").port)
+    client = mesh.proxy("client", 0)
+    mesh.wait_until(lambda: client.get("http://web/").status == 200, "the route")
+    told = client.get("http://web/").json["headers"]["x-forwarded-client-cert"]
+    assert told.startswith("By=spiffe://example.org/ns/default/sa/default;")
+    assert "URI=spiffe://example.org/ns/default/sa/default" in told
+    mesh.wait_until(
+        lambda: (
+            'source_principal="spiffe://example.org/ns/default/sa/default"'
+            in client.read_admin("/stats/prometheus").body.decode()
+        ),
+        "the principal in metrics",
+    )

@@ -1,6 +1,7 @@
 """The CA over HTTP: the root certificate for everybody, and a certificate for who proves an identity."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -22,8 +23,9 @@ def ca_routes(
     authority: CertificateAuthority,
     tokens: TokenAuthority,
     metrics: ControlMetrics,
-    trust_domain: str = DEFAULT_DOMAIN,
+    trust_domain: Callable[[], str] = lambda: DEFAULT_DOMAIN,
 ) -> list[web.RouteDef]:
+    """`trust_domain` tells that of the certificates to come."""
     metrics.root_expiry.set(authority.not_after.timestamp())
     service = _CertificateService(authority, tokens, metrics, trust_domain)
     return [
@@ -34,7 +36,11 @@ def ca_routes(
 
 class _CertificateService:
     def __init__(
-        self, authority: CertificateAuthority, tokens: TokenAuthority, metrics: ControlMetrics, trust_domain: str
+        self,
+        authority: CertificateAuthority,
+        tokens: TokenAuthority,
+        metrics: ControlMetrics,
+        trust_domain: Callable[[], str],
     ) -> None:
         self._authority = authority
         self._tokens = tokens
@@ -81,17 +87,18 @@ class _CertificateService:
 
     def _identity(self, proof: JoinToken, csr: x509.CertificateSigningRequest) -> SpiffeId:
         """Who the certificate is for. The proof decides; the CSR may only choose where the proof leaves a choice."""
-        wanted = _requested_identity(csr)
+        wanted, trust_domain = _requested_identity(csr), self._trust_domain()
         if wanted is None:
             if ANY in (proof.namespace, proof.service_account):
                 self._metrics.id_extraction_errors.inc()
                 raise web.HTTPBadRequest(text="the join token is for any identity, so the CSR must name one SPIFFE ID")
-            return SpiffeId(proof.namespace, proof.service_account, self._trust_domain)
-        if wanted.trust_domain != self._trust_domain or not proof.allows(wanted.namespace, wanted.service_account):
+            return SpiffeId(proof.namespace, proof.service_account, trust_domain)
+        is_ours = wanted.trust_domain in (trust_domain, DEFAULT_DOMAIN)  # which stands for the own one
+        if not is_ours or not proof.allows(wanted.namespace, wanted.service_account):
             self._metrics.authentication_failures.inc()
-            allowed = SpiffeId(proof.namespace, proof.service_account, self._trust_domain)
+            allowed = SpiffeId(proof.namespace, proof.service_account, trust_domain)
             raise web.HTTPForbidden(text=f"the proof of identity is for {allowed}, not for {wanted}")
-        return wanted
+        return wanted._replace(trust_domain=trust_domain)
 
 
 def _decode_request(body: bytes) -> CertificateRequest:

@@ -8,10 +8,12 @@ SanKind = Literal["exact", "prefix", "suffix", "contains"]
 
 @dataclass(frozen=True, slots=True)
 class TlsCertificate:
-    """A certificate chain, leaf first, and its private key, both PEM."""
+    """A certificate chain, leaf first, and its private key, both PEM. `principal`: the SPIFFE URI in it, told of the
+    workload's own."""
 
     certificate_chain: str
     private_key: str = field(repr=False)
+    principal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class CertificateError(PymeshError):
 class WorkloadIdentity:
     """`certificate_file` holds key and chain (one file: replaced together), `root_file` the mesh's root.
 
-    `ready` is set as soon as there is a certificate; `not_after` is in seconds since the epoch.
+    `ready` is set as soon as there is a certificate; `not_after` is in seconds since the epoch. `spiffe_id` is in
+    cluster.local until a certificate tells in which trust domain the mesh is.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class WorkloadIdentity:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random_value: Callable[[], float] = random.random,
     ) -> None:
-        self.spiffe_id = spiffe_id
+        self.spiffe_id = self._wanted = spiffe_id
         self.certificate_file = directory / "certificate.pem"
         self.root_file = directory / "root.pem"
         self.ready = asyncio.Event()
@@ -104,7 +106,7 @@ class WorkloadIdentity:
     def prepare(self) -> None:
         """Begin with what takes time, if there is no certificate on disk; `run` goes on from there."""
         if not self.certificate_file.exists():
-            self._request = CertificateRequest(self.spiffe_id)
+            self._request = CertificateRequest(self._wanted)
 
     async def run(self) -> None:
         """Endless: load or make the certificate, and renew it in time. To be spawned."""
@@ -117,7 +119,7 @@ class WorkloadIdentity:
 
     async def renew(self) -> None:
         """Make a key, have it certified, write both, publish them. Raises PymeshError, and nothing has changed then."""
-        request, self._request = self._request or CertificateRequest(self.spiffe_id), None
+        request, self._request = self._request or CertificateRequest(self._wanted), None
         key, csr = await request.read()
         chain = [pem.strip() + "\n" for pem in await self._sign(csr)]
         certificate, root = TlsCertificate("".join(chain[:-1]), key), "".join(chain[-1:])
@@ -153,19 +155,27 @@ class WorkloadIdentity:
             facts = rehearse_handshake(certificate, root)
         except (ssl.SSLError, ValueError) as error:
             raise CertificateError(f"it would not serve: {error}") from error
-        if self.spiffe_id not in facts.uris:
-            raise CertificateError(f"it is for {', '.join(facts.uris) or 'nobody'}, not {self.spiffe_id}")
+        if self._own_uri(facts) is None:
+            raise CertificateError(f"it is for {', '.join(facts.uris) or 'nobody'}, not {self._wanted}")
         return facts
+
+    def _own_uri(self, facts: CertificateFacts) -> str | None:
+        """The CA knows the mesh's trust domain; all else must be as we asked."""
+        workload = self._wanted.partition("/ns/")[2]
+        return next((uri for uri in facts.uris if uri.partition("/ns/")[2] == workload), None)
 
     def _publish(self, certificate: TlsCertificate, root: str, facts: CertificateFacts, received_at: float) -> None:
         """The root first: whoever hears of the new certificate finds the root that it goes with."""
         self._facts = facts
+        self.spiffe_id = self._own_uri(facts) or self._wanted
         # Half of its life, give or take 1 %, so that a fleet does not come all at once. Its life begins when we get it:
         # the CA backdates certificates, by more than a short life.
         share = _RENEW_AT + _RENEW_JITTER * (2 * self._random() - 1)
         self._renew_at = received_at + (facts.not_after - received_at) * share
         self._secrets.apply(SecretConfig(ROOT_CA, validation=CertificateValidation(trusted_ca=root)))
-        self._secrets.apply(SecretConfig(OWN_CERTIFICATE, tls_certificate=certificate))
+        self._secrets.apply(
+            SecretConfig(OWN_CERTIFICATE, tls_certificate=replace(certificate, principal=self.spiffe_id))
+        )
         self.ready.set()
 
 

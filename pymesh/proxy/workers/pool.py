@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pymesh.backoff import exponential_backoff
 from pymesh.errors import PymeshError
+from pymesh.names import OWN_CERTIFICATE
 from pymesh.proxy.data_plane import DataPlaneSpec
 from pymesh.proxy.telemetry.exporters import Post
 from pymesh.proxy.telemetry.exposition import expose
@@ -90,6 +91,7 @@ class WorkerPool:
         self._refreshing = asyncio.Lock()
         self._tasks = TaskGroup()
         self._keepers: list[asyncio.Task[Any]] = []
+        self._secrets = secrets
         secrets.subscribe(self._on_secret)
         register_process_metrics(self.metrics)
         self.metrics.read(WORKER_DEATHS, lambda: self._deaths)
@@ -254,6 +256,9 @@ class WorkerPool:
             self.metrics.add(worker.pid, snapshot.samples)
 
     def _on_secret(self, name: str) -> None:
+        secret = self._secrets.get(name) if name == OWN_CERTIFICATE else None
+        if secret is not None and secret.tls_certificate is not None and secret.tls_certificate.principal:
+            self.stats.local = self.stats.local._replace(principal=secret.tls_certificate.principal)
         self._tasks.spawn(f"secret {name}", self._fanout.apply_secret(name))
 
 

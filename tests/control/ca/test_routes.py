@@ -27,9 +27,20 @@ def tokens(authority):
 
 
 @pytest.fixture
-async def url(authority, tokens, metrics, tmp_path):
+def trust_domain():
+    """What tells the mesh's; `trust_domain.value` changes it."""
+
+    def tell():
+        return tell.value
+
+    tell.value = "cluster.local"
+    return tell
+
+
+@pytest.fixture
+async def url(authority, tokens, metrics, tmp_path, trust_domain):
     app = web.Application()
-    app.add_routes(ca_routes(authority, tokens, metrics))
+    app.add_routes(ca_routes(authority, tokens, metrics, trust_domain))
     runner = web.AppRunner(app)
     await runner.setup()
     certificate = ServerCertificate(authority, tmp_path / "ca", metrics)
@@ -93,6 +104,14 @@ async def test_a_token_does_not_buy_another_identity(ask, tokens, make_csr):
 async def test_another_trust_domain_is_not_ours_to_certify(ask, tokens, make_csr):
     status, _ = await ask(make_csr(uri="spiffe://elsewhere/ns/shop/sa/payment"), tokens.mint("*", "*"))
     assert status == 403
+
+
+@pytest.mark.parametrize("asked", ["cluster.local", "example.org"])
+async def test_a_certificate_is_for_the_trust_domain_that_the_mesh_has_now(ask, tokens, make_csr, trust_domain, asked):
+    trust_domain.value = "example.org"
+    status, answer = await ask(make_csr(uri=f"spiffe://{asked}/ns/shop/sa/payment"), tokens.mint("*", "*"))
+    assert status == 200
+    assert identity_of(answer["cert_chain"]) == ["spiffe://example.org/ns/shop/sa/payment"]
 
 
 async def test_without_proof_there_is_no_certificate(ask, make_csr, metrics):

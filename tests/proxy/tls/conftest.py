@@ -54,10 +54,12 @@ class MeshCa:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         return TlsCertificate(_pem(certificate), pem)
 
-    def sign_csr(self, csr_pem: str, *, begins: float = -60, life: float = 3600) -> tuple[str, ...]:
+    def sign_csr(self, csr_pem: str, *, begins: float = -60, life: float = 3600, uri: str = "") -> tuple[str, ...]:
+        """For the name that the CSR asks for, or another."""
         csr = x509.load_pem_x509_csr(csr_pem.encode())
-        names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        certificate = self._sign(x509.Name([]), csr.public_key(), [(names.value, True)], begins, life)  # type: ignore[arg-type]
+        asked = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]) if uri else asked
+        certificate = self._sign(x509.Name([]), csr.public_key(), [(names, True)], begins, life)  # type: ignore[arg-type]
         return _pem(certificate), self.root
 
     def _sign(

@@ -194,6 +194,20 @@ async def test_a_certificate_of_another_identity_on_disk_is_not_used(ca, tmp_pat
     assert not other.load()
 
 
+async def test_the_certificate_tells_in_which_trust_domain_the_workload_is(ca, tmp_path):
+    def sign(csr: str) -> tuple[str, ...]:
+        return ca.sign_csr(csr, uri=PAYMENT.replace("cluster.local", "example.org"), begins=0, life=LIFE)
+
+    async def answer(csr: str) -> tuple[str, ...]:
+        return sign(csr)
+
+    secrets = SecretStore()
+    identity = make_identity(tmp_path, answer, secrets)
+    await identity.renew()
+    own = secrets.get(OWN_CERTIFICATE).tls_certificate
+    assert identity.spiffe_id == own.principal == "spiffe://example.org/ns/default/sa/payment"
+
+
 async def test_an_expired_certificate_on_disk_is_not_used(ca, tmp_path):
     identity = make_identity(tmp_path, Signer(ca))
     await identity.renew()

@@ -1,12 +1,12 @@
 """Rules of a ConfigMap. Kubernetes: ValidateConfigMap in pkg/apis/core/validation."""
 
-from pymesh.control.model.core import MESH_CONFIG_KEY, MESH_CONFIG_MAP, MESH_NETWORKS_KEY, ConfigMap
+from pymesh.control.model.core import MESH_CONFIG_MAP, MESH_NETWORKS_KEY, ConfigMap
 from pymesh.control.model.mesh_config_decoder import decode_mesh_config_map
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 from pymesh.errors import ValidationError
-from pymesh.names import DEFAULT_DOMAIN, ROOT_NAMESPACE
+from pymesh.names import ROOT_NAMESPACE
 
 _LARGEST = 1024 * 1024
 
@@ -28,10 +28,8 @@ def check_config_map(spec: ConfigMap, metadata: Metadata, at: Scope) -> None:
 
 def _check_mesh_config(spec: ConfigMap, at: Scope) -> None:
     try:
-        mesh, _, warnings = decode_mesh_config_map(spec)
+        warnings = decode_mesh_config_map(spec).warnings
     except ValidationError as error:
         at.violations.extend(error.violations)
         return
     at.warnings.extend(warnings)
-    if mesh.trust_domain != DEFAULT_DOMAIN:
-        at["data"][MESH_CONFIG_KEY]["trustDomain"].warn(f"pymesh does not implement another one than {DEFAULT_DOMAIN}")
