@@ -7,6 +7,7 @@ from typing import Any
 
 from pymesh.control.model.kinds import AUTHORIZATION_POLICY, VIRTUAL_SERVICE
 from pymesh.control.model.resource import Key
+from pymesh.simulation.authentications import all_authentications
 from pymesh.simulation.decision import Decision, Rule
 from pymesh.simulation.files import Configuration
 
@@ -16,7 +17,8 @@ _ROUTE = re.compile(r"(http|tls|tcp)\[\d+\]")
 
 @dataclass(slots=True)
 class Coverage:
-    """Counts routes of VirtualServices and rules of AuthorizationPolicies; a policy without rules counts once.
+    """Counts routes of VirtualServices, rules of AuthorizationPolicies, where one without rules counts once, rules of
+    RequestAuthentications, and the modes of PeerAuthentications.
 
     A route that delegates is its delegate's routes.
     """
@@ -49,6 +51,7 @@ def _rules_of(decision: Decision) -> Iterable[Rule]:
         route = _ROUTE.match(decision.rule.path)
         if route is not None:
             yield Rule(decision.rule.key, route[0])
+    yield from decision.authentications
     authz = decision.inbound.authz if decision.inbound is not None else None
     if authz is None:
         return
@@ -72,6 +75,8 @@ def _all_rules(configuration: Configuration) -> Iterable[Rule]:
             yield from (Rule(resource.key, f"rules[{i}]") for i in range(len(rules)))
             if not rules:
                 yield Rule(resource.key, "")
+        else:
+            yield from all_authentications(resource)
 
 
 def _delegates(route: Any) -> bool:

@@ -17,8 +17,8 @@ request_headers: name -> value, as the endpoint gets them. response_headers: nam
 inbound: at the workload that is called, {mtls: mutual_tls | none | rejected, authn: ALLOW | DENY | NONE, of the token
     (NONE: there is none, or nothing asks for one), authz: {verdict: ALLOW | DENY, policy}, request_principal:
     `issuer/subject` of the token, reason: why the token was refused}. `policy` is Istio's name of the deciding rule.
-error: one of ERRORS; null where the call arrives; rbac_denied also for a refused token. A redirect, a direct
-    response or a fault is no error.
+error: one of ERRORS; null where the call arrives; rbac_denied also for a refused token: then authn is DENY and authz
+    null. A redirect, a direct response or a fault is no error.
 """
 
 from dataclasses import dataclass, fields
@@ -136,7 +136,8 @@ class Rule:
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """`rule`, `inbound_decision` and `denying` (policies without rules that denied it) are not part of the JSON."""
+    """`rule`, `inbound_decision`, `denying` (policies without rules that denied it) and `authentications` (what had a
+    say on mTLS and tokens) are not part of the JSON."""
 
     listener: str | None = None
     filter_chain: str | None = None
@@ -161,6 +162,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule | None = None
     inbound_decision: "Decision | None" = None
     denying: tuple[Key, ...] = ()
+    authentications: tuple[Rule, ...] = ()
 
     @property
     def destination(self) -> Destination | None:
@@ -174,7 +176,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         return {name: _plain(getattr(self, name)) for name in self.__struct_fields__ if name not in _INTERNAL}
 
 
-_INTERNAL = ("rule", "inbound_decision", "denying")
+_INTERNAL = ("rule", "inbound_decision", "denying", "authentications")
 
 
 def _plain(value: Any) -> Any:

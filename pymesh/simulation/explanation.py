@@ -26,6 +26,7 @@ _ERRORS = {
     "cluster_not_found": "the route leads to a host, port or subset that does not exist",
     "rbac_denied": "the workload's policies deny it",
 }
+_REFUSED_TOKEN = "the token is refused, before any AuthorizationPolicy is asked"
 _TAKEN, _PASSED_OVER = "->", " -"
 
 
@@ -114,7 +115,8 @@ class _Explanation:
             yield from (_line(6, line) for line in _verdicts(decision))
         error = decision.error
         if error and not (self._trail.direction != "inbound" and decision.inbound_decision is not None):
-            yield _line(6, f"error {error}: {_ERRORS[error]}")
+            is_token = decision.inbound is not None and decision.inbound.authn == "DENY"
+            yield _line(6, f"error {error}: {_REFUSED_TOKEN if is_token else _ERRORS[error]}")
 
 
 def place_of(rule: Rule, configuration: Configuration) -> str:

@@ -11,6 +11,7 @@ from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
 from pymesh.control.translate.gateway_servers import target_port
+from pymesh.simulation.authentications import find_authentications
 from pymesh.simulation.call import Call, parse_call
 from pymesh.simulation.decision import RBAC_DENIED, Decision
 from pymesh.simulation.files import Configuration, read_configuration
@@ -56,8 +57,6 @@ class SimulatedMesh:
         if call.gateway:
             gateway = self.workloads.gateway(call.gateway)
             trails = [self._enter(gateway, call)]
-            if trails[0].decision.error == RBAC_DENIED:
-                trails[0].decision = replace(trails[0].decision, inbound=judge(trails[0]))
         else:
             gateway = with_labels(self.workloads.named(call.source or DEFAULT_SOURCE), call.source_labels)
             trails = [self._leave(gateway, call)]
@@ -81,7 +80,11 @@ class SimulatedMesh:
         proxy = self.proxy(node)
         if not call.has_own_port and not proxy.listener_of(xds.Address(address, call.port)):
             call = dataclasses.replace(call, port=target_port(ProxyView(self.snapshot, node), call.port))
-        return send(proxy, call, "gateway", address, time())
+        trail = send(proxy, call, "gateway", address, time())
+        judged = self._judged(trail, node)
+        is_denied = trail.decision.error == RBAC_DENIED
+        trail.decision = judged if is_denied else replace(trail.decision, authentications=judged.authentications)
+        return trail
 
     def _leave(self, source: Workload, call: Call) -> Trail:
         node = build_sidecar(source)
@@ -103,12 +106,17 @@ class SimulatedMesh:
         protocol = self.workloads.app_protocol(workload, port)
         node = build_sidecar(workload, port if protocol else 0, protocol)
         trail = send(self.proxy(node), dataclasses.replace(call, port=port), "inbound", workload.address, time())
-        decision = replace(trail.decision, inbound=judge(trail))
+        decision = self._judged(trail, node)
         if decision.error == RBAC_DENIED:
             policies = ProxyView(self.snapshot, node).authorization_policies
             decision = replace(decision, denying=tuple(policy.key for policy in policies if not policy.spec.rules))
         trail.decision = decision
         return trail
+
+    def _judged(self, trail: Trail, node: xds.Node) -> Decision:
+        inbound = judge(trail)
+        found = tuple(find_authentications(ProxyView(self.snapshot, node), trail.call.port, inbound))
+        return replace(trail.decision, inbound=inbound, authentications=found)
 
     def _reach(self, client: Workload, trail: Trail) -> Trail | None:
         """At the first of the endpoints whose workload the files have."""

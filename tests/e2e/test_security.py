@@ -36,6 +36,8 @@ spec:
   serviceAccount: {account}
 """
 
+SHOP_CLUSTER = "outbound|80||shop.default.svc.cluster.local"
+
 MODE = """
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -169,8 +171,9 @@ def test_a_certificate_of_another_mesh_is_refused_by_both_sides(mesh, tmp_path: 
     assert tls_get(web.ports["inbound"], context_of(certificate)).startswith(b"HTTP/1.1 200 ")
     assert tls_get(web.ports["inbound"], context_of(foreign)) == b""
 
-    mesh.apply(SHOP.format(port=stranger.ports["inbound"].rpartition(":")[2], account="default"))
-    mesh.wait_until(lambda: "shop.default" in web.clusters(), "the endpoint")
+    port = stranger.ports["inbound"].rpartition(":")[2]
+    mesh.apply(SHOP.format(port=port, account="default"))
+    mesh.wait_until(lambda: f"{SHOP_CLUSTER}::127.0.0.1:{port}::" in web.clusters(), "the endpoint")
     assert web.get("http://shop/").status == 503
     web.wait_line(r'"GET / HTTP/1.1" 503 (UF|UF,URX|URX,UF) .*CERTIFICATE_VERIFY_FAILED')
 

@@ -1,11 +1,10 @@
 """What an external authorizer may answer, whichever protocol he was asked by."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.http_filters.filter import FilterContext, LocalReply
+from pymesh.proxy.http_filters.filter import FilterContext, LocalReply, add_response_edit
 from pymesh.proxy.upstream.cluster import Cluster
 
 Edit = Callable[[HeaderMap], None]
@@ -24,7 +23,7 @@ class Permit(NamedTuple):
         if self.path is not None:
             stream.path = self.path
         if self.response is not None:
-            stream.edit_response = partial(_edit_both, stream.edit_response, self.response)
+            add_response_edit(stream, self.response)
 
     @property
     def is_changing_request(self) -> bool:
@@ -42,9 +41,3 @@ class Authorizer(Protocol):
 
 def denied(status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> LocalReply:
     return LocalReply(status, body, "ext_authz_denied", "UAEX", tuple(headers))
-
-
-def _edit_both(first: Edit | None, second: Edit, headers: HeaderMap) -> None:
-    if first is not None:
-        first(headers)
-    second(headers)

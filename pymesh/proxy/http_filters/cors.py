@@ -10,7 +10,14 @@ from typing import Any
 
 from pymesh.protojson import Reader
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.http_filters.filter import CONTINUE, FilterContext, FilterStatus, HttpFilterFactory, LocalReply
+from pymesh.proxy.http_filters.filter import (
+    CONTINUE,
+    FilterContext,
+    FilterStatus,
+    HttpFilterFactory,
+    LocalReply,
+    add_response_edit,
+)
 from pymesh.proxy.matchers.string_matcher import StringMatcher, compile_string_matcher, decode_string_matcher
 
 NAME = "envoy.filters.http.cors"
@@ -60,7 +67,7 @@ class Cors:
             return CONTINUE
         is_allowed = self._allows(policy, origin)
         if is_allowed:
-            stream.edit_response = partial(_mark, policy, origin)
+            add_response_edit(stream, partial(_mark, policy, origin))
         if stream.method != b"OPTIONS" or not stream.headers.get(_REQUEST_METHOD):
             return CONTINUE
         if not is_allowed and policy.forward_not_matching_preflights:

@@ -8,6 +8,7 @@ last one, the router, is terminal.
 import asyncio
 from collections.abc import Callable, Coroutine
 from enum import Enum
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from pymesh.protojson import Reader
@@ -64,7 +65,7 @@ class FilterStream(Protocol):
 
     `weighted_cluster` is the one of the route's clusters that takes the stream, None where the route does not forward.
     `path` is what goes upstream, so far; `info.path` is what came. `edit_response` is called with the fields of the
-    response, whoever gives it, after the route's own changes.
+    response, whoever gives it, after the route's own changes; see `add_response_edit`.
     """
 
     method: bytes
@@ -81,6 +82,17 @@ class FilterStream(Protocol):
 
     def send_local_reply(self, reply: LocalReply) -> None:
         """Answer now, from outside of the filter's own call. No effect on a stream that is over."""
+
+
+def add_response_edit(stream: FilterStream, edit: Callable[[HeaderMap], None]) -> None:
+    """A response passes the filters in the opposite order, so what is added last is done first, as in Envoy."""
+    before = stream.edit_response
+    stream.edit_response = edit if before is None else partial(_edit_in_turn, edit, before)
+
+
+def _edit_in_turn(first: Callable[[HeaderMap], None], second: Callable[[HeaderMap], None], headers: HeaderMap) -> None:
+    first(headers)
+    second(headers)
 
 
 class HttpFilter(Protocol):

@@ -5,9 +5,10 @@ import pytest
 from pymesh.errors import DecodeError
 from pymesh.protojson import Reader
 from pymesh.proxy.downstream.hcm_config import HttpFilterConfig
-from pymesh.proxy.http_filters import ext_authz
+from pymesh.proxy.http_filters import cors, ext_authz
 from pymesh.proxy.http_filters.ext_authz_config import ExtAuthzConfig, decode_ext_authz
 from pymesh.proxy.matchers.string_matcher import StringMatcher
+from pymesh.proxy.routing.route import Route
 from pymesh.proxy.telemetry.metric_names import EXT_AUTHZ_ALLOWED, EXT_AUTHZ_DENIED, EXT_AUTHZ_ERROR
 
 GET = b"GET /a?b HTTP/1.1\r\nHost: shop\r\nX-A: 1\r\n\r\n"
@@ -99,6 +100,24 @@ def test_only_requests_that_a_shadow_rule_has_found_are_asked_about() -> None:
     )
     assert config.enabled is not None
     assert (config.enabled.filter, config.enabled.path) == ("envoy.filters.http.rbac", ("id",))
+
+
+async def test_a_response_is_edited_by_the_authorizer_and_by_cors(proxy: Any) -> None:
+    proxy.add_cluster("authz", "10.0.0.7:90")
+    config = ExtAuthzConfig("authz", 5.0, client_headers_on_success=(StringMatcher("exact", "x-user"),))
+    filters = (
+        HttpFilterConfig(ext_authz.NAME, ext_authz.FACTORY, config),
+        HttpFilterConfig(cors.NAME, cors.FACTORY, None),
+    )
+    policy = cors.CorsPolicy(allow_origins=(StringMatcher("exact", "https://shop"),))
+    route = proxy.forward()
+    proxy.route(Route("marked", route.match, route.action, filter_configs={cors.NAME: policy}), filters=filters)
+    client = proxy.connect()
+    client.send(GET.replace(b"X-A: 1", b"Origin: https://shop"))
+    (await proxy.server()).send(OK)
+    (await proxy.server()).send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert b"x-user: alice\r\n" in client.received
+    assert b"access-control-allow-origin: https://shop\r\n" in client.received
 
 
 def decode(**fields: Any) -> ExtAuthzConfig:
