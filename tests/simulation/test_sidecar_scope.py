@@ -120,6 +120,57 @@ spec:
     assert mesh.http("c.ops:80").cluster == "PassthroughCluster"
 
 
+def _rule(http: str) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: rule, namespace: shop}}
+spec: {{hosts: [b.shop.svc.cluster.local], http: [{http}]}}
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("route", "ports"),
+    [
+        ("route: [{destination: {host: c.ops.svc.cluster.local}}]", {80, 81}),
+        ("route: [{destination: {host: c.ops.svc.cluster.local, port: {number: 81}}}]", {81}),
+        ("mirror: {host: c.ops.svc.cluster.local, port: {number: 80}}", {80}),
+        ("route: [{destination: {host: c.ops.svc.cluster.local, port: {number: 99}}}]", set()),
+        ("match: [{sourceNamespace: ops}], route: [{destination: {host: c.ops.svc.cluster.local}}]", set()),
+        ("match: [{sourceNamespace: default}], route: [{destination: {host: c.ops.svc.cluster.local}}]", {80, 81}),
+    ],
+)
+def test_only_what_a_virtual_service_may_lead_this_client_to_comes_with_it(route, ports):
+    rest = "" if route.startswith(("route", "match")) else ", route: [{destination: {host: b.shop.svc.cluster.local}}]"
+    mesh = CapturedSidecar(MESH + _rule(f"{{{route}{rest}}}") + sidecar(egress("shop/*")))
+    assert {port for port in (80, 81) if f"outbound|{port}||c.ops.svc.cluster.local" in mesh.clusters} == ports
+
+
+def test_listener_for_one_port_brings_this_port_of_what_its_rules_lead_to():
+    spec = "egress: [{hosts: [shop/*], port: {number: 81, name: http, protocol: HTTP}}]"
+    mesh = CapturedSidecar(MESH + _rule("{route: [{destination: {host: c.ops.svc.cluster.local}}]}") + sidecar(spec))
+    assert "outbound|81||c.ops.svc.cluster.local" in mesh.clusters
+    assert C not in mesh.clusters
+
+
+def test_second_service_of_a_host_lends_no_port_to_the_first():
+    entry = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: %s, namespace: shop, creationTimestamp: "2026-01-0%dT00:00:00Z"}
+spec: {hosts: [api.example.com], resolution: %s, ports: [{number: %d, name: tcp, protocol: TCP}], addresses: [10.7.7.7]}
+---
+"""
+    listeners = ", ".join(
+        f"{{hosts: [shop/*], port: {{number: {port}, name: tcp-{port}, protocol: TCP}}}}" for port in (90, 91)
+    )
+    both = entry % ("first", 1, "DNS", 90) + entry % ("second", 2, "NONE", 91)
+    mesh = CapturedSidecar(both + sidecar(f"egress: [{listeners}]"))
+    assert "outbound|90||api.example.com" in mesh.clusters
+    assert "outbound|91||api.example.com" not in mesh.clusters
+
+
 def test_virtual_service_of_a_namespace_that_is_not_imported_is_not_seen():
     rule = """
 apiVersion: networking.istio.io/v1

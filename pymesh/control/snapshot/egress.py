@@ -1,6 +1,6 @@
 """EgressScope: what a sidecar sees on one port, or on all ports that have no scope of their own."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pymesh.control.model.sidecar import IstioEgressListener
@@ -68,6 +68,38 @@ def build_egress_scope(
         is_captured=listener.capture_mode != "NONE" and not listener.bind.startswith("unix://"),
         is_http_proxy=is_http_proxy,
     )
+
+
+def services_behind(scope: EgressScope, visible: Mapping[str, MeshService], owner: str) -> dict[str, MeshService]:
+    """Those that the VirtualServices of a scope lead to, with the ports that may be asked for.
+
+    Istio: serviceMatchingPort in pilot/pkg/model/sidecar.go.
+    """
+    listened = scope.port.number if scope.port is not None and not scope.is_http_proxy else 0
+    found: dict[str, MeshService] = {}
+    for rule in scope.rules:
+        for host, numbers in rule.destinations(owner).items():
+            service = visible.get(host)
+            wanted = {listened} if listened else numbers
+            if service is not None and (service := _with_ports(service, wanted)).ports:
+                found[host] = join_ports(found[host], service) if host in found else service
+    return found
+
+
+def join_ports(before: MeshService, more: MeshService) -> MeshService:
+    """What several listeners import of one service is joined; another service of the host adds nothing."""
+    if before.order != more.order:
+        return before
+    known = {port.number for port in before.ports}
+    added = tuple(port for port in more.ports if port.number not in known)
+    return replace(before, ports=before.ports + added) if added else before
+
+
+def _with_ports(service: MeshService, numbers: set[int]) -> MeshService:
+    """0: all of them."""
+    if 0 in numbers or all(port.number in numbers for port in service.ports):
+        return service
+    return replace(service, ports=tuple(port for port in service.ports if port.number in numbers))
 
 
 def _l4_rules_by_host(rules: Iterable[VirtualServiceRule]) -> dict[str, list[tuple[int, VirtualServiceRule]]]:

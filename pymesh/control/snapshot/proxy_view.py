@@ -1,7 +1,6 @@
 """ProxyView: what one proxy sees of a snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from pymesh.control.model.authorization_policy import AuthorizationPolicy
@@ -13,7 +12,7 @@ from pymesh.control.model.sidecar import OutboundTrafficPolicy as SidecarPolicy
 from pymesh.control.snapshot.access_logging import LogProviders, Mode
 from pymesh.control.snapshot.creation_order import CreationOrder
 from pymesh.control.snapshot.destination_rules import MergedDestinationRule
-from pymesh.control.snapshot.egress import EgressScope, build_egress_scope
+from pymesh.control.snapshot.egress import EgressScope, build_egress_scope, join_ports, services_behind
 from pymesh.control.snapshot.host_index import HostIndex
 from pymesh.control.snapshot.instance import Locality
 from pymesh.control.snapshot.mesh_service import MeshService
@@ -264,13 +263,9 @@ class ProxyView:
 
     def _scoped_services(self) -> dict[str, MeshService]:
         """The imported ones, and those to which an imported VirtualService leads."""
-        services = dict(self.imported_services)
         visible = self._visible_services
-        for rule in self.imported_rules:
-            for host in rule.destination_hosts():
-                if host in visible:
-                    services.setdefault(host, visible[host])
-        return services
+        found = ((scope.services, services_behind(scope, visible, self.namespace)) for scope in self.egress)
+        return _merged(services for both in found for services in both)
 
     @property
     def _visible_rules(self) -> list[VirtualServiceRule]:
@@ -305,11 +300,5 @@ def _merged(services: Iterable[dict[str, MeshService]]) -> dict[str, MeshService
     merged: dict[str, MeshService] = {}
     for found in services:
         for host, service in found.items():
-            before = merged.get(host)
-            if before is None:
-                merged[host] = service
-            elif before.namespace == service.namespace:
-                known = {port.number for port in before.ports}
-                added = tuple(port for port in service.ports if port.number not in known)
-                merged[host] = replace(before, ports=before.ports + added) if added else before
+            merged[host] = join_ports(merged[host], service) if host in merged else service
     return merged

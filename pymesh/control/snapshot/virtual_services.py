@@ -42,10 +42,16 @@ class VirtualServiceRule:
     def namespace(self) -> str:
         return self.key.namespace
 
-    def destination_hosts(self) -> Iterator[str]:
-        """FQDNs of all that its routes and mirrors lead to."""
-        for destination in _destinations(self.spec):
-            yield resolve_host(destination.host, self.namespace).lower()
+    def destinations(self, namespace: str) -> dict[str, set[int]]:
+        """What its routes and mirrors lead clients of a namespace to: FQDNs with the ports that are named, 0 for none.
+
+        Istio: virtualServiceDestinationsFilteredBySourceNamespace in pilot/pkg/model/push_context.go.
+        """
+        found: dict[str, set[int]] = {}
+        for destination in _destinations(self.spec, namespace):
+            host = resolve_host(destination.host, self.namespace).lower()
+            found.setdefault(host, set()).add(destination.port.number if destination.port is not None else 0)
+        return found
 
 
 def build_virtual_service(
@@ -62,8 +68,10 @@ def build_virtual_service(
     )
 
 
-def _destinations(spec: VirtualService) -> Iterator[Destination]:
+def _destinations(spec: VirtualService, namespace: str) -> Iterator[Destination]:
     for http in spec.http:
+        if http.match and all(match.source_namespace not in ("", namespace) for match in http.match):
+            continue
         mirrored = (http.mirror, *(mirror.destination for mirror in http.mirrors))
         routed = (item.destination for item in http.route)
         yield from (item for item in (*routed, *mirrored) if item is not None)
