@@ -164,6 +164,12 @@ class DeltaRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     error_detail: ErrorDetail | None = None
 
 
+class ProxySettings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What MeshConfig's `defaultConfig` says to proxies and no resource has: seconds, None where it says nothing."""
+
+    termination_drain: float | None = None
+
+
 class DeltaPoll(msgspec.Struct, frozen=True):
     """Body of `POST /v3/discovery:delta`.
 
@@ -173,6 +179,7 @@ class DeltaPoll(msgspec.Struct, frozen=True):
 
     node: Node
     requests: tuple[DeltaRequest, ...]
+    settings: ProxySettings | None = None  # those that the proxy has; None: it knows of none
 
 
 class DeltaResource(msgspec.Struct, frozen=True):
@@ -192,8 +199,11 @@ class DeltaResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     removed_resources: tuple[str, ...] = ()
 
 
-class DeltaAnswer(msgspec.Struct, frozen=True):
+class DeltaAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`settings` where the proxy has others."""
+
     responses: tuple[DeltaResponse, ...]
+    settings: ProxySettings | None = None
 
 
 class CertificateRequest(msgspec.Struct, frozen=True):

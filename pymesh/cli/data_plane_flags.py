@@ -12,7 +12,6 @@ from pymesh.proxy.options import ProxyOptions
 from pymesh.state_dir import open_state_dir
 from pymesh.xds import Address, Upstream
 
-DRAIN_SECONDS = 45.0  # Istio's drainDuration
 SECRET_TTL_VARIABLE = "SECRET_TTL"  # of Istio's agent
 MOST_SECRET_TTL = 90 * 86400  # what the CA gives at most, as Istio's
 MOST_WORKERS = 256
@@ -47,8 +46,8 @@ def add_data_plane_arguments(parser: argparse.ArgumentParser) -> None:
         "--drain-time",
         metavar="SECONDS",
         type=seconds,
-        default=DRAIN_SECONDS,
-        help="at most so long do requests in flight keep a stopping proxy (default: 45)",
+        help="at most so long do requests in flight keep a stopping proxy "
+        "(default: MeshConfig's terminationDrainDuration, or 45)",
     )
     group.add_argument(
         "--concurrency",

@@ -40,9 +40,10 @@ from pymesh.control.translate.build import build
 from pymesh.control.xds.publisher import Publisher
 from pymesh.control.xds.routes import discovery_routes
 from pymesh.errors import UsageError
+from pymesh.protojson import parse_go_duration
 from pymesh.state_dir import ControlAddresses, FileLock, StateDir, private_directory, write_private
 from pymesh.tasks import TaskGroup
-from pymesh.xds import POLL_SECONDS, Address, Node
+from pymesh.xds import POLL_SECONDS, Address, Node, ProxySettings
 from pymesh.xds import Resource as XdsResource
 
 LISTEN = Address("127.0.0.1", 15010)
@@ -152,7 +153,7 @@ async def _assemble(state_dir: StateDir, mesh: MeshConfigSource, resources: list
     store = await _open_store(state_dir, resources)
     registry = Registry(store)
     await registry.start()
-    publisher = Publisher(build_resources, metrics)
+    publisher = Publisher(build_resources, metrics, settings_of=build_settings)
     return _Parts(
         mesh, metrics, store, publisher, registry, authority, tokens, join_token_file, certificate, JwksCache()
     )
@@ -194,6 +195,11 @@ def _build_snapshot(jwks: JwksCache, resources: list[Resource[Any]], mesh: MeshC
 
 def build_resources(snapshot: MeshSnapshot, node: Node) -> dict[str, dict[str, XdsResource]]:
     return build(ProxyView(snapshot, node))
+
+
+def build_settings(snapshot: MeshSnapshot) -> ProxySettings:
+    told = snapshot.mesh.default_config.termination_drain_duration
+    return ProxySettings(parse_go_duration(told) if told else None)
 
 
 async def _forget_forever(publisher: Publisher[MeshSnapshot]) -> None:

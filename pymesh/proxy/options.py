@@ -6,13 +6,16 @@ from pymesh.names import DEFAULT_NAMESPACE
 from pymesh.state_dir import StateDir
 from pymesh.xds import INTERCEPTION_NONE, Address, Upstream
 
+DRAIN_SECONDS = 45.0  # where nobody says another drain time; Envoy's is ten minutes
+
 
 @dataclass(frozen=True, slots=True)
 class ProxyOptions:
     """What sidecar and gateway are told alike. `control` None: as the state dir says.
 
-    `drain_time` is in seconds, and so is `secret_ttl`, the lifetime that the workload's certificate is to have; 0
-    leaves it to the CA. `concurrency` is the number of worker processes; 1 is one process that does all.
+    `drain_time` is in seconds, None for what the control plane says. So is `secret_ttl`, the lifetime that the
+    workload's certificate is to have; 0 leaves it to the CA. `concurrency` is the number of worker processes; 1 is one
+    process that does all.
     """
 
     state_dir: StateDir
@@ -20,7 +23,7 @@ class ProxyOptions:
     control: str | None = None
     token: str | None = None
     access_log: str = ""
-    drain_time: float = 45.0
+    drain_time: float | None = None
     secret_ttl: int = 0
     locality: str = ""  # region[/zone[/sub-zone]]
     concurrency: int = 1

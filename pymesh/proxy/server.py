@@ -23,7 +23,7 @@ from pymesh.proxy.control_metrics import register_control_metrics
 from pymesh.proxy.data_plane import DataPlane, DataPlaneSpec
 from pymesh.proxy.instance import Instance
 from pymesh.proxy.listen_sockets import OwnSockets
-from pymesh.proxy.options import ProxyOptions
+from pymesh.proxy.options import DRAIN_SECONDS, ProxyOptions
 from pymesh.proxy.telemetry.exporters import MetricsExporter
 from pymesh.proxy.tls.secrets import SecretStore
 from pymesh.proxy.tls.workload_certificate import WorkloadIdentity
@@ -157,7 +157,11 @@ class ProxyServer:
 
     @property
     def drain_time(self) -> float:
-        return self._options.drain_time
+        """The flag's, or else what MeshConfig says."""
+        told = self._options.drain_time
+        if told is None:
+            told = self.xds.settings.termination_drain
+        return DRAIN_SECONDS if told is None else told
 
     async def fail_health(self, is_failed: bool) -> None:
         """Send clients elsewhere, or no longer: not ready, and each response to them is the last on its connection."""

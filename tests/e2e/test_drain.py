@@ -1,8 +1,10 @@
 """The end of a proxy, seen by those who still want something of it."""
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,17 @@ def test_a_gateway_stops_under_saturation_and_loses_no_request(mesh, behaviour, 
             report = json.loads(clients.communicate(timeout=20)[0])
         assert report["lost"] == {}
         assert report["answered"] > 24
+
+
+def test_a_proxy_waits_for_requests_as_long_as_the_mesh_config_says(mesh, tmp_path) -> None:
+    (tmp_path / "mesh.yaml").write_text("defaultConfig: {terminationDrainDuration: 1s}\n")
+    mesh.control("--mesh-config", str(tmp_path / "mesh.yaml"))
+    app = mesh.http_app("web")
+    web = mesh.proxy("web", app.port)
+    host, _, port = web.ports["inbound"].rpartition(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"GET /slow/40 HTTP/1.1\r\nhost: web\r\n\r\n")
+        mesh.wait_until(lambda: app.requests, "the request")
+        began = time.monotonic()
+        assert web.stop() == 0
+        assert time.monotonic() - began < 20, "the default is 45 seconds"

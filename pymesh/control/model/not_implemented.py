@@ -129,7 +129,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("defaultConfig.proxyHeaders.preserveHttp1HeaderCase"),
         Unsupported("defaultConfig.proxyHeaders.xForwardedHost"),
         Unsupported("defaultConfig.proxyHeaders.xForwardedPort"),
-        Unsupported("defaultConfig.terminationDrainDuration"),
         Unsupported("defaultConfig.drainDuration"),
         Unsupported("defaultConfig.concurrency"),
         Unsupported("defaultConfig.discoveryAddress"),

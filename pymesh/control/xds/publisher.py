@@ -17,7 +17,7 @@ from pymesh.control.xds.session_table import SessionTable
 from pymesh.control.xds.signal import Signal
 from pymesh.control.xds.status import ProxyStatus
 from pymesh.errors import PymeshError
-from pymesh.xds import ROUTER, SECRET, SHORT_NAMES, DeltaAnswer, DeltaPoll, Node, Resource
+from pymesh.xds import ROUTER, SECRET, SHORT_NAMES, DeltaAnswer, DeltaPoll, DeltaResponse, Node, ProxySettings, Resource
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +42,11 @@ class Publisher(Generic[SnapshotT]):
         build: Build[SnapshotT],
         metrics: ControlMetrics,
         clock: Callable[[], float] = time.monotonic,
+        settings_of: Callable[[SnapshotT], ProxySettings] = lambda snapshot: ProxySettings(),
     ) -> None:
         self.revision = -1
         self._build = build
+        self._settings_of = settings_of
         self._metrics = metrics
         self._clock = clock
         self._snapshot: SnapshotT | None = None
@@ -134,16 +136,14 @@ class Publisher(Generic[SnapshotT]):
         for type_url in session.on_poll(poll.requests):
             self._count_rejection(session, type_url)
         type_urls = [request.type_url for request in poll.requests]
-        responses = await self._hold(
+        answer = await self._hold(
             session,
             seconds,
-            lambda: session.next_responses(type_urls, self._clock()) or None,
+            lambda: self._answer(session.next_responses(type_urls, self._clock()), poll.settings),
         )
-        if responses is None:
-            return None
-        for response in responses:
+        for response in answer.responses if answer is not None else ():
             self._metrics.pushes.labels(SHORT_NAMES[response.type_url].lower()).inc()
-        return DeltaAnswer(responses)
+        return answer
 
     async def poll_rest(self, poll: RestPoll, peer: Peer, seconds: float) -> RestResponse | None:
         """As poll_delta, for one subscription of a real Envoy."""
@@ -159,6 +159,12 @@ class Publisher(Generic[SnapshotT]):
         if response is not None:
             self._metrics.pushes.labels(SHORT_NAMES[poll.type_url].lower()).inc()
         return response
+
+    def _answer(self, responses: tuple[DeltaResponse, ...], had: ProxySettings | None) -> DeltaAnswer | None:
+        """None where there is nothing new; `had` are the settings that the proxy has."""
+        told = self._settings_of(self._snapshot) if had is not None and self._snapshot is not None else had
+        news = told if told != had else None
+        return DeltaAnswer(responses, news) if responses or news is not None else None
 
     async def _hold(
         self, session: Session, seconds: float, next_answer: Callable[[], AnswerT | None]

@@ -12,7 +12,17 @@ from pymesh.backoff import exponential_backoff
 from pymesh.errors import ControlUnreachableError, PymeshError
 from pymesh.proxy.control_client import ControlRefusedError, UnknownNonceError
 from pymesh.proxy.xds.disk_cache import HeldResources
-from pymesh.xds import SHORT_NAMES, TYPES, DeltaAnswer, DeltaPoll, DeltaRequest, DeltaResponse, ErrorDetail, Node
+from pymesh.xds import (
+    SHORT_NAMES,
+    TYPES,
+    DeltaAnswer,
+    DeltaPoll,
+    DeltaRequest,
+    DeltaResponse,
+    ErrorDetail,
+    Node,
+    ProxySettings,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +70,7 @@ class XdsClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.is_connected = False
+        self.settings = ProxySettings()
         self._node = node
         self._control = control
         self._runtime = runtime
@@ -110,7 +121,7 @@ class XdsClient:
             await self._take(answer)
 
     def _next_poll(self) -> DeltaPoll:
-        return DeltaPoll(self._node, tuple(self._request(type_url) for type_url in TYPES))
+        return DeltaPoll(self._node, tuple(self._request(type_url) for type_url in TYPES), self.settings)
 
     def _request(self, type_url: str) -> DeltaRequest:
         nonce = self._nonces.get(type_url)
@@ -124,6 +135,8 @@ class XdsClient:
             self.is_connected = True
             self._backoff = exponential_backoff(BACKOFF_BASE, BACKOFF_MAXIMUM)
             log.info("connected to the control plane at %s", self._control.url)
+        if answer is not None and answer.settings is not None:
+            self.settings = answer.settings
         if answer is not None:
             self._acknowledge(answer, await self._runtime.apply(answer.responses))
         self._on_configured()

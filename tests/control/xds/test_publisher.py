@@ -3,12 +3,23 @@ import logging
 
 import pytest
 
-from pymesh.control.xds.publisher import ClosedError
+from pymesh.control.xds.publisher import ClosedError, Publisher
 from pymesh.control.xds.rest_subscription import RestPoll
 from pymesh.control.xds.session import Peer
 from pymesh.control.xds.session_table import UnknownNonceError
 from pymesh.spiffe import SpiffeId
-from pymesh.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, TYPES, Node
+from pymesh.xds import (
+    CLUSTER,
+    ENDPOINT,
+    LISTENER,
+    ROUTE,
+    SECRET,
+    TYPES,
+    DeltaAnswer,
+    DeltaPoll,
+    Node,
+    ProxySettings,
+)
 
 NOTHING = {type_url: [] for type_url in TYPES}
 
@@ -43,6 +54,24 @@ async def test_a_held_poll_takes_what_is_published_anew_at_the_same_revision(pub
     poll = await held(proxy.poll(30))
     publisher.publish({CLUSTER: {"web": 2}}, 1)
     assert await poll == {CLUSTER: ["web"]}
+
+
+async def settled(publisher, proxy, settings):
+    """The answer to a poll of a proxy that has all resources, and these settings."""
+    poll = DeltaPoll(proxy.node, tuple(proxy.request(t) for t in TYPES), settings)
+    return await publisher.poll_delta(poll, proxy.peer, 0, lambda: True)
+
+
+async def test_settings_are_told_to_a_proxy_that_has_others(metrics, clock, make_proxy):
+    told = ProxySettings(termination_drain=5.0)
+    publisher = Publisher(lambda snapshot, node: {}, metrics, clock, lambda snapshot: told)
+    publisher.publish({}, 1)
+    proxy = make_proxy()
+    for response in (await settled(publisher, proxy, told)).responses:
+        proxy.take(response)
+    assert await settled(publisher, proxy, ProxySettings()) == DeltaAnswer((), told)
+    assert await settled(publisher, proxy, told) is None
+    assert await settled(publisher, proxy, None) is None, "a proxy of an older version knows no settings"
 
 
 async def test_a_poll_without_a_change_ends_at_its_deadline(publisher, proxy, web):

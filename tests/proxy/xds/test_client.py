@@ -20,6 +20,7 @@ from pymesh.xds import (
     DeltaResponse,
     ErrorDetail,
     Node,
+    ProxySettings,
 )
 
 NODE = Node("sidecar~127.0.0.1~a.default~default.svc.cluster.local")
@@ -113,6 +114,13 @@ async def test_the_first_poll_asks_for_all_types_and_says_who_asks() -> None:
     await drive(control, FakeRuntime())
     assert control.polls[0].node == NODE
     assert control.polls[0].requests == tuple(DeltaRequest(type_url) for type_url in TYPES)
+
+
+async def test_the_settings_that_came_are_obeyed_and_told_of() -> None:
+    settings = ProxySettings(termination_drain=5.0)
+    control = ScriptedControl(DeltaAnswer((), settings), NOTHING_NEW)
+    await drive(control, FakeRuntime())
+    assert [poll.settings for poll in control.polls] == [ProxySettings(), settings, settings]
 
 
 async def test_an_answer_is_accepted_by_sending_its_nonce_without_an_error() -> None:
