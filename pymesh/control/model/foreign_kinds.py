@@ -103,6 +103,7 @@ def foreign_kind_of(api_version: object, name: object) -> Kind | None:
     return _BY_NAME.get((api_version.rpartition("/")[0], name))
 
 
-def skip_warning(kind: Kind, name: str) -> str:
-    """What its author is told."""
-    return f"{kind.name} {name} is skipped: pymesh runs no containers and has no use for a {kind.name}"
+def skip_warning(kind: Kind, name: str, more: int = 0) -> str:
+    """What the author of such an object is told, and of `more` like it."""
+    skipped = f"{name} and {more} more are skipped" if more else f"{name} is skipped"
+    return f"{kind.name} {skipped}: pymesh runs no containers and has no use for a {kind.name}"

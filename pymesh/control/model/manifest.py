@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from pymesh.control.model.document import read_documents
 from pymesh.control.model.foreign_kinds import foreign_kind_of, skip_warning
+from pymesh.control.model.kinds import Kind
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.serializer import decode_with_warnings, word_at
 from pymesh.control.model.source import Source, objects_of
@@ -38,12 +39,13 @@ def read_manifest(text: str | bytes, file: str, namespace: str = DEFAULT_NAMESPA
     sources: dict[Key, Source] = {}
     warnings: list[str] = []
     problems: list[str] = []
+    skipped: dict[Kind, list[tuple[str, str]]] = {}
     for document in read_documents(text):
         for fields, lines in objects_of(document):
             source = Source(file, document.number, lines)
-            foreign = _foreign_warning(fields)
+            foreign = _foreign_kind(fields)
             if foreign:
-                warnings.append(f"{source.place()}: {foreign}")
+                skipped.setdefault(foreign, []).append((source.place(), word_at(fields, "metadata", "name")))
                 continue
             try:
                 decoded = decode_with_warnings(fields, namespace)
@@ -55,14 +57,19 @@ def read_manifest(text: str | bytes, file: str, namespace: str = DEFAULT_NAMESPA
             warnings += _located(source, _title(decoded.resource), decoded.warnings)
     if problems:
         raise InvalidDocumentsError(problems)
-    return Manifest(tuple(resources), sources, tuple(warnings))
+    return Manifest(tuple(resources), sources, (*warnings, *_skip_warnings(skipped)))
 
 
-def _foreign_warning(fields: Any) -> str:
-    if not isinstance(fields, dict):
-        return ""
-    kind = foreign_kind_of(fields.get("apiVersion"), fields.get("kind"))
-    return "" if kind is None else skip_warning(kind, word_at(fields, "metadata", "name"))
+def _foreign_kind(fields: Any) -> Kind | None:
+    return foreign_kind_of(fields.get("apiVersion"), fields.get("kind")) if isinstance(fields, dict) else None
+
+
+def _skip_warnings(skipped: dict[Kind, list[tuple[str, str]]]) -> list[str]:
+    """One for each kind, at the place of the first: a sample has six Deployments, and who asks where a request goes
+    need not read of each."""
+    return [
+        f"{place}: {skip_warning(kind, name, more=len(others))}" for kind, ((place, name), *others) in skipped.items()
+    ]
 
 
 def _located(source: Source, title: str, notes: tuple[Violation, ...]) -> list[str]:

@@ -105,6 +105,14 @@ def test_kinds_of_kubernetes_without_a_meaning_here_are_skipped_with_a_warning()
     )
 
 
+def test_many_of_a_kind_that_is_skipped_are_one_warning() -> None:
+    text = "---\n".join(f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: v{n}}}\n" for n in (1, 2, 3))
+    assert read_manifest(text, "a.yaml").warnings == (
+        "a.yaml: document 1 (line 1): Deployment v1 and 2 more are skipped: pymesh runs no containers and has no use"
+        " for a Deployment",
+    )
+
+
 def test_a_kind_of_nobody_is_refused() -> None:
     assert problems("apiVersion: apps/v2\nkind: Deploy\nmetadata: {name: a}\n") == (
         "a.yaml: document 1 (line 2): Deploy a: kind: pymesh does not know apps/v2 Deploy",
