@@ -23,6 +23,7 @@ _PACKAGES = (
     "filters.listener.http_inspector",
     "filters.listener.original_dst",
     "filters.listener.tls_inspector",
+    "filters.network.ext_authz",
     "filters.network.http_connection_manager",
     "filters.network.rbac",
     "filters.network.tcp_proxy",

@@ -22,6 +22,8 @@ from pymesh.control.translate.type_urls import (
     EXT_AUTHZ_FILTER,
     HTTP_RBAC,
     HTTP_RBAC_FILTER,
+    NETWORK_EXT_AUTHZ,
+    NETWORK_EXT_AUTHZ_FILTER,
     NETWORK_RBAC,
     NETWORK_RBAC_FILTER,
 )
@@ -52,18 +54,28 @@ def build_http_custom(view: ProxyView, port: int | None) -> list[Message]:
 
 
 def build_network_custom(view: ProxyView, port: int | None) -> list[Message]:
-    """A provider that is asked by HTTP has nothing to do with TCP. Of TCP nobody is asked by gRPC yet: it is denied."""
+    """A provider that is asked by HTTP has nothing to do with TCP."""
+    filters: list[Message] = []
     by_provider = _by_provider(view)
-    return [
-        _filter(
-            NETWORK_RBAC_FILTER,
-            NETWORK_RBAC,
-            rules=_denied(_rules(view, name, policies, port, is_tcp=True)),
-            stat_prefix="tcp.",
-        )
-        for name, policies in sorted(by_provider.items())
-        if len(by_provider) > 1 or "http_service" not in (_ext_authz(view, name) or {})
-    ]
+    for name, policies in sorted(by_provider.items()):
+        rules = _rules(view, name, policies, port, is_tcp=True)
+        config = _ext_authz(view, name) if len(by_provider) == 1 else None
+        if config is None:
+            filters.append(_filter(NETWORK_RBAC_FILTER, NETWORK_RBAC, rules=_denied(rules), stat_prefix="tcp."))
+        elif "grpc_service" in config:
+            shadow = {"shadow_rules": rules, "shadow_rules_stat_prefix": _METADATA_PREFIX, "stat_prefix": "tcp."}
+            filters += [
+                _filter(NETWORK_RBAC_FILTER, NETWORK_RBAC, **shadow),
+                _filter(NETWORK_EXT_AUTHZ_FILTER, NETWORK_EXT_AUTHZ, **_of_network(config)),
+            ]
+    return filters
+
+
+def _of_network(config: Message) -> Message:
+    """What of it holds for TCP."""
+    kept = {key: config[key] for key in ("grpc_service", "failure_mode_allow", "transport_api_version")}
+    enabled = {**config["filter_enabled_metadata"], "filter": NETWORK_RBAC_FILTER}
+    return {**kept, "stat_prefix": "tcp.", "filter_enabled_metadata": enabled}
 
 
 def _by_provider(view: ProxyView) -> dict[str, Policies]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
 from pymesh.proxy.downstream.listener_config import FilterChainConfig
+from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
 from pymesh.proxy.downstream.request_headers import RequestHeaderPolicy
 from pymesh.proxy.http_filters import jwt_authn
 from pymesh.proxy.http_filters.jwt_authn import JwtAuthenticator, JwtAuthnConfig, status_code
@@ -98,7 +99,8 @@ def authorize(chain: FilterChainConfig, call: Call) -> Authorization:
 
 
 def _rules(chain: FilterChainConfig) -> Iterator[Rbac]:
-    yield from (gate.rules for gate in chain.gates if gate.rules is not None)
+    roles = (gate for gate in chain.gates if isinstance(gate, NetworkRbacConfig))
+    yield from (gate.rules for gate in roles if gate.rules is not None)
     for config in _http_configs(chain):
         if isinstance(config, RbacConfig) and config.rules is not None:
             yield config.rules

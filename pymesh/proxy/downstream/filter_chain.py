@@ -30,8 +30,8 @@ class FilterChain:
         self._gate = NetworkGate(config.gates, context, self.network_filter.on_refused) if config.gates else None
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
-        denied = self._gate.judge(info) if self._gate is not None else None
-        return denied or self.network_filter.new_connection(info)
+        new_connection = self.network_filter.new_connection
+        return new_connection(info) if self._gate is None else self._gate.judge(info, new_connection)
 
     def obeys(self, config: FilterChainConfig) -> bool:
         """Whether nothing but the telemetry differs."""

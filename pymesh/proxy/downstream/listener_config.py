@@ -6,8 +6,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener.p
 from dataclasses import dataclass
 
 from pymesh.proxy.downstream.filter_chain_match import ANY_CONNECTION, FilterChainMatch
-from pymesh.proxy.downstream.network_filter_config import NetworkFilterConfig
-from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
+from pymesh.proxy.downstream.network_filter_config import GateConfig, NetworkFilterConfig
 from pymesh.proxy.tls.config import DownstreamTlsConfig
 from pymesh.xds import Address
 
@@ -21,7 +20,7 @@ class FilterChainConfig:
     match: FilterChainMatch = ANY_CONNECTION
     tls: DownstreamTlsConfig | None = None
     handshake_timeout: float = 15.0
-    gates: tuple[NetworkRbacConfig, ...] = ()
+    gates: tuple[GateConfig, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

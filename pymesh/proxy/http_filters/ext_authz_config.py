@@ -40,7 +40,8 @@ class ExtAuthzConfig:
 def decode_ext_authz(reader: Reader) -> ExtAuthzConfig:
     reader.ignore("@type", "transport_api_version", "stat_prefix")
     enabled = reader.object("filter_enabled_metadata")
-    service = _decode_grpc(reader) if "grpc_service" in reader else _decode_http(reader)
+    grpc = reader.object("grpc_service")
+    service = _decode_http(reader) if grpc is None else decode_grpc_service(grpc)
     return ExtAuthzConfig(
         **service,
         allows_on_failure=reader.boolean("failure_mode_allow"),
@@ -71,8 +72,8 @@ def _decode_http(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _decode_grpc(reader: Reader) -> dict[str, Any]:
-    service = reader.required_object("grpc_service")
+def decode_grpc_service(service: Reader) -> dict[str, Any]:
+    """The fields of a GrpcService."""
     server = service.required_object("envoy_grpc")
     cluster = server.required_string("cluster_name")
     return {

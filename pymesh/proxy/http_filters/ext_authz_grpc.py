@@ -30,29 +30,41 @@ class GrpcAuthorizer:
         self._authority = config.authority.encode()
 
     def ask(self, stream: Any, cluster: Cluster, context: FilterContext, on_verdict: OnVerdict) -> bool:
+        return self._ask(_question(stream, context), stream.path, cluster, context, on_verdict)
+
+    def ask_of_connection(self, call: Any, cluster: Cluster, context: FilterContext, on_verdict: OnVerdict) -> bool:
+        """`call` as the engine of RBAC sees a TCP connection. Envoy: CheckRequestUtils::createTcpCheck."""
+        return self._ask(_question_of_peers(call, context), b"", cluster, context, on_verdict)
+
+    def _ask(self, question: Any, path: bytes, cluster: Cluster, context: FilterContext, on_verdict: OnVerdict) -> bool:
         if cluster.protocol is UpstreamProtocol.HTTP1:
             return False  # its port is not for gRPC
         headers = HeaderMap([(b"host", self._authority), (b"content-type", b"application/grpc"), (b"te", b"trailers")])
         if self._timeout:
             headers[GRPC_TIMEOUT] = format_timeout(self._timeout)
-        message = write_message(_question(stream, context).SerializeToString())
-        on_answer = partial(_on_answer, stream.path, on_verdict)
+        message = write_message(question.SerializeToString())
+        on_answer = partial(_on_answer, path, on_verdict)
         check = AuthorizationCheck(cluster, b"POST", check_messages.PATH, headers, on_answer, message, is_http2=True)
         return check.start(context, self._timeout)
 
 
 def _question(stream: Any, context: FilterContext) -> Any:
     """Envoy: CheckRequestUtils::createHttpCheck."""
-    request = check_messages.CheckRequest()
+    request = _question_of_peers(stream, context)
     attributes = request.attributes
-    is_tls = stream.is_tls
-    _fill_peer(attributes.source, stream.direct_remote_address, stream.peer.principal if stream.peer else "")
-    _fill_peer(attributes.destination, stream.local_address, context.principal if is_tls else "")
     attributes.source.service = _text(stream.headers.get(_SERVICE, b""))
     seconds = stream.info.start_time
     attributes.request.time.seconds = int(seconds)
     attributes.request.time.nanos = int(seconds % 1 * 1e9)
     _fill_http(attributes.request.http, stream)
+    return request
+
+
+def _question_of_peers(call: Any, context: FilterContext) -> Any:
+    request = check_messages.CheckRequest()
+    attributes = request.attributes
+    _fill_peer(attributes.source, call.direct_remote_address, call.peer.principal if call.peer is not None else "")
+    _fill_peer(attributes.destination, call.local_address, context.principal if call.is_tls else "")
     return request
 
 

@@ -19,10 +19,10 @@ from pymesh.proxy.downstream.filter_chain_match import (
 from pymesh.proxy.downstream.listener_config import FilterChainConfig, ListenerConfig
 from pymesh.proxy.downstream.network_filter_config import (
     DecodeRouteConfig,
+    GateConfig,
     NetworkFilterConfig,
     decode_network_filters,
 )
-from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
 from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.tls.config import DOWNSTREAM_TLS_CONTEXT, DownstreamTlsConfig, decode_downstream_tls
 from pymesh.proxy.xds.rds import PerFilterDecoders, decode_route_configuration
@@ -155,7 +155,7 @@ def _decode_range(reader: Reader) -> Network:
 
 def _decode_filters(
     reader: Reader, decode_route_config: DecodeRouteConfig
-) -> tuple[tuple[NetworkRbacConfig, ...], NetworkFilterConfig]:
+) -> tuple[tuple[GateConfig, ...], NetworkFilterConfig]:
     gates, terminal = decode_network_filters(reader.objects("filters"), decode_route_config)
     if len(terminal) != 1:
         reader.fail("filters", "must be one terminal filter, and what goes before it")

@@ -26,12 +26,16 @@ def make_gate(proxy: Any) -> NetworkGate:
     return NetworkGate((config,), proxy.context, lambda info: proxy.context.telemetry.on_tcp_close(info, INBOUND))
 
 
+def unexpected(info: ConnectionInfo) -> asyncio.Protocol:
+    raise AssertionError("the connection went on")
+
+
 async def test_a_denied_connection_is_closed_logged_and_counted(proxy: Any) -> None:
     closed: list[bool] = []
     records: list[Any] = []
     proxy.context.telemetry.on_tcp_close = lambda info, direction: records.append(info)
     info = ConnectionInfo("listener", "10.0.0.1:80", "10.0.0.9:5000", 0.0, lambda: closed.append(True))
-    denied = make_gate(proxy).judge(info)
+    denied = make_gate(proxy).judge(info, unexpected)
     assert isinstance(denied, asyncio.Protocol)
     from_client = FakeTransport()
     denied.connection_made(from_client)  # type: ignore[arg-type]
@@ -45,7 +49,8 @@ async def test_a_denied_connection_is_closed_logged_and_counted(proxy: Any) -> N
 async def test_an_allowed_connection_goes_on(proxy: Any) -> None:
     info = ConnectionInfo("listener", "10.0.0.1:80", "10.0.0.9:5000", 0.0)
     info.peer = WEB
-    assert make_gate(proxy).judge(info) is None
+    protocol = asyncio.Protocol()
+    assert make_gate(proxy).judge(info, lambda info: protocol) is protocol
     assert proxy.context.telemetry.metrics.counter(TCP_RBAC_ALLOWED).value == 1
 
 
