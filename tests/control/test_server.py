@@ -15,6 +15,7 @@ from pymesh.state_dir import ControlAddresses, StateDir
 from pymesh.xds import (
     CERTIFICATE_PATH,
     DELTA_PATH,
+    LISTENER,
     ROOT_CERTIFICATE_PATH,
     TYPES,
     Address,
@@ -308,3 +309,36 @@ async def test_an_oversized_or_malformed_body_is_refused_with_a_reason(start, ht
     status, reason = await fetch(http, url, "POST", data=b"{")
     assert status == 400
     assert "Traceback" not in reason
+
+
+CONFIG_MAPS = "/api/v1/namespaces/istio-system/configmaps"
+
+
+def mesh_config_map(text):
+    metadata = {"name": "istio", "namespace": "istio-system"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mesh": text}}
+
+
+def listeners_of(text):
+    answers = {response["type_url"]: response for response in json.loads(text)["responses"]}
+    return {one["name"]: json.dumps(one["resource"]) for one in answers[LISTENER].get("resources", ())}
+
+
+async def test_a_mesh_config_that_is_applied_reaches_proxies_with_the_next_push(start, http):
+    url = (await start()).addresses.listen
+    _, first = await fetch(http, url + DELTA_PATH, "POST", data=msgspec.json.encode(POLL))
+    nonces = {response["type_url"]: response["nonce"] for response in json.loads(first)["responses"]}
+    poll = DeltaPoll(NODE, tuple(DeltaRequest(type_url, nonces[type_url]) for type_url in TYPES))
+    held = asyncio.create_task(fetch(http, url + DELTA_PATH, "POST", data=msgspec.json.encode(poll)))
+    body = mesh_config_map("pathNormalization: {normalization: MERGE_SLASHES}\n")
+    assert (await fetch(http, url + CONFIG_MAPS, "POST", json=body))[0] == 201
+    _, second = await held
+    assert "merge_slashes" in listeners_of(second)["http_proxy"]
+    assert "merge_slashes" not in listeners_of(first)["http_proxy"]
+
+
+async def test_a_bad_mesh_config_is_refused_with_the_path(start, http):
+    url = (await start()).addresses.listen
+    status, text = await fetch(http, url + CONFIG_MAPS, "POST", json=mesh_config_map("connectTimeout: soon\n"))
+    assert status == 422
+    assert "data.mesh.connectTimeout" in text
