@@ -209,6 +209,25 @@ def test_port_may_be_a_unix_socket_which_takes_requests_to_all_ports():
     assert {"a.default.svc.cluster.local:80", "b.shop.svc.cluster.local:81", "allow_any"} <= hosts
 
 
+def test_socket_or_proxy_of_a_sidecar_takes_a_host_without_a_port_for_port_80_of_a_service():
+    entry = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: %s}
+spec: {hosts: [%s.example.com], resolution: DNS, ports: [{number: %d, name: http, protocol: HTTP}]}
+---
+"""
+    listeners = "{port: {number: 0, name: u, protocol: HTTP}, bind: 'unix:///run/out.sock', hosts: ['*/*']}"
+    rule = _rule("{route: [{destination: {host: c.ops.svc.cluster.local}}]}").replace("hosts: [b", "hosts: [b.test, b")
+    yaml = MESH + entry % ("one", "one", 80) + entry % ("two", "two", 8080) + rule
+    hosts = CapturedSidecar(yaml + sidecar(f"egress: [{listeners}]")).resources[xds.ROUTE]["unix:///run/out.sock"]
+    domains = {host["name"]: set(host["domains"]) for host in hosts["virtual_hosts"]}
+    one, two = ("one.example.com", "one.example.com."), ("two.example.com", "two.example.com.")
+    assert domains["one.example.com:80"] == {*one, *(f"{name}:80" for name in one)}
+    assert domains["two.example.com:8080"] == {f"{name}:8080" for name in two}
+    assert not any(name.startswith("b.test") for name in domains)
+
+
 def test_ingress_leads_to_its_endpoint_on_a_port_of_its_own():
     ingress = "{port: {number: 8080, protocol: HTTP, name: http}, defaultEndpoint: '127.0.0.1:9000'}"
     more = "{port: {number: 9443, protocol: TCP, name: tcp}, defaultEndpoint: '0.0.0.0:9001'}"

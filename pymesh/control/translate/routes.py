@@ -52,9 +52,10 @@ def build_proxy_hosts(
     rules: HostIndex[VirtualServiceRule],
     accepts_connect: bool = True,
 ) -> list[VirtualHost]:
-    """Of a listener that takes requests to every port."""
+    """Of a listener that takes requests to every port. `accepts_connect`: it is pymesh's own; Istio's, which a Sidecar
+    asks for, know services only, and take a Host without a port for port 80."""
     known = _service_hosts(view, services, rules, accepts_connect)
-    return [*known, *_unknown_hosts(view, services, rules, accepts_connect)]
+    return [*known, *_unknown_hosts(view, services, rules)] if accepts_connect else [*known]
 
 
 def build_inbound_routes(view: ProxyView, port: InboundPort) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def _service_hosts(
 ) -> Iterator[VirtualHost]:
     for service in services.values():
         names = service_names(service, view.namespace)
-        portless = portless_port(service)
+        portless = portless_port(service, is_strict=not accepts_connect)
         for port in service.ports:
             if port.protocol is Protocol.UDP:
                 continue
@@ -132,7 +133,7 @@ def _decorator(service: MeshService, port: MeshPort) -> Route:
 
 
 def _unknown_hosts(
-    view: ProxyView, services: dict[str, MeshService], rules: HostIndex[VirtualServiceRule], accepts_connect: bool
+    view: ProxyView, services: dict[str, MeshService], rules: HostIndex[VirtualServiceRule]
 ) -> Iterator[VirtualHost]:
     """Hosts of VirtualServices that are no service's. A wildcard is one only if it covers no service."""
     attached = {found[0] for found in map(rules.most_specific_item, services) if found is not None}
@@ -143,8 +144,8 @@ def _unknown_hosts(
         if routes:
             names = host_names(host, view.namespace)
             domains = with_port(names, UNKNOWN_HOST_PORT) + bare_domains(names)
-            tunnel = [_connect_route(_outside(view))] if accepts_connect else []
-            yield build_virtual_host(view.mesh, host, UNKNOWN_HOST_PORT, domains, [*tunnel, *routes])
+            tunnel = _connect_route(_outside(view))
+            yield build_virtual_host(view.mesh, host, UNKNOWN_HOST_PORT, domains, [tunnel, *routes])
 
 
 def build_catch_all(view: ProxyView, accepts_connect: bool = True) -> VirtualHost:

@@ -14,8 +14,13 @@ def test_bare_name_is_for_its_own_namespace():
     assert host_names("a.ns.svc.cluster.local", "ns")[-1] == "a"
 
 
-def test_other_hosts_have_one_spelling():
+def test_other_hosts_are_also_absolute_names():
     for host in ("api.example.com", "*.example.com", "*.svc.cluster.local", "a.b.c.svc.cluster.local"):
+        assert host_names(host, "default") == [host, f"{host}."]
+
+
+def test_addresses_and_the_host_of_everything_have_one_spelling():
+    for host in ("10.0.0.1", "2001:db8::1", "*"):
         assert host_names(host, "default") == [host]
 
 
