@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from pymesh.proxy.allocator import keep_buffers
+from pymesh.proxy.garbage import spare_what_is_loaded
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class ShutdownSignals:
 
 async def serve(proxy: Proxy, say: Callable[[str], None]) -> int:
     """Run a proxy until it is told to stop, drain it, close it. The exit code; a second signal ends it at once."""
+    spare_what_is_loaded()
     signals = ShutdownSignals()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _on_reopen_logs)
     await proxy.start()

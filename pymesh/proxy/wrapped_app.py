@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pymesh.proxy.app_process import CANNOT_START, AppProcess, CannotStartError, start_app
+from pymesh.proxy.garbage import spare_what_is_loaded
 from pymesh.proxy.lifecycle import SIGNALED, ShutdownSignals, announce_ready, first_of
 from pymesh.proxy.sidecar import Sidecar
 
@@ -18,6 +19,7 @@ _PATIENCE = 5.0  # the log says after so long that the command does not end
 async def run_wrapped(sidecar: Sidecar, command: Sequence[str], say: Callable[[str], None]) -> int:
     """Start the sidecar, wait until it serves, run the command. Returns the command's exit code."""
     signals = ShutdownSignals()
+    spare_what_is_loaded()
     await sidecar.start()
     say(sidecar.addresses)
     await first_of(sidecar.wait_serving(), signals.wait())
