@@ -51,10 +51,16 @@ class TimerQueue:
 
     def start(self, owner: object) -> None:
         """Begin, or begin anew."""
-        deadlines = self._deadlines
+        deadlines, time = self._deadlines, self._time
         if owner in deadlines:
             del deadlines[owner]
-        deadline = deadlines[owner] = self._time() + self.duration
+        deadline = deadlines[owner] = time() + self.duration
+        if self._handle is None:
+            self._handle = self._clock.call_at(deadline, self._run)
+
+    def begin(self, owner: object, now: float) -> None:
+        """`start` for an owner that is not in the queue, by somebody who has just asked for the time."""
+        deadline = self._deadlines[owner] = now + self.duration
         if self._handle is None:
             self._handle = self._clock.call_at(deadline, self._run)
 

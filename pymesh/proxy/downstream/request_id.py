@@ -1,12 +1,18 @@
 """x-request-id: random UUIDs (version 4), made by the batch."""
 
 import os
+import struct
 from collections.abc import Callable
 
 _BATCH = 64
+_SIZE = 16  # bytes of an id
 
-# RFC 9562 4.1: the two upper bits of this digit are 10.
-_VARIANT = {ord(digit): b"89ab"[i % 4 : i % 4 + 1] for i, digit in enumerate("0123456789abcdef")}
+# RFC 9562 4: what is not random. The version, 4, has four bits; the variant, binary 10, two. Those of a whole batch
+# are set at once, and its ids are written at once: a loop would cost three times as much.
+_RANDOM_BITS = int.from_bytes(bytes.fromhex("ffffffffffff0fff3fffffffffffffff") * _BATCH)
+_FIXED_BITS = int.from_bytes(bytes.fromhex("00000000000040008000000000000000") * _BATCH)
+_split = struct.Struct("8s4s4s4s12s" * _BATCH).unpack
+_JOINED = b"%b-%b-%b-%b-%b " * _BATCH
 
 
 class RequestIds:
@@ -24,13 +30,9 @@ class RequestIds:
         return self._ids.pop()
 
     def _make(self) -> None:
-        digits = self._urandom(16 * _BATCH).hex().encode()
-        self._ids = [_uuid(digits[i : i + 32]) for i in range(0, 32 * _BATCH, 32)]
-
-
-def _uuid(digits: bytes) -> bytes:
-    variant = _VARIANT[digits[16]]
-    return b"%b-%b-4%b-%b%b-%b" % (digits[:8], digits[8:12], digits[13:16], variant, digits[17:20], digits[20:])
+        bits = int.from_bytes(self._urandom(_SIZE * _BATCH)) & _RANDOM_BITS | _FIXED_BITS
+        digits = bits.to_bytes(_SIZE * _BATCH).hex().encode()
+        self._ids = (_JOINED % _split(digits)).split()
 
 
 new_request_id = RequestIds().new

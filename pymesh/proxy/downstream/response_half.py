@@ -119,11 +119,9 @@ class ResponseHalf:
         info.response_code = status
         info.response_code_details = "via_upstream"
         info.response_headers = headers
-        weighted, match = self.weighted_cluster, self.match
-        if weighted is not None and weighted.response_headers.changes:
-            weighted.response_headers.apply(headers, info)
-        if match is not None and match.route.response_headers.changes:
-            match.route.response_headers.apply(headers, info)
+        match = self.match
+        if match is not None and match.changes_response:
+            self._change_head(match, headers)
             if b"content-length" not in headers:
                 head.content_length = None  # a change took it away: frame the body in another way
         if self.edit_response is not None:
@@ -135,6 +133,11 @@ class ResponseHalf:
         if (head.content_length is None or status == 204) and not self.is_tunnel:
             self._frame(status, headers)
         return self._write_head(status, headers)
+
+    def _change_head(self, match: RouteMatch, headers: HeaderMap) -> None:
+        if self.weighted_cluster is not None:
+            self.weighted_cluster.response_headers.apply(headers, self.info)
+        match.route.response_headers.apply(headers, self.info)
 
     def _frame(self, status: int, headers: HeaderMap) -> None:
         """RFC 9112 6, where the server gave no length."""
@@ -229,10 +232,8 @@ class ResponseHalf:
 
     def _local_reply_headers(self, reply: LocalReply) -> HeaderMap:
         headers = self.info.response_headers = HeaderMap(reply.headers)
-        if self.weighted_cluster is not None:
-            self.weighted_cluster.response_headers.apply(headers, self.info)
         if self.match is not None:
-            self.match.route.response_headers.apply(headers, self.info)
+            self._change_head(self.match, headers)
         if self.edit_response is not None:
             self.edit_response(headers)
         if reply.body:

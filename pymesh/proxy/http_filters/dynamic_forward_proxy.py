@@ -35,7 +35,8 @@ class DynamicForwardProxy:
 
     def on_request(self, stream: Any) -> FilterStatus | LocalReply:
         weighted: WeightedCluster | None = stream.weighted_cluster
-        cluster: _Cluster | None = None if weighted is None else self._get_cluster(weighted.name)
+        get_cluster = self._get_cluster  # a local is called faster
+        cluster: _Cluster | None = None if weighted is None else get_cluster(weighted.name)
         if cluster is None or not cluster.is_dynamic_forward_proxy:
             return CONTINUE
 

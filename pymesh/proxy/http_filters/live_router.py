@@ -51,7 +51,7 @@ class Router:
             action = obey_deadline(action, stream.headers)
         if self._obeys_requests and INTERNAL in stream.headers:
             action = obey(action, stream.headers)
-        self._finalize_head(stream, match, action, weighted)
+        self._finalize_head(stream, match, action)
         upstream: UpstreamRequest | ConnectTunnel
         if action.is_connect and stream.method == b"CONNECT":
             upstream = ConnectTunnel(stream, cluster, self._context)
@@ -64,7 +64,7 @@ class Router:
         upstream.start()
         return STOP
 
-    def _finalize_head(self, stream: Any, match: RouteMatch, action: ClusterAction, weighted: WeightedCluster) -> None:
+    def _finalize_head(self, stream: Any, match: RouteMatch, action: ClusterAction) -> None:
         """Envoy: RouteEntryImplBase::finalizeRequestHeaders, in its order."""
         headers = stream.headers
         if action.expected_timeout_ms and self._adds_envoy_headers:
@@ -72,10 +72,21 @@ class Router:
                 headers.set(EXPECTED_TIMEOUT, action.expected_timeout_ms)
             else:
                 headers[EXPECTED_TIMEOUT] = action.expected_timeout_ms
-        if weighted.request_headers.changes:
-            weighted.request_headers.apply(headers, stream.info)
-        if match.route.request_headers.changes:
-            match.route.request_headers.apply(headers, stream.info)
+        if match.changes_request:
+            self._change_head(stream, match, action)
+        if stream.is_request_chunked:
+            headers.set(b"transfer-encoding", b"chunked")
+        elif stream.has_request_body:
+            if b"content-length" not in headers:  # a change took it away: frame the body in another way
+                stream.is_request_chunked = True
+                headers.set(b"transfer-encoding", b"chunked")
+        elif stream.method not in _WITHOUT_BODY and b"content-length" not in headers:
+            headers[b"content-length"] = b"0"
+
+    def _change_head(self, stream: Any, match: RouteMatch, action: ClusterAction) -> None:
+        headers, weighted = stream.headers, stream.weighted_cluster
+        weighted.request_headers.apply(headers, stream.info)
+        match.route.request_headers.apply(headers, stream.info)
         host = action.host_rewrite or weighted.host_rewrite
         if host:
             if self._adds_envoy_headers and action.host_rewrite:
@@ -87,14 +98,6 @@ class Router:
             if self._adds_envoy_headers:
                 headers.set(ORIGINAL_PATH, stream.path)
             stream.path = path
-        if stream.is_request_chunked:
-            headers.set(b"transfer-encoding", b"chunked")
-        elif stream.has_request_body:
-            if b"content-length" not in headers:  # a change took it away: frame the body in another way
-                stream.is_request_chunked = True
-                headers.set(b"transfer-encoding", b"chunked")
-        elif stream.method not in _WITHOUT_BODY and b"content-length" not in headers:
-            headers[b"content-length"] = b"0"
 
 
 def _http2_request() -> type[UpstreamRequest]:

@@ -37,10 +37,10 @@ class RequestTimeouts(UpstreamTry):
         """The whole request is there. Envoy: the route's timeout begins, but an upgrade is never complete."""
         timers, timeout = self._context.timers, self._action.timeout
         time = timers.time
-        self._completed_at = time()
+        now = self._completed_at = time()
         if timeout and not self._stream.upgrade:
             queue = self._timeout_queue = timers.queues[RequestTimeouts.on_timeout][timeout]
-            queue.start(self)
+            queue.begin(self, now)
 
     def _start_try_timeouts(self) -> None:
         """Envoy: they begin when the whole request is there and has a connection; the duration with the connection."""

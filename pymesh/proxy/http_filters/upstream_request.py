@@ -160,6 +160,8 @@ class UpstreamRequest(RequestTimeouts):
         connection = self._connection
         assert connection is not None
         if self._accept(head):
+            if self._has_timers:
+                self._on_try_answered()
             self._stream.send_response_head(head)
         else:
             discard_response(connection, head)
@@ -186,12 +188,11 @@ class UpstreamRequest(RequestTimeouts):
         elif self._retry is not None:
             self._retry.release()
         self._response_started = True
-        if self._has_timers:
-            self._on_try_answered()
         if self._completed_at is None:
             self._stream.keep_alive = False  # as in Envoy: whether the rest of the request will be read is not certain
         elif self._adds_envoy_headers:
-            milliseconds = int(1000 * (self._context.timers.time() - self._completed_at))
+            time = self._context.timers.time
+            milliseconds = int(1000.0 * (time() - self._completed_at))
             head.headers[SERVICE_TIME] = _SHORT_TIMES[milliseconds] if milliseconds < 256 else b"%d" % milliseconds
         if self._stream.match.virtual_host.include_attempt_count_in_response:
             head.headers[ATTEMPT_COUNT] = b"%d" % self._stream.info.attempt_count

@@ -190,7 +190,22 @@ class RouteConfiguration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteMatch:
-    """What a lookup finds: for a route always the same object, by which others may know it."""
+    """What a lookup finds: for a route always the same object, by which others may know it.
+
+    `changes_request` and `changes_response`: the route or one of its clusters does something to the head.
+    """
 
     route: Route
     virtual_host: VirtualHost
+    changes_request: bool = field(init=False)
+    changes_response: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        route, action = self.route, self.route.action
+        clusters = action.clusters if isinstance(action, ClusterAction) else ()
+        changes_request = any(cluster.request_headers or cluster.host_rewrite for cluster in clusters)
+        if isinstance(action, ClusterAction) and (action.host_rewrite or action.path_rewrite is not None):
+            changes_request = True
+        changes_response = any(cluster.response_headers for cluster in clusters)
+        object.__setattr__(self, "changes_request", changes_request or bool(route.request_headers))
+        object.__setattr__(self, "changes_response", changes_response or bool(route.response_headers))

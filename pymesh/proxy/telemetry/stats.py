@@ -191,12 +191,16 @@ class Stats:
         duration = (info.end - info.start) * 1000.0
         series.duration_counts[bisect_left(BUCKETS, duration)] += 1
         series.duration_sum += duration
-        size = info.bytes_received
-        series.request_counts[bisect_left(BUCKETS, size) if size else 0] += 1
-        series.request_sum += size
-        size = info.bytes_sent
-        series.response_counts[bisect_left(BUCKETS, size) if size else 0] += 1
-        series.response_sum += size
+        if size := info.bytes_received:
+            series.request_counts[bisect_left(BUCKETS, size)] += 1
+            series.request_sum += size
+        else:
+            series.request_counts[0] += 1
+        if size := info.bytes_sent:
+            series.response_counts[bisect_left(BUCKETS, size)] += 1
+            series.response_sum += size
+        else:
+            series.response_counts[0] += 1
 
     def on_tcp_open(self, info: StreamInfo, direction: Direction) -> None:
         labels = tcp_labels(info, direction, self.local)
