@@ -15,9 +15,9 @@ PATIENCE = 16
 PATIENCE_REGAINED = 64
 _MAX_BYTES = 8 * 1024  # of what is kept of a connection
 
-# Methods whose names are not the end of another method's, and any target in origin form that llhttp takes. With what
-# is kept of a head, it stays below MAX_HEAD_BYTES.
-match_request_line = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS) (/[!\"$-~]{0,8191}) HTTP/1\.1\r\n").match
+# The usual methods, and any target in origin form that llhttp takes: with what is kept of a head, it stays below
+# MAX_HEAD_BYTES.
+REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/[!\"$-~]{0,8191}) HTTP/1\.1\r\n")
 
 Head = TypeVar("Head", RequestHead, ResponseHead)
 
@@ -33,7 +33,7 @@ class KnownHead(NamedTuple, Generic[Head]):
 
 def note_request(data: bytes, head: RequestHead) -> KnownHead[RequestHead] | None:
     """`data`: all of one read, in which this message began and the last one ended. None: it is not plain."""
-    line = match_request_line(data)
+    line = REQUEST_LINE.match(data)
     return None if line is None else _note(data, line.end(), head, len(head.headers) + 1)
 
 

@@ -11,7 +11,7 @@ from httptools import HttpParserError, HttpRequestParser
 from pymesh.proxy.codec.first_line import FirstLine
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.joined_fields import OF_REQUEST
-from pymesh.proxy.codec.known_head import PATIENCE, KnownHead, match_request_line, note_request
+from pymesh.proxy.codec.known_head import PATIENCE, REQUEST_LINE, KnownHead, note_request
 from pymesh.proxy.codec.message import (
     BAD_MESSAGE,
     HTTP_10,
@@ -34,6 +34,7 @@ TRANSFER_ENCODING_ON_10 = CodecError(400, "http1.transfer_encoding_not_allowed")
 # host[:port] of RFC 3986: no userinfo, no space, no delimiter that would end an authority.
 AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::\d{0,5})?")
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]+)([/?].*)?", re.IGNORECASE)
+_match_line = REQUEST_LINE.fullmatch
 _PORT = re.compile(rb"(?::(\d{1,5}))?\Z")
 _CODING_REFUSED = re.compile(r"invalid `Transfer-Encoding`|empty Transfer-Encoding", re.IGNORECASE)
 # CONNECT is a method: as an upgrade, it would pass for one.
@@ -73,9 +74,8 @@ class RequestParser(MessageParser):
         """Parse what came; the sink hears of it. None, or why the client's bytes are not HTTP."""
         known = self._known
         if known is not None:
-            text, size, _ = known
-            line = match_request_line(data)
-            if line is not None and len(data) == line.end() + size and data.startswith(text, line.end()):
+            start = len(data) - known.size
+            if data.startswith(known.text, start) and (line := _match_line(data, 0, start)) is not None:
                 self._repeat(known, line, data)
                 return None
             self._known = None
@@ -93,7 +93,7 @@ class RequestParser(MessageParser):
         sink = self._sink
         sink.on_request_head(head)
         if size > len(text):
-            sink.on_request_body(data[line.end() + len(text) :])
+            sink.on_request_body(data[len(text) - size :])
         sink.on_request_end(None)
 
     @property

@@ -21,7 +21,9 @@ STATUS_LINES_10 = [line.replace(b"HTTP/1.1", b"HTTP/1.0", 1) for line in STATUS_
 
 _MAX_SHAPES = 512
 _MAX_SHAPE_BYTES = 2048
-_shapes: dict[tuple[bytes, ...], bytes] = {}  # by the names of the fields, in order
+# Of all fields, by their names in order; those of requests have a method and a target before.
+_shapes: dict[tuple[bytes, ...], bytes] = {}
+_request_shapes: dict[tuple[bytes, ...], bytes] = {}
 
 _join_pair = b": ".join
 _join_lines = b"\r\n".join
@@ -37,17 +39,25 @@ def write_head(start_line: bytes, headers: HeaderMap) -> bytes:
         return b"%b%b\r\n\r\n" % (start_line, _join_lines(map(_join_pair, headers.pairs())))
     # Heads have few shapes: to fill in one costs half of what joining each field does.
     names = tuple(headers)
-    shape = _shapes.get(names) or _shape_of(names)
+    shape = _shapes.get(names) or _new_shape(_shapes, b"%b", names)
     return shape % (start_line, *headers.values())
 
 
-def _shape_of(names: tuple[bytes, ...]) -> bytes:
+def write_request_head(method: bytes, path: bytes, headers: HeaderMap) -> bytes:
+    if headers.repeated:
+        return write_head(b"%b %b HTTP/1.1\r\n" % (method, path), headers)
+    names = tuple(headers)
+    shape = _request_shapes.get(names) or _new_shape(_request_shapes, b"%b %b HTTP/1.1\r\n", names)
+    return shape % (method, path, *headers.values())
+
+
+def _new_shape(shapes: dict[tuple[bytes, ...], bytes], start_line: bytes, names: tuple[bytes, ...]) -> bytes:
     lines = [name.replace(b"%", b"%%") + b": %b\r\n" for name in names]
-    shape = b"".join([b"%b", *lines, b"\r\n"])
+    shape = b"".join([start_line, *lines, b"\r\n"])
     if len(shape) <= _MAX_SHAPE_BYTES:  # the names are clients' and servers' own
-        if len(_shapes) >= _MAX_SHAPES:
-            _shapes.clear()
-        _shapes[names] = shape
+        if len(shapes) >= _MAX_SHAPES:
+            shapes.clear()
+        shapes[names] = shape
     return shape
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
+from pymesh.proxy.codec.serializer import write_chunk, write_last_chunk, write_request_head
 from pymesh.proxy.http_filters.filter import FilterContext, LocalReply
 from pymesh.proxy.http_filters.local_replies import NO_HEALTHY_UPSTREAM
 from pymesh.proxy.matchers.metadata_match import MetadataMatch
@@ -186,7 +186,7 @@ class UpstreamTry(LoadBalancerContext):
         self._is_waiting = False
         stream.info.upstream_local_address = connection.local_address
         self._prepare_headers(stream, connection)
-        head = write_head(b"%b %b HTTP/1.1\r\n" % (stream.method, stream.path), stream.headers)
+        head = write_request_head(stream.method, stream.path, stream.headers)
         if self._has_timers:
             self._start_try_timeouts()
         if stream.has_request_body:

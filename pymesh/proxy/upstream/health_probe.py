@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import ResponseHead
 from pymesh.proxy.codec.response_parser import PiecewiseSink
-from pymesh.proxy.codec.serializer import write_head
+from pymesh.proxy.codec.serializer import write_request_head
 from pymesh.proxy.matchers.string_matcher import compile_string_matcher
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.upstream.cluster import Cluster
@@ -112,7 +112,7 @@ class HttpProbe(PiecewiseSink):
         if check.send:
             headers.set(b"content-length", b"%d" % len(check.send))
         method = check.method.encode()
-        head = write_head(b"%b %b HTTP/1.1\r\n" % (method, check.path.encode()), headers)
+        head = write_request_head(method, check.path.encode(), headers)
         connection.start(self, head + check.send, method, False, True)
 
     # the connection's owner
