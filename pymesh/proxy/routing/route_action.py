@@ -53,12 +53,13 @@ def _decode_cluster_action(
 ) -> ClusterAction:
     reader.oneof("host_rewrite_literal", "auto_host_rewrite")
     timeout, duration = _decode_timeout(reader), reader.object("max_stream_duration")
+    max_grpc_timeout = reader.duration("max_grpc_timeout")
     retry_policy = reader.object("retry_policy")
     allowed, refused, is_connect = _decode_upgrades(reader)
     return ClusterAction(
         clusters=_decode_clusters(reader),
         timeout=timeout if duration is None else None,  # Envoy: a route has the one or the other
-        max_grpc_timeout=reader.duration("max_grpc_timeout") if duration is None else None,
+        max_grpc_timeout=max_grpc_timeout if duration is None else None,
         idle_timeout=reader.duration("idle_timeout"),
         max_stream_duration=duration.duration("max_stream_duration") if duration is not None else None,
         grpc_timeout_header_max=duration.duration("grpc_timeout_header_max") if duration is not None else None,

@@ -237,6 +237,11 @@ def test_the_longest_stream_takes_the_place_of_the_timeout():
     assert decode_action({}).max_stream_duration is None
 
 
+def test_a_route_with_a_stream_duration_has_no_grpc_timeout_although_it_says_one():
+    action = decode_action({"max_grpc_timeout": "3s", "max_stream_duration": {"max_stream_duration": "60s"}})
+    assert action.max_grpc_timeout is None
+
+
 def test_deadlines_of_grpc_are_the_timeout_or_the_longest_duration():
     action = decode_action({"timeout": "3s", "max_grpc_timeout": "0s"})
     assert (action.timeout, action.max_grpc_timeout, action.grpc_timeout_header_max) == (3.0, 0.0, None)
