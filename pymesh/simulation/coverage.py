@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pymesh.control.model.authorization_policy import AuthorizationPolicy, is_dry_run
 from pymesh.control.model.kinds import AUTHORIZATION_POLICY, VIRTUAL_SERVICE
-from pymesh.control.model.resource import Key
+from pymesh.control.model.resource import Key, Resource
 from pymesh.simulation.authentications import all_authentications
 from pymesh.simulation.decision import Decision, Rule
 from pymesh.simulation.files import Configuration
@@ -70,6 +71,8 @@ def _all_rules(configuration: Configuration) -> Iterable[Rule]:
                 yield from (
                     Rule(resource.key, f"{kind}[{i}]") for i, route in enumerate(routes) if not _delegates(route)
                 )
+        elif resource.kind == AUTHORIZATION_POLICY and not _decides(resource):
+            continue
         elif resource.kind == AUTHORIZATION_POLICY:
             rules = resource.spec.rules
             yield from (Rule(resource.key, f"rules[{i}]") for i in range(len(rules)))
@@ -77,6 +80,11 @@ def _all_rules(configuration: Configuration) -> Iterable[Rule]:
                 yield Rule(resource.key, "")
         else:
             yield from all_authentications(resource)
+
+
+def _decides(policy: Resource[AuthorizationPolicy]) -> bool:
+    """Rather than to mark what passes, or to be only tried."""
+    return policy.spec.action != "AUDIT" and not is_dry_run(policy.metadata.annotations)
 
 
 def _delegates(route: Any) -> bool:

@@ -40,6 +40,24 @@ def test_trap_20_deny_goes_before_allow(sidecar: Any) -> None:
     assert mesh.receive("http://web/y") == ("ALLOW", named("a"))
 
 
+def test_audit_stands_before_deny_and_denies_nothing(sidecar: Any) -> None:
+    audit, deny = "action: AUDIT\nrules: [{}]", "action: DENY\nrules: [{to: [{operation: {paths: [/x]}}]}]"
+    mesh = sidecar(policy(audit, "a") + policy(deny, "d"))
+    assert mesh.receive("http://web/x") == ("DENY", named("d"))
+    assert mesh.receive("http://web/y") == ("ALLOW", "")
+    assert sidecar(policy(audit), protocol="tcp").receive("tcp://web/", tcp=True) == ("ALLOW", "")
+
+
+@pytest.mark.parametrize("spec", ["{}", "rules: [{to: [{operation: {paths: [/x]}}]}]", "action: DENY\nrules: [{}]"])
+def test_policy_that_is_only_tried_denies_nothing(sidecar: Any, spec: str) -> None:
+    tried = policy(spec, "tried").replace("metadata: {", "metadata: {annotations: {istio.io/dry-run: 'true'}, ")
+    assert sidecar(tried).receive("http://web/y") == ("ALLOW", "")
+    assert sidecar(tried, protocol="tcp").receive("tcp://web/", tcp=True) == ("ALLOW", "")
+    enforced = policy("rules: [{to: [{operation: {methods: [GET]}}]}]", "a")
+    assert sidecar(tried + enforced).receive("http://web/y") == ("ALLOW", named("a"))
+    assert sidecar(tried.replace("'true'", "'false'")).receive("http://web/y")[0] == "DENY"
+
+
 def test_trap_20_policies_of_the_root_namespace_and_of_the_workloads_are_joined(sidecar: Any) -> None:
     allow_a = "rules: [{to: [{operation: {paths: [/a]}}]}]"
     allow_b = "rules: [{to: [{operation: {paths: [/b]}}]}]"

@@ -3,6 +3,7 @@
 https://istio.io/latest/docs/reference/config/security/authorization-policy/
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pymesh.control.model.messages import Message, WorkloadSelector
@@ -115,3 +116,14 @@ class AuthorizationPolicy(Message):
     """What becomes of a request that a rule matches."""
     provider: ExtensionProvider | None = None
     """Who decides, with action CUSTOM."""
+
+
+DRY_RUN = "istio.io/dry-run"
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")  # Go's strconv.ParseBool
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+DRY_RUN_VALUES = (*_TRUE, *_FALSE)
+
+
+def is_dry_run(annotations: Mapping[str, str]) -> bool:
+    """Of a policy that is only tried: what it would deny is counted and passes."""
+    return annotations.get(DRY_RUN) in _TRUE

@@ -72,7 +72,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     ),
     "EnvoyFilter": (),
     "RequestAuthentication": _TARGETS,
-    "AuthorizationPolicy": (*_TARGETS, Unsupported("action", ("AUDIT",))),
+    "AuthorizationPolicy": _TARGETS,
     "Telemetry": (
         *_TARGETS,
         Unsupported("tracing[].providers"),

@@ -99,11 +99,10 @@ def authorize(chain: FilterChainConfig, call: Call) -> Authorization:
 
 
 def _rules(chain: FilterChainConfig) -> Iterator[Rbac]:
-    roles = (gate for gate in chain.gates if isinstance(gate, NetworkRbacConfig))
-    yield from (gate.rules for gate in roles if gate.rules is not None)
-    for config in _http_configs(chain):
-        if isinstance(config, RbacConfig) and config.rules is not None:
-            yield config.rules
+    """Without those that only mark a call."""
+    found = [gate.rules for gate in chain.gates if isinstance(gate, NetworkRbacConfig)]
+    found += [config.rules for config in _http_configs(chain) if isinstance(config, RbacConfig)]
+    yield from (rules for rules in found if rules is not None and rules.action != "LOG")
 
 
 def _http_configs(chain: FilterChainConfig) -> Iterator[Any]:

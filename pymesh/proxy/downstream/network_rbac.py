@@ -16,7 +16,12 @@ from pymesh.proxy.downstream.network_filter_config import GateConfig
 from pymesh.proxy.downstream.network_rbac_config import NetworkRbacConfig
 from pymesh.proxy.http_filters.ext_authz_config import ExtAuthzConfig
 from pymesh.proxy.rbac_engine.engine import RbacEngine, response_details
-from pymesh.proxy.telemetry.metric_names import TCP_RBAC_ALLOWED, TCP_RBAC_DENIED
+from pymesh.proxy.telemetry.metric_names import (
+    TCP_RBAC_ALLOWED,
+    TCP_RBAC_DENIED,
+    TCP_RBAC_SHADOW_ALLOWED,
+    TCP_RBAC_SHADOW_DENIED,
+)
 from pymesh.proxy.telemetry.stream_info import NO_METADATA, StreamInfo
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 
@@ -65,26 +70,34 @@ class NetworkGate:
         self._tell_refused = on_refused
         counter = context.telemetry.metrics.counter
         self._allowed, self._denied = counter(TCP_RBAC_ALLOWED), counter(TCP_RBAC_DENIED)
+        self._shadow_allowed, self._shadow_denied = counter(TCP_RBAC_SHADOW_ALLOWED), counter(TCP_RBAC_SHADOW_DENIED)
 
     def judge(
         self, info: ConnectionInfo, new_connection: Callable[[ConnectionInfo], asyncio.Protocol]
     ) -> asyncio.Protocol:
         """What ends the connection; or what lets it go on, now or when somebody has been asked."""
         call = TcpCall(info)
+        self._judge_shadows(call)
         for engine in self._engines:
             verdict = engine.judge(call)
             if not verdict.is_allowed:
                 self._denied.value += 1
                 return self._refuse(info, response_details(verdict.policy))
         self._allowed.value += 1
-        for shadow, prefix in self._shadows:
-            policy = shadow.judge(call).policy
-            if policy:
-                call.dynamic_metadata = {NAME: {f"{prefix}shadow_effective_policy_id": policy}}
         for authorizer in self._authorizers:  # there is one at most: Istio denies what two are to be asked of
             if authorizer.is_asked(call):
                 return AskingConnection(info, call, authorizer, new_connection, self._on_refused_answer)
         return new_connection(info)
+
+    def _judge_shadows(self, call: TcpCall) -> None:
+        found: dict[str, str] = {}
+        for shadow, prefix in self._shadows:
+            verdict = shadow.judge(call)
+            (self._shadow_allowed if verdict.is_allowed else self._shadow_denied).value += 1
+            if verdict.policy:
+                found[f"{prefix}shadow_effective_policy_id"] = verdict.policy
+        if found:
+            call.dynamic_metadata = {NAME: found}
 
     def _refuse(self, info: ConnectionInfo, details: str) -> asyncio.Protocol:
         record = _record(info, details)

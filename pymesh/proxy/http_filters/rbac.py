@@ -11,9 +11,25 @@ from pymesh.proxy.http_filters.filter import CONTINUE, FilterContext, FilterStat
 from pymesh.proxy.rbac_engine.decoder import decode_rbac
 from pymesh.proxy.rbac_engine.engine import RbacEngine, Verdict, response_details
 from pymesh.proxy.rbac_engine.rule import Rbac
-from pymesh.proxy.telemetry.metric_names import RBAC_ALLOWED, RBAC_DENIED, RBAC_SHADOW_ALLOWED, RBAC_SHADOW_DENIED
+from pymesh.proxy.telemetry.metric_names import (
+    DRY_RUN_ALLOW_ALLOWED,
+    DRY_RUN_ALLOW_DENIED,
+    DRY_RUN_DENY_ALLOWED,
+    DRY_RUN_DENY_DENIED,
+    RBAC_ALLOWED,
+    RBAC_DENIED,
+    RBAC_SHADOW_ALLOWED,
+    RBAC_SHADOW_DENIED,
+)
 
 NAME = "envoy.filters.http.rbac"
+
+# By the prefix of what they find out: would be allowed, would be denied.
+_ANY_SHADOW = (RBAC_SHADOW_ALLOWED, RBAC_SHADOW_DENIED)
+_SHADOWS = {
+    "istio_dry_run_allow_": (DRY_RUN_ALLOW_ALLOWED, DRY_RUN_ALLOW_DENIED),
+    "istio_dry_run_deny_": (DRY_RUN_DENY_ALLOWED, DRY_RUN_DENY_DENIED),
+}
 
 _TEXT = b"RBAC: access denied"
 
@@ -43,7 +59,8 @@ class RbacFilter:
         counter = context.telemetry.metrics.counter
         self.compiled = CompiledRbac(config)
         self._allowed, self._denied = counter(RBAC_ALLOWED), counter(RBAC_DENIED)
-        self._shadow_allowed, self._shadow_denied = counter(RBAC_SHADOW_ALLOWED), counter(RBAC_SHADOW_DENIED)
+        self._shadow_allowed, self._shadow_denied = map(counter, _SHADOWS.get(config.shadow_prefix, _ANY_SHADOW))
+        self._is_audit = config.rules is not None and config.rules.action == "LOG"
 
     def on_request(self, stream: Any) -> FilterStatus | LocalReply:
         compiled = self.compiled
@@ -52,6 +69,8 @@ class RbacFilter:
         if compiled.enforced is None:
             return CONTINUE
         verdict = compiled.enforced.judge(stream)
+        if self._is_audit:  # Envoy tells whoever records it
+            stream.info.add_metadata("envoy.common", {"access_log_hint": bool(verdict.policy)})
         if verdict.is_allowed:
             self._allowed.value += 1
             return CONTINUE

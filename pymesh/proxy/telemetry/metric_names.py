@@ -71,6 +71,20 @@ RBAC_ALLOWED = Metric("envoy_http_rbac_allowed", COUNTER, "Requests that authori
 RBAC_DENIED = Metric("envoy_http_rbac_denied", COUNTER, "Requests that authorization policies denied.")
 RBAC_SHADOW_ALLOWED = Metric("envoy_http_rbac_shadow_allowed", COUNTER, "Requests that shadow rules would allow.")
 RBAC_SHADOW_DENIED = Metric("envoy_http_rbac_shadow_denied", COUNTER, "Requests that shadow rules would deny.")
+DRY_RUN_ALLOW_ALLOWED = Metric(
+    "envoy_http_rbac_istio_dry_run_allow_shadow_allowed", COUNTER, "Requests that tried ALLOW policies would allow."
+)
+DRY_RUN_ALLOW_DENIED = Metric(
+    "envoy_http_rbac_istio_dry_run_allow_shadow_denied", COUNTER, "Requests that tried ALLOW policies would deny."
+)
+DRY_RUN_DENY_ALLOWED = Metric(
+    "envoy_http_rbac_istio_dry_run_deny_shadow_allowed", COUNTER, "Requests that tried DENY policies would allow."
+)
+DRY_RUN_DENY_DENIED = Metric(
+    "envoy_http_rbac_istio_dry_run_deny_shadow_denied", COUNTER, "Requests that tried DENY policies would deny."
+)
+TCP_RBAC_SHADOW_ALLOWED = Metric("envoy_tcp_rbac_shadow_allowed", COUNTER, "Connections that shadow rules would allow.")
+TCP_RBAC_SHADOW_DENIED = Metric("envoy_tcp_rbac_shadow_denied", COUNTER, "Connections that shadow rules would deny.")
 TCP_RBAC_ALLOWED = Metric("envoy_tcp_rbac_allowed", COUNTER, "TCP connections that authorization policies allowed.")
 TCP_RBAC_DENIED = Metric("envoy_tcp_rbac_denied", COUNTER, "TCP connections that authorization policies denied.")
 DOWNSTREAM_RQ_ACTIVE = Metric("envoy_http_downstream_rq_active", GAUGE, "Requests in flight.")

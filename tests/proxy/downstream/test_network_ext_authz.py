@@ -78,7 +78,9 @@ async def authorizer(proxy: Any) -> AsyncIterator[Authorizer]:
 
 async def arrive(proxy: Any, records: list[Any], **config: Any) -> tuple[Client, Any]:
     """A client, once its fate is known, and the protocol that it has then."""
-    gates = (decode_network_rbac(Reader(SHADOW)), decode_network_ext_authz(Reader({**EXT_AUTHZ, **config})))
+    tried = {**SHADOW, "shadow_rules_stat_prefix": "istio_dry_run_deny_"}  # of another policy, which decides nothing
+    roles = (decode_network_rbac(Reader(shadow)) for shadow in (SHADOW, tried))
+    gates = (*roles, decode_network_ext_authz(Reader({**EXT_AUTHZ, **config})))
     gate = NetworkGate(gates, proxy.context, records.append)
     info = ConnectionInfo("listener", "10.0.0.1:80", "10.0.0.9:5000", 0.0)
     info.peer, info.is_tls = WEB, True

@@ -6,7 +6,12 @@ from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.network_rbac import NetworkGate
 from pymesh.proxy.downstream.network_rbac_config import decode_network_rbac
 from pymesh.proxy.telemetry.direction import INBOUND
-from pymesh.proxy.telemetry.metric_names import TCP_RBAC_ALLOWED, TCP_RBAC_DENIED
+from pymesh.proxy.telemetry.metric_names import (
+    TCP_RBAC_ALLOWED,
+    TCP_RBAC_DENIED,
+    TCP_RBAC_SHADOW_ALLOWED,
+    TCP_RBAC_SHADOW_DENIED,
+)
 from pymesh.proxy.tls.peer_identity import PeerIdentity
 
 WEB = PeerIdentity(("spiffe://cluster.local/ns/default/sa/web",), (), "", "")
@@ -52,6 +57,18 @@ async def test_an_allowed_connection_goes_on(proxy: Any) -> None:
     protocol = asyncio.Protocol()
     assert make_gate(proxy).judge(info, lambda info: protocol) is protocol
     assert proxy.context.telemetry.metrics.counter(TCP_RBAC_ALLOWED).value == 1
+
+
+async def test_a_tried_policy_only_counts(proxy: Any) -> None:
+    config = decode_network_rbac(Reader({"shadow_rules": RULES, "shadow_rules_stat_prefix": "istio_dry_run_allow_"}))
+    gate = NetworkGate((config,), proxy.context, lambda info: None)
+    info = ConnectionInfo("listener", "10.0.0.1:80", "10.0.0.9:5000", 0.0)
+    protocol = asyncio.Protocol()
+    assert gate.judge(info, lambda info: protocol) is protocol
+    info.peer = WEB
+    assert gate.judge(info, lambda info: protocol) is protocol
+    counter = proxy.context.telemetry.metrics.counter
+    assert (counter(TCP_RBAC_SHADOW_ALLOWED).value, counter(TCP_RBAC_SHADOW_DENIED).value) == (1, 1)
 
 
 class FakeTransport:

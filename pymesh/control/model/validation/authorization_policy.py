@@ -1,6 +1,6 @@
 """Rules of an AuthorizationPolicy. Istio: ValidateAuthorizationPolicy in pkg/config/validation."""
 
-from pymesh.control.model.authorization_policy import AuthorizationPolicy, Condition, Rule
+from pymesh.control.model.authorization_policy import DRY_RUN, AuthorizationPolicy, Condition, Rule, is_dry_run
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation.authorization_attribute import check_condition
@@ -26,6 +26,10 @@ def check_authorization_policy(spec: AuthorizationPolicy, metadata: Metadata, at
     check_one_of_targets(spec.selector, spec.target_ref, spec.target_refs, at)
     at["rules"].require(len(spec.rules) <= _LARGEST_RULES, f"must be {_LARGEST_RULES} at most")
     _check_provider(spec, at)
+    if spec.action == "CUSTOM" and is_dry_run(metadata.annotations):
+        at["action"].fail(f"pymesh does not implement {DRY_RUN} with CUSTOM")
+    if spec.action == "AUDIT":
+        at["action"].warn("AUDIT marks requests for an auditing plugin, of which there is none")
     at["rules"].require(
         spec.rules or spec.action not in ("DENY", "CUSTOM"), f"are required with {spec.action}: {_NEVER}"
     )

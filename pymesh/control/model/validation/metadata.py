@@ -1,12 +1,12 @@
 """Rules of metadata, whatever the kind."""
 
+from pymesh.control.model.authorization_policy import DRY_RUN, DRY_RUN_VALUES
 from pymesh.control.model.foreign_kinds import is_foreign
 from pymesh.control.model.kinds import AUTHORIZATION_POLICY, GATEWAY, NAMESPACE, SERVICE, Kind
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 
-DRY_RUN = "istio.io/dry-run"
 _LARGEST_ANNOTATIONS = 256 * 1024  # Kubernetes
 
 
@@ -32,9 +32,7 @@ def check_metadata(kind: Kind, metadata: Metadata, at: Scope) -> None:
     for key in metadata.annotations:
         syntax.check_qualified_name(key.lower(), at["annotations"][key])
     if DRY_RUN in metadata.annotations:
-        is_policy = kind == AUTHORIZATION_POLICY
-        reason = "pymesh does not implement" if is_policy else "is only for an AuthorizationPolicy:"
-        at["annotations"][DRY_RUN].fail(f"{reason} {DRY_RUN}")
+        _check_dry_run(kind, metadata.annotations[DRY_RUN], at["annotations"][DRY_RUN])
     size = sum(len(key) + len(value) for key, value in metadata.annotations.items())
     at["annotations"].require(size <= _LARGEST_ANNOTATIONS, f"must not be larger than {_LARGEST_ANNOTATIONS} bytes")
 
@@ -46,3 +44,8 @@ def _check_owners(metadata: Metadata, at: Scope) -> None:
             at[index][name].require(value, "is required")
     if metadata.owner_references:
         at.warn("has no effect: the object stays when its owners go")
+
+
+def _check_dry_run(kind: Kind, value: str, at: Scope) -> None:
+    at.require(kind == AUTHORIZATION_POLICY, f"is only for an AuthorizationPolicy: {DRY_RUN}")
+    at.require(value in DRY_RUN_VALUES, f"must be true or false, not {value!r}")

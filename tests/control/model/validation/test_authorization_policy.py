@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from pymesh.control.model.serializer import decode
+from pymesh.errors import ValidationError
+
 Check = Callable[[str, str], tuple[list[str], list[str]]]
 
 
@@ -145,3 +148,34 @@ def test_a_deny_rule_that_takes_tcp_along_is_warned_of(check: Check) -> None:
 
 def test_an_empty_selector_is_warned_of(check: Check) -> None:
     assert check("ap", "{selector: {}}") == ([], ["selector.matchLabels: is empty: all workloads are selected"])
+
+
+def test_an_audit_is_said_to_be_recorded_by_nobody(check: Check) -> None:
+    assert check("ap", "{action: AUDIT, rules: [{}]}") == (
+        [],
+        ["action: AUDIT marks requests for an auditing plugin, of which there is none"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "spec", "violation"),
+    [
+        ("AuthorizationPolicy", "true", {}, ""),
+        ("AuthorizationPolicy", "maybe", {}, "must be true or false, not 'maybe'"),
+        (
+            "AuthorizationPolicy",
+            "true",
+            {"action": "CUSTOM", "provider": {"name": "a"}, "rules": [{}]},
+            "pymesh does not implement istio.io/dry-run with CUSTOM",
+        ),
+        ("PeerAuthentication", "true", {}, "is only for an AuthorizationPolicy"),
+    ],
+)
+def test_a_dry_run_is_for_what_can_be_tried(kind: str, value: str, spec: object, violation: str) -> None:
+    metadata = {"name": "a", "annotations": {"istio.io/dry-run": value}}
+    fields = {"apiVersion": "security.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+    if not violation:
+        assert decode(fields).name == "a"
+        return
+    with pytest.raises(ValidationError, match=violation):
+        decode(fields)
