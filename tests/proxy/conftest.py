@@ -79,6 +79,9 @@ class FakeTransport:
     def writelines(self, pieces: Any) -> None:
         self.write(b"".join(pieces))
 
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
     def get_extra_info(self, name: str) -> Any:
         return ("127.0.0.1", 40000) if name == "sockname" else None
 

@@ -93,7 +93,7 @@ def _chains(view: ProxyView, port: InboundPort, destination_port: int = 0) -> It
         if mode != "STRICT":  # there, other TLS is none of the application's, and fails for want of a certificate
             match["application_protocols"] = list(MESH_ALPN)
         chain = _chain(port, match, _application(view, port))
-        yield chain | {"transport_socket": tls_socket(build_mesh_server(view.mesh))}
+        yield chain | {"transport_socket": tls_socket(build_mesh_server(view.mesh, is_tcp=not port.is_http))}
     if mode != "STRICT":
         yield _chain(port, where | {"transport_protocol": "raw_buffer"}, _application(view, port))
         yield _chain(port, where | {"transport_protocol": "tls"}, _application_bytes(view, port))

@@ -54,9 +54,10 @@ def _chains(view: ProxyView, port: int | None) -> Iterator[Chain]:
     where: dict[str, Any] = {"destination_port": port} if port else {}
     if mode != "DISABLE" and view.has_certificate:
         tls = where | {"transport_protocol": "tls"}
-        socket = {"transport_socket": tls_socket(build_mesh_server(view.mesh))}
-        yield _http(view, port, tls | {"application_protocols": list(MESH_HTTP_ALPN)}) | socket
-        yield _tcp(view, port, tls if mode == "STRICT" else tls | {"application_protocols": list(MESH_ALPN)}) | socket
+        http = _http(view, port, tls | {"application_protocols": list(MESH_HTTP_ALPN)})
+        yield http | {"transport_socket": tls_socket(build_mesh_server(view.mesh, is_tcp=False))}
+        tcp = _tcp(view, port, tls if mode == "STRICT" else tls | {"application_protocols": list(MESH_ALPN)})
+        yield tcp | {"transport_socket": tls_socket(build_mesh_server(view.mesh, is_tcp=True))}
     if mode != "STRICT":
         plaintext = where | {"transport_protocol": "raw_buffer"}
         yield _http(view, port, plaintext | {"application_protocols": list(HTTP_PROTOCOLS)})

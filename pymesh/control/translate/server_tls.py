@@ -6,13 +6,11 @@ from pymesh.control.model.gateway import ServerTLSSettings
 from pymesh.control.model.mesh_config import TLSConfig
 from pymesh.control.model.validation.server_tls import LARGEST_CREDENTIALS
 from pymesh.control.translate.config_source import sds_secret
-from pymesh.control.translate.tls import build_file_certificate, build_san_matchers
+from pymesh.control.translate.tls import HTTP_ALPN, MESH_TCP_ALPN, build_file_certificate, build_san_matchers
 from pymesh.control.translate.tls_parameters import build_tls_parameters
 from pymesh.control.translate.type_urls import DOWNSTREAM_TLS_CONTEXT
 from pymesh.names import CA_CREDENTIAL_SUFFIX, CREDENTIAL_PREFIX, OWN_CERTIFICATE, ROOT_CA
 
-_HTTP_ALPN = ("http/1.1",)
-_MESH_TCP_ALPN = ("istio-peer-exchange", *_HTTP_ALPN)
 _VERIFYING = ("MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL")
 
 
@@ -20,7 +18,7 @@ def build_server(tls: ServerTLSSettings, is_tcp: bool = False, defaults: TLSConf
     """`is_tcp`: what TLS carries is not HTTP. `defaults` hold where the client is none of the mesh's workloads."""
     is_mesh = tls.mode == "ISTIO_MUTUAL"
     common: dict[str, Any] = {
-        "alpn_protocols": list(_MESH_TCP_ALPN if is_mesh and is_tcp else _HTTP_ALPN),
+        "alpn_protocols": list(MESH_TCP_ALPN if is_mesh and is_tcp else HTTP_ALPN),
         "tls_params": build_tls_parameters(
             None if is_mesh else defaults, tls.min_protocol_version, tls.max_protocol_version, tls.cipher_suites
         ),

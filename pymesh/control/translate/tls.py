@@ -21,6 +21,11 @@ from pymesh.names import CA_CREDENTIAL_SUFFIX, CREDENTIAL_PREFIX, HTTP2_ALPN, ME
 # Debian's name of the machine's CA bundle. Our proxies take `system_root_certs`, which Envoy does not obey.
 SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 
+# What servers agree on. Clients of the mesh offer MESH_ALPN too, by which their filter chain is found; a server that
+# took one of those would not learn whether they go on with HTTP/2. Istio: ALPNHttp, ALPNDownstreamWithMxc.
+HTTP_ALPN = ("h2", "http/1.1")
+MESH_TCP_ALPN = ("istio-peer-exchange", *HTTP_ALPN)
+
 
 def tls_socket(context: dict[str, Any]) -> dict[str, Any]:
     return {"name": TLS_TRANSPORT_SOCKET, "typed_config": context}
@@ -50,13 +55,13 @@ def build_mesh_client(
     }
 
 
-def build_mesh_server(mesh: MeshConfig) -> dict[str, Any]:
+def build_mesh_server(mesh: MeshConfig, is_tcp: bool) -> dict[str, Any]:
     """mTLS with the workload's own certificate; every client needs one of the mesh, of one of its trust domains."""
     return {
         "@type": DOWNSTREAM_TLS_CONTEXT,
         "require_client_certificate": True,
         "common_tls_context": {
-            "alpn_protocols": list(MESH_ALPN),
+            "alpn_protocols": list(MESH_TCP_ALPN if is_tcp else HTTP_ALPN),
             "tls_params": build_tls_parameters(mesh.mesh_mtls),
             "tls_certificate_sds_secret_configs": [sds_secret(OWN_CERTIFICATE)],
             "combined_validation_context": {

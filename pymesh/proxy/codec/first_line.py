@@ -4,7 +4,13 @@ from typing import Any
 
 from httptools import HttpParserError
 
-_TAIL = 16  # bytes of a line, in which its version is
+from pymesh.proxy.codec.message import CodecError
+
+# Whoever reads HTTP/1.1 only refuses it.
+HTTP_2_PREFACE = CodecError(400, "http1.codec_error")
+
+_HTTP_2_LINE = b"PRI * HTTP/2.0\r\n"  # RFC 9113 3.4
+_TAIL = len(_HTTP_2_LINE)  # bytes of a line, in which its version is
 
 
 class FirstLine:
@@ -24,6 +30,9 @@ class FirstLine:
         end = begun.find(b"\n")
         if end >= 0:
             self._owner._parser = self._parser
+            if begun.startswith(_HTTP_2_LINE):
+                self._owner._error = HTTP_2_PREFACE
+                raise HttpParserError("the first line is of HTTP/2")
             if b" HTTP/" not in begun[max(0, end - _TAIL) : end]:
                 raise HttpParserError("the first line is not of HTTP")
         self._tail = begun[-_TAIL:]

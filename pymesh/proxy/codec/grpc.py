@@ -1,4 +1,4 @@
-"""What gRPC says in HTTP's fields: deadlines and statuses. Pure.
+"""What gRPC says in HTTP's fields: deadlines, statuses and messages. Pure.
 
 https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 """
@@ -35,6 +35,9 @@ _HTTP_STATUSES = {
     b"15": 500,
     b"16": 401,
 }
+
+_UNKNOWN = 2
+_GRPC_STATUSES = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 
 
 def is_grpc(headers: HeaderMap) -> bool:
@@ -77,3 +80,13 @@ def read_message(body: bytes) -> bytes | None:
     if len(body) < _PREFIX or body[0] or int.from_bytes(body[1:_PREFIX]) != len(body) - _PREFIX:
         return None
     return body[_PREFIX:]
+
+
+def grpc_status(status: int) -> int:
+    """What a client of gRPC is told where there is only HTTP's. Envoy: Grpc::Utility::httpToGrpcStatus."""
+    return _GRPC_STATUSES.get(status, _UNKNOWN)
+
+
+def encode_message(text: bytes) -> bytes:
+    """Percent-encoded, as Envoy does: what is no printable ASCII, `%` and `~`."""
+    return b"".join(b"%c" % c if 0x20 <= c < 0x7E and c != 0x25 else b"%%%02X" % c for c in text)

@@ -154,6 +154,7 @@ class TlsAcceptor(asyncio.Protocol):
             return
         self.is_connected = True
         self._info.is_tls = True
+        self._info.alpn = ssl_object.selected_alpn_protocol() or ""
         self._info.shows_identity = OWN_CERTIFICATE in tls.config.common.certificate_secrets
         self._info.peer = tls.peer_identity(ssl_object)
         protocol = self._chain.new_connection(self._info)

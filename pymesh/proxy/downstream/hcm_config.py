@@ -46,12 +46,12 @@ _ESCAPED_SLASHES = (
     UNESCAPE_AND_FORWARD,
 )
 
-# What this proxy does elsewhere (statistics are the proxy's, not the listener's) or what makes no
-# difference to HTTP/1.1.
+AUTO, HTTP1, HTTP2 = CODEC_TYPES = ("AUTO", "HTTP1", "HTTP2")
+
+# What this proxy does elsewhere (statistics are the proxy's, not the listener's) or what makes no difference.
 _IGNORED = (
     "@type",
     "access_log_options",
-    "codec_type",
     "http2_protocol_options",
     "local_reply_config",
     "proxy_status_config",
@@ -91,6 +91,7 @@ class HttpConnectionManagerConfig:
     """
 
     stat_prefix: str = ""
+    codec_type: str = AUTO
     route_config_name: str = ""
     route_config: RouteConfiguration | None = None
     http_filters: tuple[HttpFilterConfig, ...] = ()
@@ -140,6 +141,7 @@ def decode_http_connection_manager(
     http_1.ignore("header_key_format", "enable_trailers", "allow_absolute_url")
     return HttpConnectionManagerConfig(
         stat_prefix=reader.string("stat_prefix"),
+        codec_type=reader.enum("codec_type", CODEC_TYPES),
         route_config_name=name,
         route_config=inline,
         http_filters=_decode_http_filters(filters, reader, obeys_requests=bool(internal_networks)),

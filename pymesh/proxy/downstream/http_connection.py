@@ -1,97 +1,50 @@
 """One HTTP/1.1 connection of a client: requests one after the other, and when it is over."""
 
-import asyncio
 from typing import Any
 
+from pymesh.proxy.codec.first_line import HTTP_2_PREFACE
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import HTTP_11, CodecError, RequestHead
-from pymesh.proxy.codec.request_parser import FRAGMENT, MISSING_HOST, RequestParser
-from pymesh.proxy.codec.serializer import reason_phrase
+from pymesh.proxy.codec.request_parser import RequestParser
+from pymesh.proxy.downstream.client_connection import ClientConnection, codec_reply
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
-from pymesh.proxy.downstream.forwarded_client_cert import XFCC, ForwardedClientCert
-from pymesh.proxy.downstream.hcm_config import ALWAYS_FORWARD_ONLY
+from pymesh.proxy.downstream.hcm_config import AUTO
 from pymesh.proxy.downstream.pipeline import Event, Pipeline
 from pymesh.proxy.downstream.stream import Stream
-from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.net import end_writing, has_unread
 
 # Holds the reading from a client that does not read: its pipelined requests would fill our memory with responses.
 _UNREAD_RESPONSES = object()
 
-# The head was read, and only then refused: Envoy answers without a body, and does not call it a protocol error.
-_REFUSED_HEADS = (MISSING_HOST, FRAGMENT)
 
-
-class HttpConnection(asyncio.Protocol):
+class HttpConnection(ClientConnection):
     """At most one Stream at a time: responses leave in the order of the requests because a request that comes early
-    waits, and the client is not read meanwhile."""
+    waits, and the client is not read meanwhile. A client that turns out to speak HTTP/2 is handed over."""
 
-    __slots__ = (
-        "_holds",
-        "_is_head_timed",
-        "_parser",
-        "_requests",
-        "_transport",
-        "_unsent",
-        "client_cert",
-        "idle_since",
-        "info",
-        "is_closing",
-        "is_last_request",
-        "is_write_paused",
-        "manager",
-        "pipeline",
-        "principal",
-        "remote_ip",
-        "scheme",
-        "stream",
-        "write",
-        "writelines",
-    )
+    __slots__ = ("_holds", "_is_head_timed", "_parser", "_requests", "pipeline", "stream")
 
     def __init__(self, manager: Any, info: ConnectionInfo) -> None:
-        self.manager = manager
-        self.info = info
-        self._transport: Any = None
-        self.write: Any = None
-        self.writelines: Any = None
+        super().__init__(manager, info)
         self._parser = RequestParser(self, manager.config.accept_http_10, manager.config.default_host_for_http_10)
-        # what all its requests share
-        self.remote_ip = info.remote_address.rpartition(":")[0].strip("[]").encode()
-        self.scheme = b"http"
-        self.principal = ""
-        self.client_cert: ForwardedClientCert | None = None  # None: whatever a client says there, goes
-        # state
         self.stream: Stream | None = None
-        self.is_last_request = False  # answer with `connection: close`
-        self.is_write_paused = False
-        self.idle_since = 0.0  # where there is no stream
         self._requests = 0
         self.pipeline: Pipeline | None = None  # None: nothing waits
         self._holds: set[object] = set()  # who does not want the client to be read
         self._is_head_timed = False
-        self.is_closing = False
-        self._unsent = 0  # bytes, at the last look at a connection that is to close
 
     def __repr__(self) -> str:
         state = "closing" if self.is_closing else "busy" if self.stream is not None else "idle"
         return f"<HttpConnection {self.info.remote_address} {state} requests={self._requests}>"
 
+    @property
+    def active_requests(self) -> int:
+        return int(self.stream is not None)
+
     # asyncio's callbacks
 
     def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self.write = transport.write
-        self.writelines = transport.writelines
-        manager, info = self.manager, self.info
-        self.scheme = b"https" if info.is_tls else b"http"
-        self.principal = "" if info.peer is None else info.peer.principal
-        if info.peer is not None or manager.config.forward_client_cert_details == ALWAYS_FORWARD_ONLY:
-            principal = manager.context.principal if info.shows_identity else ""
-            self.client_cert = ForwardedClientCert(manager.config, info.peer, principal)
-        self.is_last_request = manager.is_draining
-        manager.on_connection_made(self)
-        self.idle_since = manager.time()
+        super().connection_made(transport)
+        manager = self.manager
         if manager.idle_watch is not None:
             manager.idle_watch.watch(self)
         if manager.stream_idle_watch is not None:
@@ -105,7 +58,10 @@ class HttpConnection(asyncio.Protocol):
                 error = self._parser.feed(data)
                 stream = self.stream
                 if error is not None:
-                    self.on_codec_error(error)
+                    if error is HTTP_2_PREFACE and self.manager.config.codec_type == AUTO:
+                        self._hand_over(data)
+                    else:
+                        self.on_codec_error(error)
                 elif stream is None:
                     self._time_head()
                 elif stream.has_request_body:
@@ -146,6 +102,17 @@ class HttpConnection(asyncio.Protocol):
         self.release_reading(_UNREAD_RESPONSES)
         if self.stream is not None and self.stream.upstream is not None:
             self.stream.upstream.resume_response()
+
+    def _hand_over(self, data: bytes) -> None:
+        """The first line of the connection, which ends in `data`, is that of HTTP/2."""
+        self.is_closing = True
+        self._stop_timers()
+        self._parser.close()
+        transport, connection = self._transport, self.manager.new_http2_connection(self.info)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        self.manager.on_connection_lost(self)
+        connection.data_received(b"PRI * HTTP/2.0\r\n" + data.partition(b"\n")[2])
 
     def _time_head(self) -> None:
         """A head has begun and is not there yet: it has a time of its own, so that slow ones do not stay for ever."""
@@ -197,7 +164,7 @@ class HttpConnection(asyncio.Protocol):
         if stream is None:
             stream = self.stream = Stream(self, RequestHead(b"", b"", HTTP_11, HeaderMap(), keep_alive=False))
         stream.is_request_complete = False
-        stream.send_local_reply(_codec_reply(error))
+        stream.send_local_reply(codec_reply(error))
 
     def _wait(self, event: Event) -> None:
         if self.pipeline is None:
@@ -212,12 +179,6 @@ class HttpConnection(asyncio.Protocol):
             self._on_bug()
 
     # for the stream
-
-    def apply_client_cert(self, headers: HeaderMap) -> None:
-        if self.client_cert is None:
-            headers.remove(XFCC)
-        else:
-            self.client_cert.apply(headers)
 
     def hold_reading(self, owner: object) -> None:
         """Do not read from the client until `owner` releases it."""
@@ -271,12 +232,6 @@ class HttpConnection(asyncio.Protocol):
         if is_idle and self.manager.time() - self.idle_since >= idle_seconds:
             self.on_idle_timeout()
 
-    def abort(self) -> None:
-        """At once, whatever is written or not."""
-        self.is_closing = True
-        if self._transport is not None:
-            self._transport.abort()
-
     def on_idle_timeout(self) -> None:
         """A request that came while the loop was busy elsewhere would be lost; its connection is not idle."""
         if not has_unread(self._transport):
@@ -293,34 +248,10 @@ class HttpConnection(asyncio.Protocol):
             stream.is_request_complete = False
             stream.send_local_reply(self.manager.head_timeout_reply)
 
-    def _close(self, is_unread: bool) -> None:
-        """`is_unread`: the client may still be sending. To close at once would reset the connection, and the client
-        could lose the response that it has not read yet; so our side ends first, and what comes is thrown away."""
-        if self.is_closing:
-            return
-        self.is_closing = True
-        delayed, transport = self.manager.delayed_closes, self._transport
-        self._unsent = transport.get_write_buffer_size()
-        if is_unread and delayed is not None and transport.can_write_eof():
-            end_writing(transport)
-            delayed.start(self)
-            if self._holds:
-                self._holds.clear()
-                transport.resume_reading()
-            return
-        transport.close()
-        if delayed is not None and self._unsent:
-            delayed.start(self)
-
-    def on_delayed_close(self) -> None:
-        """The client has had its time. While it reads what is left of a response, it gets more."""
-        unsent = self._transport.get_write_buffer_size()
-        if not 0 < unsent < self._unsent:
-            self.abort()
-            return
-        self._unsent = unsent
-        if self.manager.delayed_closes is not None:
-            self.manager.delayed_closes.start(self)
+    def _read_on(self) -> None:
+        if self._holds:
+            self._holds.clear()
+            self._transport.resume_reading()
 
     def _stop_timers(self) -> None:
         manager = self.manager
@@ -346,9 +277,3 @@ def idle_since(connection: HttpConnection) -> float | None:
 
 def stream_idle_since(connection: HttpConnection) -> float | None:
     return None if connection.stream is None else connection.stream.active_at
-
-
-def _codec_reply(error: CodecError) -> LocalReply:
-    if error in _REFUSED_HEADS:
-        return LocalReply(error.status, b"", error.details)
-    return LocalReply(error.status, reason_phrase(error.status), error.details, "DPE")

@@ -5,9 +5,10 @@ import logging
 from operator import itemgetter
 from typing import Any
 
+from pymesh.proxy.downstream.client_connection import ClientConnection
 from pymesh.proxy.downstream.connection_info import ConnectionInfo
 from pymesh.proxy.downstream.context import ProxyContext
-from pymesh.proxy.downstream.hcm_config import HttpConnectionManagerConfig
+from pymesh.proxy.downstream.hcm_config import HTTP1, HTTP2, HttpConnectionManagerConfig
 from pymesh.proxy.downstream.http_connection import HttpConnection, idle_since, stream_idle_since
 from pymesh.proxy.downstream.http_date import DateCache
 from pymesh.proxy.downstream.internal_requests import InternalRequestHeaderPolicy
@@ -28,6 +29,8 @@ from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.telemetry import OnComplete
 from pymesh.proxy.timers import IdleWatch, TimerQueue
+
+_HTTP2_ALPN = "h2"
 
 log = logging.getLogger(__name__)
 
@@ -57,20 +60,21 @@ class HttpConnectionManager:
         self.route_filters = RouteFilters(config.http_filters, context, self.find_table)
         self.filters_on = self.route_filters.chosen
         self._crashes = context.telemetry.metrics.counter(STREAM_CRASHES)
-        self._connections: set[HttpConnection] = set()
+        self._connections: set[ClientConnection] = set()
         self._drained = asyncio.Event()
         # timeouts; None where disabled
-        self.idle_watch = self._watch(config.idle_timeout, idle_since, HttpConnection.on_idle_timeout)
-        self.stream_idle_watch = self._watch(
+        self.idle_watch = self.watch(config.idle_timeout, idle_since, HttpConnection.on_idle_timeout)
+        self.stream_idle_watch = self.watch(
             config.stream_idle_timeout, stream_idle_since, HttpConnection.on_stream_idle_timeout
         )
         duration, self.head_timeout_reply = head_timeout(config)
-        self.head_timeouts = self._timeouts(duration, HttpConnection.on_head_timeout)
-        self.stream_durations = self._timeouts(config.max_stream_duration, Stream.on_max_duration)
-        self.request_timeouts = self._timeouts(config.request_timeout, Stream.on_request_timeout)
+        self.head_timeouts = self.timeouts(duration, HttpConnection.on_head_timeout)
+        self.stream_durations = self.timeouts(config.max_stream_duration, Stream.on_max_duration)
+        self.request_timeouts = self.timeouts(config.request_timeout, Stream.on_request_timeout)
         self.has_stream_timeouts = self.request_timeouts is not None or self.stream_durations is not None
-        self.duration_timeouts = self._timeouts(config.max_connection_duration, HttpConnection.drain)
-        self.delayed_closes = self._timeouts(config.delayed_close_timeout, HttpConnection.on_delayed_close)
+        self._http2_timeouts: Any = None  # made for the first connection of HTTP/2
+        self.duration_timeouts = self.timeouts(config.max_connection_duration, HttpConnection.drain)
+        self.delayed_closes = self.timeouts(config.delayed_close_timeout, ClientConnection.on_delayed_close)
 
     def on_refused(self, info: StreamInfo) -> None:
         """A connection is no request: as in Envoy, access logs of HTTP say nothing of it."""
@@ -84,15 +88,26 @@ class HttpConnectionManager:
         self.on_request_complete: OnComplete = context.telemetry.on_complete(logs, self._counts)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
-        """The protocol for one accepted connection."""
+        """The protocol for one accepted connection. Envoy: HttpConnectionManagerImpl::createCodec."""
+        codec_type = self.config.codec_type
+        if codec_type == HTTP2 or (info.alpn == _HTTP2_ALPN and codec_type != HTTP1):
+            return self.new_http2_connection(info)
         return HttpConnection(self, info)
+
+    def new_http2_connection(self, info: ConnectionInfo) -> ClientConnection:
+        # Most proxies never meet HTTP/2, and should not pay for what it takes.
+        from pymesh.proxy.downstream.http2_connection import Http2Connection, Http2Timeouts
+
+        if self._http2_timeouts is None:
+            self._http2_timeouts = Http2Timeouts(self)
+        return Http2Connection(self, info, self._http2_timeouts)
 
     def find_table(self) -> RouteTable | None:
         return self.inline_routes or self.find_routes(self.config.route_config_name)
 
     @property
     def active_requests(self) -> int:
-        return sum(connection.stream is not None for connection in self._connections)
+        return sum(connection.active_requests for connection in self._connections)
 
     def retire(self) -> None:
         """Answer with `connection: close` from now on."""
@@ -123,10 +138,10 @@ class HttpConnectionManager:
 
     # for connections and streams
 
-    def on_connection_made(self, connection: HttpConnection) -> None:
+    def on_connection_made(self, connection: ClientConnection) -> None:
         self._connections.add(connection)
 
-    def on_connection_lost(self, connection: HttpConnection) -> None:
+    def on_connection_lost(self, connection: ClientConnection) -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._drained.set()
@@ -136,10 +151,10 @@ class HttpConnectionManager:
         self._crashes.value += 1
         log.exception("bug while handling %s", where)
 
-    def _timeouts(self, duration: float, fire: Any) -> TimerQueue | None:
+    def timeouts(self, duration: float, fire: Any) -> TimerQueue | None:
         return self.context.timers.queue(duration, fire) if duration else None
 
-    def _watch(self, duration: float, since: Any, fire: Any) -> IdleWatch | None:
+    def watch(self, duration: float, since: Any, fire: Any) -> IdleWatch | None:
         return self.context.timers.idle_watch(duration, since, fire) if duration else None
 
 

@@ -7,10 +7,12 @@ the server's connection.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pymesh.proxy.codec.grpc import is_grpc
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import HTTP_10, HTTP_11, RequestHead, ResponseHead
 from pymesh.proxy.codec.serializer import STATUS_LINES, STATUS_LINES_10, write_head, write_last_chunk
 from pymesh.proxy.http_filters.filter import LocalReply
+from pymesh.proxy.http_filters.local_replies import as_grpc
 from pymesh.proxy.http_filters.upstream_request import SERVICE_TIME
 from pymesh.proxy.routing.route import RouteMatch, WeightedCluster
 from pymesh.proxy.telemetry.stream_info import StreamInfo
@@ -212,23 +214,29 @@ class ResponseHalf:
             return
         info = self.info
         info.response_code_details = reply.details
+        is_refused = reply.status == 400
+        if is_grpc(self.headers):
+            reply = as_grpc(reply, self.method)
         headers = self._local_reply_headers(reply)
         info.response_code = reply.status
         if reply.flag:
             info.add_flag(reply.flag)
         if self._early_end is not None:
             self.is_request_complete = True
-        if not self.is_request_complete or self.upgrade or reply.status == 400:
+        if not self.is_request_complete or self.upgrade or is_refused:
             self.keep_alive = False  # what is left of the request will not be read; or, as in Envoy, cannot be trusted
         self._out.clear()
         self.response_started = True
-        written = self._write_head(reply.status, headers)
-        self._out.append(written if reply.body else _with_empty_body(written, reply.status, self.head))
-        if reply.body and self.method != b"HEAD":
-            self._out.append(reply.body)
-            info.bytes_sent += len(reply.body)
-        self.flush()
+        self._write_local_reply(reply.status, headers, reply.body)
         self._finish()
+
+    def _write_local_reply(self, status: int, headers: HeaderMap, body: bytes) -> None:
+        written = self._write_head(status, headers)
+        self._out.append(written if body else _with_empty_body(written, status, self.head))
+        if body and self.method != b"HEAD":
+            self._out.append(body)
+            self.info.bytes_sent += len(body)
+        self.flush()
 
     def _local_reply_headers(self, reply: LocalReply) -> HeaderMap:
         headers = self.info.response_headers = HeaderMap(reply.headers)

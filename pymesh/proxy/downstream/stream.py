@@ -7,7 +7,7 @@ from typing import Any
 from pymesh.names import PEER_METADATA
 from pymesh.proxy.codec.grpc import GRPC_TIMEOUT, format_timeout, parse_timeout
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.codec.message import HTTP_11, RequestHead
+from pymesh.proxy.codec.message import HTTP_10, RequestHead
 from pymesh.proxy.codec.serializer import CONTINUE as CONTINUE_RESPONSE
 from pymesh.proxy.downstream.forwarded_client_cert import XFCC
 from pymesh.proxy.downstream.request_headers import XFF, XFP
@@ -130,7 +130,7 @@ class Stream(ResponseHalf):
         manager, head, headers = self._manager, self.head, self.headers
         if manager.has_stream_timeouts:
             self._start_timeouts()
-        if b"expect" in headers and head.version is HTTP_11 and not manager.config.proxy_100_continue:
+        if b"expect" in headers and head.version is not HTTP_10 and not manager.config.proxy_100_continue:
             self._continue_expected()
         if self.path == b"*":
             self.send_local_reply(ABSOLUTE_PATH_REJECTED)

@@ -59,33 +59,26 @@ class Fault:
             stream.info.add_flag("DI")
             self._context.timers.call_later(config.delay, partial(self._on_delayed, stream, config))
             return STOP
-        return self._abort(stream, config) or CONTINUE
+        return self._abort(config) or CONTINUE
 
     def _on_delayed(self, stream: Any, config: FaultConfig) -> None:
-        reply = self._abort(stream, config)
+        reply = self._abort(config)
         if reply is None:
             stream.continue_request()
         else:
             stream.send_local_reply(reply)
 
-    def _abort(self, stream: Any, config: FaultConfig) -> LocalReply | None:
+    def _abort(self, config: FaultConfig) -> LocalReply | None:
         if not config.abort_percentage or not config.aborts(self._context.random()):
             return None
         if config.abort_grpc_status is not None:
-            return _grpc_abort(stream, config.abort_grpc_status)
+            # Who does not speak gRPC gets a text, and 200 too, as from Envoy.
+            return LocalReply(200, _TEXT, "fault_filter_abort", "FI", grpc_status=config.abort_grpc_status)
         return LocalReply(config.abort_status, _TEXT, "fault_filter_abort", "FI")
 
 
 def _is_idle(config: FaultConfig, route: Route | None) -> bool:
     return config == _NO_FAULTS and (route is None or NAME not in route.filter_configs)
-
-
-def _grpc_abort(stream: Any, status: int) -> LocalReply:
-    """Who does not speak gRPC gets a text, and 200 too, as from Envoy."""
-    if not (stream.headers.get(b"content-type") or b"").startswith(b"application/grpc"):
-        return LocalReply(200, _TEXT, "fault_filter_abort", "FI")
-    fields = ((b"content-type", b"application/grpc"), (b"grpc-status", b"%d" % status), (b"grpc-message", _TEXT))
-    return LocalReply(200, b"", "fault_filter_abort", "FI", fields)
 
 
 def decode_fault(reader: Reader) -> FaultConfig:

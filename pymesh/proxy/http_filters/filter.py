@@ -31,13 +31,17 @@ STOP = FilterStatus.STOP
 
 
 class LocalReply(NamedTuple):
-    """An answer that the proxy itself gives. `details` is Envoy's response code detail, `flag` its response flag."""
+    """An answer that the proxy itself gives. `details` is Envoy's response code detail, `flag` its response flag.
+
+    A client of gRPC gets `grpc_status`, or what stands for `status` there.
+    """
 
     status: int
     body: bytes = b""
     details: str = ""
     flag: str = ""
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    grpc_status: int | None = None
 
 
 class FilterContext(Protocol):

@@ -1,5 +1,6 @@
 """The answers that the router gives itself, word for word as Envoy's."""
 
+from pymesh.proxy.codec.grpc import encode_message, grpc_status
 from pymesh.proxy.http_filters.filter import LocalReply
 from pymesh.proxy.upstream.failure import MAX_STREAM_DURATION, UpstreamFailure
 
@@ -17,10 +18,11 @@ STREAM_IDLE_TIMEOUT_RESPONSE = LocalReply(504, b"stream timeout", "stream_idle_t
 REQUEST_TIMEOUT = LocalReply(408, b"request timeout", "request_overall_timeout")
 CONNECTION_HEADER_REJECTED = LocalReply(400, b"Bad Request", "http1.connection_header_rejected", "DPE")
 REQUEST_HEADER_TIMEOUT = LocalReply(408, b"request header timeout", "request_header_timeout")
-MAX_DURATION = LocalReply(504, b"downstream duration timeout", "max_duration_timeout")
+MAX_DURATION = LocalReply(504, b"downstream duration timeout", "max_duration_timeout", grpc_status=4)
 PATH_REJECTED = LocalReply(400, b"", "path_normalization_failed")
 ABSOLUTE_PATH_REJECTED = LocalReply(404, b"", "absolute_path_rejected")
 
+_GRPC = (b"content-type", b"application/grpc")
 _OVERLOADED = ((b"x-envoy-overloaded", b"true"),)
 
 
@@ -53,3 +55,12 @@ def upstream_failed(failure: UpstreamFailure, was_retried: bool) -> LocalReply:
     return LocalReply(
         failure.status, body, f"upstream_reset_{phase}_response_started{{{detail}}}", failure.flag, headers
     )
+
+
+def as_grpc(reply: LocalReply, method: bytes) -> LocalReply:
+    """For a client of gRPC: no body, and what it would say in fields. Envoy: Http::Utility::sendLocalReply."""
+    status = grpc_status(reply.status) if reply.grpc_status is None else reply.grpc_status
+    message = ((b"grpc-message", encode_message(reply.body)),) if reply.body and method != b"HEAD" else ()
+    others = tuple(pair for pair in reply.headers if pair[0] != b"content-type")
+    fields = (_GRPC, (b"grpc-status", b"%d" % status), *message, *others)
+    return reply._replace(status=200, body=b"", headers=fields)

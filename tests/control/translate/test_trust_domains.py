@@ -36,7 +36,7 @@ def test_a_server_may_be_of_any_trust_domain_of_the_mesh(view_of):
 
 
 def test_a_client_must_be_of_a_trust_domain_of_the_mesh():
-    assert _names(build_mesh_server(decode_mesh_config(ALIASES))) == [
+    assert _names(build_mesh_server(decode_mesh_config(ALIASES), is_tcp=False)) == [
         {"prefix": "spiffe://new.org/"},
         {"prefix": "spiffe://old.org/"},
     ]

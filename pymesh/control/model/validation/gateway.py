@@ -7,8 +7,6 @@ from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.server_tls import check_server_tls
 from pymesh.control.model.validation.sidecar_host import check_host_part, check_namespace_part
 
-_HTTP2_PROTOCOLS = ("HTTP2", "GRPC")
-
 
 def check_gateway(spec: Gateway, metadata: Metadata, at: Scope) -> None:
     syntax.check_labels(spec.selector, at["selector"])
@@ -48,8 +46,8 @@ def _check_port(server: Server, at: Scope) -> None:
     if not server.bind.startswith(syntax.UNIX_PREFIX):
         syntax.check_port(server.port.number, at["number"])
     syntax.check_protocol(server.port.protocol, at["protocol"])
-    if server.port.protocol.upper() in _HTTP2_PROTOCOLS:
-        at["protocol"].warn(f"pymesh serves {server.port.protocol} over HTTP/1.1 only")
+    if server.port.protocol.upper() == "GRPC-WEB":
+        at["protocol"].warn("pymesh passes gRPC-Web on as it is, and makes no gRPC of it")
     at["name"].require(server.port.name, "is required")
     at["targetPort"].require(not server.port.target_port, "means nothing in a Gateway")
 

@@ -29,6 +29,7 @@ from pymesh.proxy.codec.message import MAX_HEAD_BYTES, MAX_HEADERS
 _UNLIMITED = 2**31 - 1
 _DEFAULT_WINDOW = 65_535  # RFC 9113 6.9.2: of the connection, at the beginning
 _FRAME_HEADER = 9
+_HEADERS = b"\x01"
 
 
 class _UncheckedStream(H2Stream):
@@ -91,6 +92,12 @@ class Engine(H2Connection):
         """Both ends have ended, in frames that may still be handled: there is nothing left to reset."""
         stream = self.streams.get(stream_id)
         return stream is None or stream.closed
+
+    @property
+    def is_in_head(self) -> bool:
+        """A field list has begun and is not complete."""
+        buffer = self.incoming_buffer
+        return bool(buffer._headers_buffer) or buffer._data[3:4] == _HEADERS
 
     def limit_header_table(self) -> None:
         """The peer has changed its settings: that it lets us keep much is no reason to do so."""

@@ -114,7 +114,7 @@ class Session:
         return self.engine.data_to_send()
 
     def pause(self) -> None:
-        """The transport takes no more: bodies wait."""
+        """The transport takes no more: what streams send waits."""
         self._is_paused = True
 
     def resume(self) -> None:
@@ -134,7 +134,10 @@ class Session:
 
     def say_goaway(self, is_final: bool, code: int = ErrorCodes.NO_ERROR) -> None:
         """RFC 9113 6.8. Not final: the client learns that it should go, but what it sends meanwhile is still served.
-        Final: streams that open from now on are refused."""
+        Final: streams that open from now on are refused. Many clients hear nothing behind it: what can be sent goes
+        before."""
+        if not self._is_paused and self._error is None:
+            self._send_in_turns()
         if is_final:
             self._last_stream_id = self.engine.highest_inbound_stream_id
         self.engine.say_goaway(self._last_stream_id, code)
@@ -159,7 +162,7 @@ class Session:
         stream = self.streams[stream_id] = SessionStream(self, stream_id, fields[0][1])
         stream.receiver = receiver
         self.guard.streams += 1
-        stream.send_head(fields, is_end)
+        stream.send_request_head(fields, is_end)
         return stream
 
     # for streams
@@ -167,7 +170,9 @@ class Session:
     def on_local_end(self, stream: SessionStream) -> None:
         if stream.is_remote_ended:
             self.forget(stream)
-        elif not self._is_client:  # RFC 9113 8.1: there is an answer, and the rest of the request makes no difference
+        elif (
+            not self._is_client and not stream.is_half_closable
+        ):  # RFC 9113 8.1: there is an answer, and the rest of the request makes no difference
             stream.reset(ErrorCodes.NO_ERROR)
 
     def forget(self, stream: SessionStream) -> None:

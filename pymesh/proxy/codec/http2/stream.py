@@ -35,9 +35,11 @@ class Receiver(Protocol):
 
 
 class SessionStream:
-    """What it sends leaves with the session's next `take`. After both ends, or a reset, nothing has an effect."""
+    """What it sends leaves with the session's next `take`, but for interim heads and those of requests, and not while
+    the session is paused. After both ends, or a reset, nothing has an effect."""
 
     __slots__ = (
+        "_head",
         "_is_held",
         "_is_paused",
         "_left",
@@ -48,6 +50,7 @@ class SessionStream:
         "_unread",
         "_wants_end",
         "id",
+        "is_half_closable",
         "is_local_ended",
         "is_remote_ended",
         "method",
@@ -66,6 +69,8 @@ class SessionStream:
         self._is_held = False
         # what is sent
         self.is_local_ended = False
+        self.is_half_closable = False  # it is a tunnel: one side's end is not that of the other
+        self._head: list[Pair] | None = None
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
         self._wants_end = False
@@ -77,12 +82,24 @@ class SessionStream:
 
     # to send
 
-    def send_head(self, fields: list[Pair], is_end: bool = False) -> None:
-        """Of a response, interim ones too. `is_end`: nothing follows."""
+    def send_interim_head(self, fields: list[Pair]) -> None:
+        """1xx, at once."""
         if self._is_open:
-            self._session.engine.send_headers(self.id, fields, end_stream=is_end)
+            self._session.engine.send_headers(self.id, fields)
+
+    def send_head(self, fields: list[Pair], is_end: bool = False) -> None:
+        """Of the final response. It leaves with the end, where nothing else comes with the same `take`."""
+        if self._is_open:
+            self._head = fields
+            self._session.sending[self] = None
             if is_end:
-                self._on_local_end()
+                self.send_end()
+
+    def send_request_head(self, fields: list[Pair], is_end: bool) -> None:
+        """At once: streams are opened in the order of their numbers."""
+        self._session.engine.send_headers(self.id, fields, end_stream=is_end)
+        if is_end:
+            self._on_local_end()
 
     def send_body(self, data: bytes) -> None:
         if data and self._is_open:
@@ -100,6 +117,14 @@ class SessionStream:
     def pending_bytes(self) -> int:
         """Of the body, that the peer does not take yet."""
         return self._pending_bytes
+
+    def finish(self) -> None:
+        """Nothing more is sent, and nothing more is wanted."""
+        self.is_half_closable = False
+        if self.is_local_ended:
+            self._session.on_local_end(self)
+        else:
+            self.send_end()
 
     def reset(self, code: int) -> None:
         """RFC 9113 7 says what `code` may be. Nothing more is heard of the stream."""
@@ -151,7 +176,11 @@ class SessionStream:
     def send_some(self) -> bool:
         """One frame of what waits. False: nothing could be sent."""
         engine = self._session.engine
-        if self._pending:
+        if self._head is not None:
+            is_end = self._wants_end and not self._pending and self._trailers is None
+            head, self._head = self._head, None
+            engine.send_headers(self.id, head, end_stream=is_end)
+        elif self._pending:
             room = min(engine.local_flow_control_window(self.id), engine.max_outbound_frame_size)
             if room <= 0:
                 return False
@@ -183,11 +212,12 @@ class SessionStream:
 
     @property
     def has_pending(self) -> bool:
-        return bool(self._pending) or (self._wants_end and not self.is_local_ended)
+        return bool(self._pending) or self._head is not None or (self._wants_end and not self.is_local_ended)
 
     def on_forgotten(self) -> None:
         """What the peer was not credited with was of the connection's window too."""
         self._is_held = False
+        self._head = None
         self._pending.clear()
         self._pending_bytes = 0
         self._credit()

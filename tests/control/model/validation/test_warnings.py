@@ -103,8 +103,8 @@ _HTTPS = "port: {number: 443, name: https, protocol: HTTPS}, tls: "
         ),
         (
             "gw",
-            server("port: {number: 80, name: a, protocol: GRPC}"),
-            ["servers[0].port.protocol: pymesh serves GRPC over HTTP/1.1 only"],
+            server("port: {number: 80, name: a, protocol: GRPC-WEB}"),
+            ["servers[0].port.protocol: pymesh passes gRPC-Web on as it is, and makes no gRPC of it"],
         ),
         (
             "gw",

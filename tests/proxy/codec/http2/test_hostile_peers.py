@@ -1,5 +1,6 @@
 """What ends a connection, and what it costs until then. Frames are hyperframe's, as h2 would not send them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,8 +141,9 @@ def test_what_is_reset_in_the_same_read_can_still_be_answered_in_vain(peer: Peer
     answered = []
 
     def answer(stream: Any, head: Any) -> None:
-        stream.send_head([(b":status", b"404")], is_end=True)
-        answered.append(stream)
+        stream.receiver = SimpleNamespace(on_reset=lambda code, is_malformed: answered.append(stream))
+        stream.send_head([(b":status", b"404")])
+        stream.send_end()
 
     peer.sink.on_request = answer
     good, malformed = peer.headers(1), peer.headers(3, [*HEAD, (b"te", b"gzip")])

@@ -29,7 +29,7 @@ def test_a_body_comes_before_its_trailers(ends: Any) -> None:
 
 def test_a_response_comes_with_interim_heads_a_body_and_trailers(ends: Any) -> None:
     told, asked = ends.ask()
-    asked.stream.send_head(response_fields(103, HeaderMap([(b"link", b"</a>")])))
+    asked.stream.send_interim_head(response_fields(103, HeaderMap([(b"link", b"</a>")])))
     asked.stream.send_head(OK)
     asked.stream.send_body(b"hello")
     asked.stream.send_end(HeaderMap([(b"grpc-status", b"0")]))
@@ -39,6 +39,27 @@ def test_a_response_comes_with_interim_heads_a_body_and_trailers(ends: Any) -> N
     assert told.of("end") == [[(b"grpc-status", b"0")]]
     assert not ends.client.streams
     assert not ends.server.streams
+
+
+def test_a_head_without_a_body_ends_its_stream_itself(ends: Any) -> None:
+    _, asked = ends.ask()
+    asked.stream.send_head(response_fields(204, HeaderMap()))
+    asked.stream.send_end()
+    assert ends.server.take() == b"\x00\x00\x01\x01\x05\x00\x00\x00\x01\x89"
+
+
+def test_a_tunnel_may_end_on_one_side_and_go_on_on_the_other(ends: Any) -> None:
+    told, asked = ends.ask(b"POST", is_end=False)
+    asked.stream.is_half_closable = True
+    asked.stream.send_head(OK)
+    asked.stream.send_end()
+    ends.exchange()
+    told.stream.send_body(b"more")
+    ends.exchange()
+    assert asked.of("body") == [b"more"]
+    asked.stream.finish()
+    ends.exchange()
+    assert told.events[-1] == ("reset", (NO_ERROR, False))
 
 
 def test_a_small_body_and_its_end_are_one_frame(ends: Any) -> None:
@@ -104,13 +125,13 @@ def test_the_window_of_a_held_stream_comes_back_when_it_is_reset(ends: Any) -> N
     assert len(told.of("body")[0]) == STREAM_WINDOW
 
 
-def test_bodies_wait_while_the_transport_takes_no_more(ends: Any) -> None:
+def test_responses_wait_while_the_transport_takes_no_more(ends: Any) -> None:
     told, asked = ends.ask()
     ends.server.pause()
     asked.stream.send_head(OK)
     asked.stream.send_body(b"late")
     ends.exchange()
-    assert told.kinds == ["head"]
+    assert told.kinds == []
     ends.server.resume()
     ends.exchange()
     assert told.of("body") == [b"late"]
@@ -128,7 +149,8 @@ def test_a_reset_reaches_the_other_side(ends: Any) -> None:
 
 def test_an_answer_that_does_not_wait_for_the_request_ends_it(ends: Any) -> None:
     told, asked = ends.ask(b"POST", is_end=False)
-    asked.stream.send_head(OK, is_end=True)
+    asked.stream.send_head(OK)
+    asked.stream.send_end()
     ends.exchange()
     assert told.kinds == ["head", "end", "reset"]
     assert told.of("reset") == [(NO_ERROR, False)]
@@ -142,7 +164,8 @@ def test_a_stream_too_many_is_refused_and_the_others_go_on(ends: Any) -> None:
     ends.client.engine.remote_settings.acknowledge()
     told, _ = ends.ask()
     assert told.of("reset") == [(REFUSED_STREAM, False)]
-    pairs[0][1].stream.send_head(OK, is_end=True)
+    pairs[0][1].stream.send_head(OK)
+    pairs[0][1].stream.send_end()
     ends.exchange()
     assert pairs[0][0].kinds == ["head", "end"]
 
@@ -166,7 +189,8 @@ def test_after_a_goaway_streams_end_and_new_ones_are_refused(ends: Any) -> None:
 
 def test_an_answer_to_head_may_tell_of_a_body_and_have_none(ends: Any) -> None:
     told, asked = ends.ask(b"HEAD")
-    asked.stream.send_head(response_fields(200, HeaderMap([(b"content-length", b"5")])), is_end=True)
+    asked.stream.send_head(response_fields(200, HeaderMap([(b"content-length", b"5")])))
+    asked.stream.send_end()
     ends.exchange()
     assert told.kinds == ["head", "end"]
 
