@@ -211,6 +211,16 @@ async def test_more_requests_than_the_server_allows_wait_or_go_elsewhere(shop: S
     assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+async def test_requests_that_one_connection_turns_out_not_to_take_get_another(shop: Shop) -> None:
+    clients = [shop.ask() for _ in range(150)]
+    await shop.requests()
+    found = await shop.requests()
+    assert [len(server.requests) for server in await shop.servers()] == [100, 50]  # our codec's server takes 100
+    for server, request in found:
+        server.answer(request)
+    assert all(b"200 OK" in client.received for client in clients)
+
+
 async def test_a_connection_has_so_many_requests_in_its_life_and_no_more(shop: Shop) -> None:
     shop.use(max_requests_per_connection=2)
     for _ in range(2):
