@@ -20,6 +20,7 @@ SYNCZ_PATH = "/debug/syncz"
 CONFIG_DUMP_PATH = "/debug/config_dump"
 ENDPOINTZ_PATH = "/debug/endpointz"
 REGISTRYZ_PATH = "/debug/registryz"
+MESH_PATH = "/debug/mesh"
 
 _REDACTED = {"inline_string": "[redacted]"}
 
@@ -31,6 +32,7 @@ def debug_routes(publisher: Publisher[MeshSnapshot]) -> list[web.RouteDef]:
         web.get(CONFIG_DUMP_PATH, debug.config_dump),
         web.get(ENDPOINTZ_PATH, debug.endpointz),
         web.get(REGISTRYZ_PATH, debug.registryz),
+        web.get(MESH_PATH, debug.mesh),
     ]
 
 
@@ -71,6 +73,11 @@ class _Debug:
 
     async def registryz(self, request: web.Request) -> web.Response:
         return _json([_describe(service) for service in self._services()])
+
+    async def mesh(self, request: web.Request) -> web.Response:
+        """The MeshConfig in force, without what is Istio's default; null before there is a configuration."""
+        snapshot = self._publisher.snapshot
+        return _json(snapshot.mesh if snapshot is not None else None)
 
     def _services(self) -> list[MeshService]:
         snapshot = self._publisher.snapshot

@@ -335,6 +335,8 @@ async def test_a_mesh_config_that_is_applied_reaches_proxies_with_the_next_push(
     _, second = await held
     assert "merge_slashes" in listeners_of(second)["http_proxy"]
     assert "merge_slashes" not in listeners_of(first)["http_proxy"]
+    in_force = json.loads((await fetch(http, url + "/debug/mesh"))[1])
+    assert in_force["pathNormalization"] == {"normalization": "MERGE_SLASHES"}
 
 
 async def test_a_bad_mesh_config_is_refused_with_the_path(start, http):
