@@ -20,6 +20,7 @@ from pymesh.xds import Address
 log = logging.getLogger(__name__)
 
 _PING = b"pymesh-1"  # eight bytes (RFC 9113 6.7)
+_USUAL_STREAMS = 100  # RFC 9113 6.5.2: no server should allow fewer
 _IDLE_SINCE = attrgetter("idle_since")
 
 
@@ -104,7 +105,18 @@ class Http2Connection(asyncio.Protocol):
         """Another request."""
         session = self.session
         is_open = not self.is_draining and not self.is_closed and session.can_open
-        return is_open and len(session.streams) < self._options.max_concurrent_streams
+        return is_open and len(session.streams) < self._most_streams
+
+    @property
+    def is_known(self) -> bool:
+        """The server has said how many requests it takes at once."""
+        return self.session.guard.settings > 0
+
+    @property
+    def _most_streams(self) -> int:
+        """What exceeds the server's limit is refused: before it is told, nobody should count on more than the usual."""
+        most = self._options.max_concurrent_streams
+        return most if self.is_known else min(most, _USUAL_STREAMS)
 
     def new_stream(self) -> Http2Stream:
         """Where `can_take`, for who uses it at once."""

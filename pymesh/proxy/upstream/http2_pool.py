@@ -32,6 +32,8 @@ class Http2Pool(ConnectionOpener):
         while self._waiters and connection.can_take:
             waiter = self._next_waiter()
             waiter.on_connection(self._give(connection))
+        if self._waiters and connection.is_known:
+            self._open_for_waiters()
         if connection.session.streams or connection.is_draining:
             return
         if self._has_served(connection):
@@ -66,11 +68,12 @@ class Http2Pool(ConnectionOpener):
             self._retire(connection)
 
     def _has_enough(self) -> bool:
-        """Whoever waits while none is on the way has found all of them full."""
+        """Whoever waits while none is on the way, nor about to say what it takes, has found all of them full."""
         most = self.cluster.config.http2.max_concurrent_streams
         if self.cluster.max_requests_per_connection:
             most = min(most, self.cluster.max_requests_per_connection)
-        return len(self._waiters) <= self._connecting * most
+        coming = self._connecting + sum(not connection.is_known for connection in self._idle)
+        return len(self._waiters) <= coming * most
 
     def _give(self, connection: Http2Connection) -> Http2Stream:
         stream = connection.new_stream()
