@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymesh.protojson import Reader
-from pymesh.proxy.http_filters.filter import CONTINUE, FilterContext, FilterStatus, HttpFilterFactory, LocalReply
+from pymesh.proxy.http_filters.filter import (
+    CONTINUE,
+    FilterContext,
+    FilterStatus,
+    HttpFilter,
+    HttpFilterFactory,
+    LocalReply,
+)
 from pymesh.proxy.rbac_engine.decoder import decode_rbac
 from pymesh.proxy.rbac_engine.engine import RbacEngine, Verdict, response_details
 from pymesh.proxy.rbac_engine.rule import Rbac
@@ -60,7 +67,6 @@ class RbacFilter:
         self.compiled = CompiledRbac(config)
         self._allowed, self._denied = counter(RBAC_ALLOWED), counter(RBAC_DENIED)
         self._shadow_allowed, self._shadow_denied = map(counter, _SHADOWS.get(config.shadow_prefix, _ANY_SHADOW))
-        self._is_audit = config.rules is not None and config.rules.action == "LOG"
 
     def on_request(self, stream: Any) -> FilterStatus | LocalReply:
         compiled = self.compiled
@@ -69,8 +75,6 @@ class RbacFilter:
         if compiled.enforced is None:
             return CONTINUE
         verdict = compiled.enforced.judge(stream)
-        if self._is_audit:  # Envoy tells whoever records it
-            stream.info.add_metadata("envoy.common", {"access_log_hint": bool(verdict.policy)})
         if verdict.is_allowed:
             self._allowed.value += 1
             return CONTINUE
@@ -83,6 +87,24 @@ class RbacFilter:
         if verdict.policy:
             found[f"{compiled.shadow_prefix}shadow_effective_policy_id"] = verdict.policy
         stream.info.add_metadata(NAME, found)
+
+
+class AuditFilter:
+    """Of rules whose action is LOG: they mark what they match, for whoever records it, and deny nothing."""
+
+    def __init__(self, rules: Rbac) -> None:
+        self._engine = RbacEngine(rules)
+
+    def on_request(self, stream: Any) -> FilterStatus:
+        stream.info.add_metadata("envoy.common", {"access_log_hint": bool(self._engine.judge(stream).policy)})
+        return CONTINUE
+
+
+def build_rbac_filter(config: RbacConfig, context: FilterContext) -> HttpFilter:
+    rules = config.rules
+    if rules is not None and rules.action == "LOG" and config.shadow_rules is None:
+        return AuditFilter(rules)
+    return RbacFilter(config, context)
 
 
 def decode_rbac_filter(reader: Reader) -> RbacConfig:
@@ -100,5 +122,5 @@ FACTORY = HttpFilterFactory(
     name=NAME,
     decode=decode_rbac_filter,
     decode_route=None,
-    build=RbacFilter,
+    build=build_rbac_filter,
 )
