@@ -104,7 +104,7 @@ class SimulatedMesh:
 
     def _arrive(self, workload: Workload, call: Call, port: int) -> Trail:
         protocol = self.workloads.app_protocol(workload, port)
-        node = build_sidecar(workload, port if protocol else 0, protocol)
+        node = build_sidecar(workload, port if self._is_declared(workload, port) else 0, protocol)
         trail = send(self.proxy(node), dataclasses.replace(call, port=port), "inbound", workload.address, time())
         decision = self._judged(trail, node)
         if decision.error == RBAC_DENIED:
@@ -112,6 +112,15 @@ class SimulatedMesh:
             decision = replace(decision, denying=tuple(policy.key for policy in policies if not policy.spec.rules))
         trail.decision = decision
         return trail
+
+    def _is_declared(self, workload: Workload, port: int) -> bool:
+        """By a service; where a Sidecar lists the ports, by that as well, be it under a service's number."""
+        numbers = self.workloads.service_ports(workload, port)
+        sidecar = ProxyView(self.snapshot, build_sidecar(workload)).sidecar
+        if not numbers or sidecar is None or not sidecar.spec.ingress or port == workload.inbound_port:
+            return bool(numbers)
+        listed = {item.port.number for item in sidecar.spec.ingress if item.port is not None}
+        return not listed.isdisjoint((port, *numbers))
 
     def _judged(self, trail: Trail, node: xds.Node) -> Decision:
         inbound = judge(trail)

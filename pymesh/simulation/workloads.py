@@ -100,6 +100,10 @@ class Workloads:
             return ""
         return "http" if any(protocol.is_http for protocol in found) else "tcp"
 
+    def service_ports(self, workload: Workload, port: int) -> set[int]:
+        """The ports of services that lead to a workload's port."""
+        return {item.number for item in self._ports_of(workload, port)}
+
     def _ports_of(self, workload: Workload, port: int) -> Iterator[MeshPort]:
         for candidates in self._snapshot.services_by_host.values():
             for service in candidates:

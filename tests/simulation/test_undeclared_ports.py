@@ -102,3 +102,13 @@ def test_authorization_policies_hold_there_too(rule: str, http: object, tcp: obj
 def test_a_denial_for_an_undeclared_port_leaves_the_declared_ones_alone() -> None:
     rules = peer_authentication("PERMISSIVE", "{9999: {mode: STRICT}}") + deny("{to: [{operation: {ports: ['9999']}}]}")
     assert arrive(WEB + rules, "GET http://web/").error is None
+
+
+def test_a_sidecar_that_lists_ports_has_the_say_on_what_is_declared() -> None:
+    sidecar = (
+        "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: web}\nspec:\n"
+        "  workloadSelector: {labels: {app: web}}\n"
+        "  ingress: [{port: {number: 5432, name: tcp, protocol: TCP}, defaultEndpoint: '127.0.0.1:9999'}]\n---\n"
+    )
+    assert arrive(WEB + sidecar, "TCP tcp://10.0.0.4:5432").endpoints == ("127.0.0.1:9999",)
+    assert arrive(WEB + sidecar, "GET http://10.0.0.4:8080/").cluster == "InboundPassthroughCluster"

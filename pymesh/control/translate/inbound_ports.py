@@ -1,7 +1,7 @@
 """The ports at which a sidecar takes traffic for its application, and where each leads.
 
 The application's own port is told by the proxy; a Sidecar's `ingress` may redirect it and add others. Where connections
-are redirected, so may the services that lead to other ports of the workload.
+are redirected and no Sidecar has a say, so may the services that lead to other ports of the workload.
 """
 
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _ports(view: ProxyView) -> Iterator[InboundPort]:
     for ingress in _ingress(view):
         if ingress is not own and ingress.port is not None:
             yield _further_port(view, ingress, ingress.port.number)
-    if view.is_redirected:
+    if view.is_redirected and not _ingress(view):
         yield from _service_ports(view)
 
 
