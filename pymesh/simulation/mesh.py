@@ -11,6 +11,7 @@ from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
 from pymesh.control.translate.gateway_servers import target_port
+from pymesh.names import DEFAULT_DOMAIN
 from pymesh.simulation.authentications import find_authentications
 from pymesh.simulation.call import Call, parse_call
 from pymesh.simulation.decision import RBAC_DENIED, Decision
@@ -19,7 +20,7 @@ from pymesh.simulation.inbound import judge
 from pymesh.simulation.proxy import SimulatedProxy
 from pymesh.simulation.traffic import Trail, send
 from pymesh.simulation.workloads import Workload, Workloads, build_gateway, build_sidecar, with_labels
-from pymesh.spiffe import SpiffeId
+from pymesh.spiffe import SpiffeId, parse_spiffe
 
 DEFAULT_SOURCE = "default/client"
 _UNKNOWN_ADDRESS = "1.3.3.7"  # Istio's simulation takes it, too, where a call names no address
@@ -51,6 +52,7 @@ class SimulatedMesh:
 
     def trace(self, call: Call) -> list[Trail]:
         """The proxies that the call passes, in order. The first one's decision is that on the whole call."""
+        call = self._in_own_trust_domain(call)
         if call.to:
             workload = self.workloads.named(call.to)
             return [self._arrive(workload, call, self._port_at(workload, call))]
@@ -65,6 +67,15 @@ class SimulatedMesh:
             trails.append(further)
             trails[0].decision = _with_inbound(trails[0].decision, further.decision)
         return trails
+
+    def _in_own_trust_domain(self, call: Call) -> Call:
+        """A client of cluster.local is one of the mesh, whatever its trust domain is called, as in policies."""
+        mesh = self.snapshot.mesh
+        if not call.principal or DEFAULT_DOMAIN in (mesh.trust_domain, *mesh.trust_domain_aliases):
+            return call
+        identity = parse_spiffe(call.principal)
+        own = identity._replace(trust_domain=mesh.trust_domain) if identity.trust_domain == DEFAULT_DOMAIN else identity
+        return dataclasses.replace(call, principal=str(own))
 
     def proxy(self, node: xds.Node) -> SimulatedProxy:
         key = repr(node)

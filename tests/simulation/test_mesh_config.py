@@ -85,6 +85,21 @@ def test_paths_are_normalized_before_a_policy_is_asked(
     assert {path: verdict(path) for path in passed} == dict.fromkeys(passed, "ALLOW")
 
 
+FRIENDS_ONLY = ADMIN_ONLY.replace(
+    "{action: DENY, rules: [{to: [{operation: {paths: [/admin]}}]}]}", "{rules: [{from: %s}]}"
+)
+
+
+@pytest.mark.parametrize(
+    "principal", ["ns/default/sa/web", "cluster.local/ns/default/sa/web", "my.org/ns/default/sa/web"]
+)
+def test_a_client_of_the_mesh_is_of_its_trust_domain(mesh_of: Any, principal: str) -> None:
+    policy = FRIENDS_ONLY % "[{source: {principals: [my.org/ns/default/sa/web]}}]"
+    mesh = mesh_of(policy + CONFIG_MAP % "trustDomain: my.org")
+    call = {"request": "GET http://web/", "to": "default/web-1", "tls": True, "from_principal": principal}
+    assert mesh.decide(parse_call(call)).inbound.authz.verdict == "ALLOW"
+
+
 EDGE = """
 apiVersion: networking.istio.io/v1
 kind: Gateway
