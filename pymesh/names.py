@@ -51,6 +51,10 @@ SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
 # On a Service: the namespaces that see it (Istio's annotation).
 EXPORT_TO_ANNOTATION = "networking.istio.io/exportTo"
 
+# On a Service or ServiceEntry: which endpoints clients prefer, before what a Service's trafficDistribution says.
+TRAFFIC_DISTRIBUTION_ANNOTATION = "networking.istio.io/traffic-distribution"
+HOSTNAME_LABEL = "kubernetes.io/hostname"
+
 # Keys of `filter_metadata` in endpoints and clusters.
 ISTIO_METADATA = "istio"
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"

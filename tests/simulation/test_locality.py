@@ -80,6 +80,35 @@ def test_without_outlier_detection_all_serve(sidecar):
     assert set(shares(shop(sidecar(MESH, locality="eu/berlin/r1")))) == {"1", "2", "3"}
 
 
+def test_traffic_distribution_prefers_the_zone_without_outlier_detection(sidecar):
+    near = MESH.replace("{selector:", "{trafficDistribution: PreferClose, selector:")
+    assert set(shares(shop(sidecar(near, locality="eu/berlin/r1")))) == {"1"}
+    assert set(shares(shop(sidecar(near, locality="eu/berlin/r9")))) == {"1"}
+    assert set(shares(shop(sidecar(near, locality="eu/rome/r1")))) == {"1", "2"}
+    assert set(shares(shop(sidecar(near, locality="asia")))) == {"1", "2", "3"}
+
+
+def test_traffic_distribution_may_prefer_the_machine(sidecar):
+    entries = "".join(
+        entry(number, "eu/berlin/r1").replace("tier: gold", f"kubernetes.io/hostname: host-{number}")
+        for number in (1, 2)
+    )
+    service = SERVICE.replace("{selector:", "{trafficDistribution: PreferSameNode, selector:")
+    labels = {"kubernetes.io/hostname": "host-2"}
+    assert set(shares(shop(sidecar(service + entries, locality="eu/berlin/r1", labels=labels)))) == {"2"}
+    assert set(shares(shop(sidecar(service + entries, locality="eu/berlin/r1")))) == {"1", "2"}
+
+
+def test_annotation_goes_before_traffic_distribution_and_a_rule_before_both(sidecar):
+    noted = "{name: shop, annotations: {networking.istio.io/traffic-distribution: preferclose}}"
+    near = MESH.replace("{name: shop}", noted, 1)
+    assert set(shares(shop(sidecar(near, locality="eu/berlin/r1")))) == {"1"}
+    off = rule("loadBalancer: {localityLbSetting: {enabled: false}}")
+    assert set(shares(shop(sidecar(near + off, locality="eu/berlin/r1")))) == {"1", "2", "3"}
+    far = near.replace("preferclose", "whatever")
+    assert set(shares(shop(sidecar(far, locality="eu/berlin/r1")))) == {"1", "2", "3"}
+
+
 def test_a_rule_or_the_mesh_may_switch_it_off(sidecar):
     off = "loadBalancer: {localityLbSetting: {enabled: false}}"
     assert set(shares(shop(sidecar(MESH + rule(f"{EJECTS}, {off}"), locality="eu")))) == {"1", "2", "3"}

@@ -16,7 +16,7 @@ from pymesh.control.analysis.message_types import (
 )
 from pymesh.control.model.kinds import NAMESPACE, SERVICE
 from pymesh.control.model.validation.syntax import is_dns_label
-from pymesh.names import EXPORT_TO_ANNOTATION
+from pymesh.names import EXPORT_TO_ANNOTATION, TRAFFIC_DISTRIBUTION_ANNOTATION
 
 _ANY = "Any"
 _INGRESS_CLASS = "kubernetes.io/ingress.class"
@@ -46,7 +46,8 @@ ANNOTATIONS: dict[str, Annotation] = {
     **_of("Namespace", "topology.istio.io/controlPlaneClusters"),
     **_of("AuthorizationPolicy", "istio.io/dry-run"),
     **_of("Gateway", "gateway.istio.io/controller-version", "gateway.istio.io/name-override"),
-    **_of("Service", EXPORT_TO_ANNOTATION, "networking.istio.io/traffic-distribution"),
+    **_of("Service", EXPORT_TO_ANNOTATION),
+    TRAFFIC_DISTRIBUTION_ANNOTATION: Annotation(("Service", "ServiceEntry")),
     **_of(
         "Service",
         "alpha.istio.io/canonical-serviceaccounts",

@@ -30,6 +30,9 @@ class ServicePort(Message):
     """Means nothing here."""
 
 
+TrafficDistribution = Literal["PreferClose", "PreferSameZone", "PreferSameNode"]
+
+
 class Service(Message):
     """Without a selector: the workloads that registered under its name.
 
@@ -65,8 +68,8 @@ class Service(Message):
     """Means nothing here."""
     external_traffic_policy: str = ""
     """Means nothing here."""
-    traffic_distribution: str = ""
-    """Means nothing here."""
+    traffic_distribution: TrafficDistribution | None = None
+    """Whether clients prefer endpoints of their zone or of their machine."""
     load_balancer_ip: str = msgspec.field(default="", name="loadBalancerIP")
     """Means nothing here."""
     load_balancer_class: str = ""

@@ -47,7 +47,8 @@ class MeshService:
     `addresses` are virtual IPs by which clients may know it, besides `host`; `subnets` are the same by range
     (`10.0.0.0/8`). `is_headless`: clients know it by its endpoints' own addresses. `is_unresolved`: a
     ServiceEntry of resolution NONE. `selector` finds its workloads; empty:
-    they registered under its name. `is_automatic`: the registry declared it, and not a user.
+    they registered under its name. `is_automatic`: the registry declared it, and not a user. `preferred_labels`: the
+    more of them an endpoint shares with a client, from the first on, the sooner its turn.
     """
 
     host: str
@@ -68,6 +69,7 @@ class MeshService:
     is_unresolved: bool = False
     selector: dict[str, str] = field(default_factory=dict)
     is_automatic: bool = False
+    preferred_labels: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<MeshService {self.host} ports={[port.number for port in self.ports]}>"

@@ -60,7 +60,8 @@ class MeshSnapshot:
     """Built once per revision and shared by all proxies.
 
     `label_keys` are the labels of a client on which some rule depends: proxies of one namespace that agree on those see
-    the same mesh. `services_by_host` has the candidates of a host, best first.
+    the same mesh. `services_by_host` has the candidates of a host, best first. `uses_locality`: what a client sees
+    depends on where it is.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class MeshSnapshot:
         "services_by_host",
         "sidecars",
         "telemetries",
+        "uses_locality",
         "virtual_services",
     )
 
@@ -111,13 +113,20 @@ class MeshSnapshot:
         self.gateways = tuple(_of(objects, GATEWAY, Gateway))
         self.secrets = {(item.namespace, item.name): item.spec for item in _of(objects, SECRET, Secret)}
         self.telemetries = Telemetries(_of(objects, TELEMETRY, Telemetry), mesh.root_namespace)
+        self.uses_locality = self.destination_rules.use_locality or any(self._preferred_labels())
         self.label_keys = frozenset((*source_label_keys(rules), *self._client_label_keys()))
         self._cache: dict[Hashable, Any] = {}
 
     def _client_label_keys(self) -> Iterator[str]:
         yield from self.telemetries.label_keys()
         yield from self.destination_rules.client_label_keys()
+        yield from self._preferred_labels()
         yield from (key.partition("=")[0] for key in self.mesh.locality_lb_setting.failover_priority)
+
+    def _preferred_labels(self) -> Iterator[str]:
+        for services in self.services_by_host.values():
+            for service in services:
+                yield from service.preferred_labels
 
     @classmethod
     def build(

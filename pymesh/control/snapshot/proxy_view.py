@@ -59,7 +59,7 @@ class ProxyView:
         self.labels = {key: value for key, value in metadata.labels.items() if key in snapshot.label_keys}
         self.has_certificate = metadata.has_certificate
         # Where no rule depends on it, proxies of all localities share what they see.
-        self.locality = _locality(node) if snapshot.destination_rules.use_locality else Locality()
+        self.locality = _locality(node) if snapshot.uses_locality else Locality()
         found = None if self.is_gateway else snapshot.sidecars.find(metadata.namespace, metadata.labels)
         self.sidecar = found
         self.is_redirected = metadata.is_redirected and not self.is_gateway

@@ -15,6 +15,7 @@ from pymesh.control.snapshot.manual_endpoints import ManualEndpoints
 from pymesh.control.snapshot.mesh_service import Endpoint, MeshPort, MeshService, Resolution
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
 from pymesh.control.snapshot.protocol import Protocol, port_protocol
+from pymesh.control.snapshot.traffic_distribution import preferred_labels
 from pymesh.control.snapshot.visibility import visibility
 from pymesh.names import EXPORT_TO_ANNOTATION, MANAGED_BY_LABEL, MANAGED_BY_REGISTRY, service_fqdn
 from pymesh.spiffe import SpiffeId
@@ -60,6 +61,7 @@ def build_service(resource: Resource[Service], mesh: Mesh) -> MeshService:
         is_headless=spec.cluster_ip == "None" and not spec.external_name,
         selector=spec.selector,
         is_automatic=resource.metadata.labels.get(MANAGED_BY_LABEL) == MANAGED_BY_REGISTRY,
+        preferred_labels=preferred_labels(resource.metadata, spec.traffic_distribution),
     )
 
 
@@ -87,6 +89,7 @@ def build_service_entry(resource: Resource[ServiceEntry], mesh: Mesh) -> Iterato
             subnets=tuple(item for item in spec.addresses if not is_ip_address(_single_address(item))),
             is_unresolved=spec.resolution == "NONE",
             selector=spec.workload_selector.labels if spec.workload_selector is not None else {},
+            preferred_labels=preferred_labels(resource.metadata, None),
         )
 
 

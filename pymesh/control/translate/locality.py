@@ -66,11 +66,17 @@ NO_LOCALITY_LB = LocalityLb()
 
 
 def locality_lb_of(cluster: OutboundCluster, view: ProxyView) -> LocalityLb:
+    """What a DestinationRule says of localities, else the service, else the mesh. A service's own endpoints serve the
+    far, too, so that it needs no outlier detection."""
     balancer = cluster.policy.load_balancer
-    setting = effective_setting(view.mesh, balancer.locality_lb_setting if balancer is not None else None)
+    own = balancer.locality_lb_setting if balancer is not None else None
+    labels = view.labels | _labels_of(view.locality)
+    if own is None and cluster.service.preferred_labels:
+        preferred = LocalityLoadBalancerSetting(failover_priority=cluster.service.preferred_labels)
+        return LocalityLb(preferred, view.locality, labels, can_fail_over=True)
+    setting = effective_setting(view.mesh, own)
     if setting is None:
         return LocalityLb()
-    labels = view.labels | _labels_of(view.locality)
     return LocalityLb(setting, view.locality, labels, cluster.policy.outlier_detection is not None)
 
 

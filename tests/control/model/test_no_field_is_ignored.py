@@ -19,7 +19,7 @@ _CONTROL = Path(pymesh.control.__file__).parent
 _STORED = ("EnvoyFilter", "WasmPlugin", "ConfigMap", "Namespace", "ServiceAccount")
 _OF_KUBERNETES = re.compile(
     r"(allocateLoadBalancerNodePorts|external(IPs|TrafficPolicy)|healthCheckNodePort|internalTrafficPolicy|ipFamil.*"
-    r"|loadBalancer.*|session.*|trafficDistribution|ports\[\]\.nodePort)"
+    r"|loadBalancer.*|session.*|ports\[\]\.nodePort)"
     r"|.*\.(nodeName|targetRef|deprecatedTopology|hints.*|conditions\.(serving|terminating))|addressType"
 )
 # What was decoded into another field, or is told of by a warning, or is what proxies do anyway.
