@@ -57,17 +57,26 @@ class Workloads:
         return found or Workload(namespace, name)
 
     def gateway(self, place: str) -> Workload:
-        """`namespace/name` of a Gateway, which stands for a proxy that its selector chooses, or of a gateway's
-        workload. Any other name stands for a proxy with the labels of Istio's charts."""
+        """`namespace/name` of a Gateway, which stands for a proxy that its selector chooses, in the namespace of the
+        proxy's Service if the files have that, or of a gateway's workload. Any other name stands for a proxy with the
+        labels of Istio's charts."""
         namespace, _, name = place.partition("/")
         known = self._by_name.get((namespace, name))
         if known is not None:
             return known
         gateway = self._resources.get(Key(GATEWAY.name, namespace, name))
         if gateway is not None and gateway.spec.selector:
-            return Workload(namespace, name, gateway.spec.selector, service_account=f"{name}-service-account")
+            labels, namespace = self._behind_service(gateway.spec.selector, namespace)
+            return Workload(namespace, name, labels, service_account=f"{name}-service-account")
         labels = {APP_LABEL: name, _GATEWAY_LABEL: name.removeprefix("istio-")}
         return Workload(namespace, name, labels, service_account=f"{name}-service-account")
+
+    def _behind_service(self, selector: Mapping[str, str], namespace: str) -> tuple[Mapping[str, str], str]:
+        """The labels and the namespace of the proxies that a Gateway selects, as the Service before them tells them."""
+        candidates = (item for found in self._snapshot.services_by_host.values() for item in found)
+        entrances = [item for item in candidates if item.is_kubernetes and selector.items() <= item.selector.items()]
+        entrances.sort(key=lambda item: (item.namespace != namespace, item.order))
+        return (entrances[0].selector, entrances[0].namespace) if entrances else (selector, namespace)
 
     def at(self, address: str, port: int) -> Workload | None:
         """The workload behind an endpoint."""

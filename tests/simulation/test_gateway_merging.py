@@ -219,3 +219,10 @@ def test_who_calls_a_gateway_means_the_port_of_its_service_unless_the_connection
     assert mesh.simulate("GET http://a.example/", gateway="istio-system/one").listener == "0.0.0.0_8080"
     assert mesh.simulate("GET http://a.example/", gateway="istio-system/one", port=8080).route == "to-0"
     assert mesh.simulate("GET http://a.example/", gateway="istio-system/one", port=80).error == "no_listener"
+
+
+def test_a_gateway_stands_for_proxies_in_the_namespace_of_their_service(mesh_of):
+    front = edge("one", HTTP % ("a", "HTTP", "a.example"))
+    mesh = mesh_of(rule("one") + ENTRANCE % (1, 8080) + front)
+    found = mesh.simulate("GET http://a.example/", gateway="default/one")
+    assert (found.listener, found.route) == ("0.0.0.0_8080", "to-0")
