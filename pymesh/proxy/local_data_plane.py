@@ -18,11 +18,13 @@ from pymesh.proxy.downstream.listener_manager import ListenerManager
 from pymesh.proxy.listen_sockets import ListenSockets
 from pymesh.proxy.open_files import raise_file_limit
 from pymesh.proxy.routing.route_table import RouteTables
+from pymesh.proxy.span_reports import SpanReports
 from pymesh.proxy.telemetry.access_log import AccessLog
 from pymesh.proxy.telemetry.access_logs import AccessLogs
-from pymesh.proxy.telemetry.exporters import Post, SpanExporter
-from pymesh.proxy.telemetry.metric_names import ACCESS_LOG_DROPPED
+from pymesh.proxy.telemetry.exporters import Post, SpanExporter, SpanQueue
+from pymesh.proxy.telemetry.metric_names import ACCESS_LOG_DROPPED, SPANS_DROPPED
 from pymesh.proxy.telemetry.proxy_metrics import ProxyMetrics
+from pymesh.proxy.telemetry.span_providers import SpanProviders
 from pymesh.proxy.telemetry.stats import Stats
 from pymesh.proxy.telemetry.telemetry import Telemetry
 from pymesh.proxy.timers import LoopClock, Timers
@@ -66,6 +68,10 @@ class LocalDataPlane:
         self.clusters = ClusterManager(secrets, metrics=self.telemetry.metrics, build_breakers=build_breakers)
         routes = RouteTables()
         self._context = self._build_context(spec, routes, secrets)
+        deliver = SpanReports(self._context).deliver
+        self.span_providers = SpanProviders(spec.workload, spec.node.id, self.spans, deliver, self._run_queue)
+        self._context.spans_of = self.span_providers.spans_of
+        self.metrics.read(SPANS_DROPPED, lambda: self.span_providers.dropped)
         self.listeners = ListenerManager(self._context, sockets)
         self._writer = ConfigWriter(build_handlers(secrets, self.clusters, routes, self.listeners))
         secrets.subscribe(self._on_secret)
@@ -93,6 +99,9 @@ class LocalDataPlane:
         if secret is not None and secret.tls_certificate is not None and secret.tls_certificate.principal:
             self._context.principal = principal = secret.tls_certificate.principal
             self.stats.local = self.stats.local._replace(principal=principal)
+
+    def _run_queue(self, queue: SpanQueue) -> None:
+        self.tasks.spawn("spans of a provider", queue.run())
 
     @property
     def metrics(self) -> ProxyMetrics:
@@ -161,12 +170,15 @@ class LocalDataPlane:
     async def aclose(self) -> None:
         await self.tasks.aclose()
         await self.listeners.aclose()
+        await self._flush_spans()
         self.clusters.close()
         if self.access_log is not None:
             self.access_log.close()
         self.access_logs.close()
+
+    async def _flush_spans(self) -> None:
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
-                await self.spans.flush()
+                await self.span_providers.flush()
         except TimeoutError:
             log.debug("the last spans were not delivered")

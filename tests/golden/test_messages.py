@@ -29,6 +29,7 @@ _PACKAGES = (
     "filters.network.tcp_proxy",
     "path.match.uri_template",
     "retry.host.previous_hosts",
+    "tracers.opentelemetry.resource_detectors",
     "retry.priority.previous_priorities",
     "transport_sockets.raw_buffer",
     "transport_sockets.tls",
@@ -38,7 +39,12 @@ _RESOURCE_PACKAGES = ("listener", "route", "cluster", "endpoint")
 
 
 def test_every_resource_is_a_message_without_unknown_fields(case):
-    for package in ("xds.type.v3", *(f"envoy.config.{name}.v3" for name in _RESOURCE_PACKAGES), *_extensions()):
+    for package in (
+        "xds.type.v3",
+        "envoy.config.trace.v3",
+        *(f"envoy.config.{name}.v3" for name in _RESOURCE_PACKAGES),
+        *_extensions(),
+    ):
         _import_all(package)
     for type_url, resources in case.build().items():
         for name, resource in resources.items():

@@ -117,6 +117,13 @@ class GrpcService(Message):
     """Metadata of each call."""
 
 
+class ResourceDetectors(Message):
+    environment: dict[str, Any] | None = None
+    """The proxy's variable OTEL_RESOURCE_ATTRIBUTES."""
+    dynatrace: dict[str, Any] | None = None
+    """Files of Dynatrace."""
+
+
 class OpenTelemetryProvider(Message):
     service: str = ""
     """`[namespace/]host` of the collector; required."""
@@ -128,7 +135,7 @@ class OpenTelemetryProvider(Message):
     """OTLP over HTTP instead of gRPC."""
     grpc: GrpcService | None = None
     """Settings of OTLP over gRPC."""
-    resource_detectors: dict[str, Any] = {}
+    resource_detectors: ResourceDetectors | None = None
     """Where further attributes of the resource come from."""
     dynatrace_sampler: dict[str, Any] | None = None
     """A sampler of Dynatrace."""

@@ -3,10 +3,11 @@
 https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from pymesh.control.model.destination_rule import ClientTLSSettings
 from pymesh.control.model.messages import Message
+from pymesh.control.model.telemetry import CustomTag
 
 ForwardClientCertDetails = Literal[
     "UNDEFINED", "SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"
@@ -26,7 +27,7 @@ class Tracing(Message):
     """Percent of the requests that are traced."""
     max_path_tag_length: int = 0
     """Longest path in a span."""
-    custom_tags: dict[str, dict[str, Any]] = {}
+    custom_tags: dict[str, CustomTag] = {}
     """Tags of each span."""
     zipkin: ZipkinAddress | None = None
     """The older way to name Zipkin."""

@@ -18,6 +18,7 @@ from pymesh.control.snapshot.instance import Locality
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.mesh_snapshot import MeshSnapshot
 from pymesh.control.snapshot.metric_settings import MetricSettings
+from pymesh.control.snapshot.tracing import TracingSpec
 from pymesh.control.snapshot.virtual_services import VirtualServiceRule, index_by_host
 from pymesh.names import DEFAULT_DOMAIN, MESH_GATEWAY, service_fqdn
 from pymesh.xds import ROUTER, Node
@@ -198,10 +199,11 @@ class ProxyView:
         told = self.node.metadata
         return self.snapshot.request_authentications.of_workload(told.namespace, told.labels)
 
-    def sampling(self, mode: Mode) -> float:
-        """Percent of the traces beginning here whose spans are sent."""
-        default = self.mesh.default_config.tracing.sampling
-        return self.snapshot.telemetries.sampling(self.namespace, self.labels, mode, default)
+    def tracing(self, mode: Mode) -> TracingSpec:
+        """What Telemetries say of the traces beginning or going on here."""
+        providers = self.mesh.default_providers
+        default = providers.tracing[0] if providers is not None and providers.tracing else None
+        return self.snapshot.telemetries.tracing(self.namespace, self.labels, mode, default)
 
     def log_providers(self, mode: Mode) -> LogProviders:
         """Who gets this workload's access logs."""

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from pymesh.control.model.resource import Resource
-from pymesh.control.model.telemetry import Telemetry, Tracing
+from pymesh.control.model.telemetry import Telemetry
 from pymesh.control.snapshot.access_logging import LogProviders, Mode, log_providers
 from pymesh.control.snapshot.metric_settings import MetricSettings, metric_settings
-
-_BOTH = "CLIENT_AND_SERVER"
+from pymesh.control.snapshot.tracing import TracingSpec, merge_tracing
 
 
 class Telemetries:
@@ -27,15 +26,10 @@ class Telemetries:
             for spec in specs:
                 yield from _selector(spec)
 
-    def sampling(self, namespace: str, labels: dict[str, str], mode: Mode, default: float) -> float:
-        """Percent of the traces beginning at this workload whose spans are sent."""
-        sampling, is_off = None, None
-        for tracing in self._tracing(namespace, labels, mode):
-            sampling = tracing.random_sampling_percentage if sampling is None else sampling
-            is_off = tracing.disable_span_reporting if is_off is None else is_off
-        if is_off:
-            return 0.0
-        return default if sampling is None else sampling
+    def tracing(self, namespace: str, labels: dict[str, str], mode: Mode, default: str | None) -> TracingSpec:
+        """What holds of this workload's traces; `default` is the name of MeshConfig's provider."""
+        levels = [*self._applicable(namespace, labels)][::-1]
+        return merge_tracing((entry for level in levels for entry in level.tracing), default, mode)
 
     def log_providers(
         self, namespace: str, labels: dict[str, str], mode: Mode, defaults: tuple[str, ...]
@@ -53,12 +47,6 @@ class Telemetries:
     ) -> MetricSettings:
         """What is changed of this workload's metrics; `defaults` are MeshConfig's providers."""
         return metric_settings([*self._applicable(namespace, labels)][::-1], defaults, mode, is_prometheus)
-
-    def _tracing(self, namespace: str, labels: dict[str, str], mode: Mode) -> Iterator[Tracing]:
-        """From the workload up to the mesh; of each the first entry that is for this direction of traffic."""
-        for spec in self._applicable(namespace, labels):
-            fitting = (one for one in spec.tracing if one.match is None or one.match.mode in (mode, _BOTH))
-            yield from islice(fitting, 1)
 
     def _applicable(self, namespace: str, labels: dict[str, str]) -> Iterator[Telemetry]:
         own = self._by_namespace.get(namespace, [])

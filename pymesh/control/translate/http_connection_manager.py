@@ -141,7 +141,7 @@ def _filter(
     config["request_headers_timeout"] = _HEAD_TIMEOUT
     # Istio's PILOT_HTTP10, on: ab, nginx's proxy_pass, and the CONNECT of Python 3.11's http.client speak HTTP/1.0.
     config["http_protocol_options"] = {"accept_http_10": True}
-    config["tracing"] = {"random_sampling": {"value": telemetry.sampling}}
+    config["tracing"] = telemetry.tracing
     if telemetry.access_log:
         config["access_log"] = telemetry.access_log
     return {"name": HTTP_CONNECTION_MANAGER_FILTER, "typed_config": config}

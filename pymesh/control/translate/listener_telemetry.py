@@ -5,14 +5,15 @@ from typing import Any, NamedTuple
 from pymesh.control.snapshot.access_logging import Mode
 from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.access_log import build_access_log
+from pymesh.control.translate.tracing import build_tracing
 
 
 class ListenerTelemetry(NamedTuple):
-    """`sampling`: percent of the traces beginning there whose spans are sent."""
+    """Fields of a terminal filter; those of TCP have no traces."""
 
-    sampling: float
+    tracing: dict[str, Any]
     access_log: list[dict[str, Any]]
 
 
 def listener_telemetry(view: ProxyView, mode: Mode) -> ListenerTelemetry:
-    return ListenerTelemetry(view.sampling(mode), build_access_log(view, mode))
+    return ListenerTelemetry(build_tracing(view, mode), build_access_log(view, mode))

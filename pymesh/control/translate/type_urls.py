@@ -25,6 +25,11 @@ DYNAMIC_FORWARD_PROXY_CLUSTER = _EXTENSIONS + "clusters.dynamic_forward_proxy.v3
 HTTP_PROTOCOL_OPTIONS = _EXTENSIONS + "upstreams.http.v3.HttpProtocolOptions"
 PREVIOUS_PRIORITIES = _EXTENSIONS + "retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
 PREVIOUS_HOSTS = _EXTENSIONS + "retry.host.previous_hosts.v3.PreviousHostsPredicate"
+ZIPKIN_CONFIG = "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig"
+OPENTELEMETRY_CONFIG = "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig"
+ENVIRONMENT_RESOURCE_DETECTOR = (
+    _EXTENSIONS + "tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig"
+)
 TYPED_STRUCT = "type.googleapis.com/xds.type.v3.TypedStruct"
 STATS_CONFIG = "type.googleapis.com/stats.PluginConfig"
 EXPRESSION_FILTER = _EXTENSIONS + "access_loggers.filters.cel.v3.ExpressionFilter"

@@ -11,7 +11,9 @@ from pymesh.proxy.downstream.connection_limit import ConnectionLimit
 from pymesh.proxy.downstream.original_dst import original_destination
 from pymesh.proxy.routing.even_values import even_values
 from pymesh.proxy.telemetry.access_logs import AccessLogs
+from pymesh.proxy.telemetry.telemetry import Spans
 from pymesh.proxy.telemetry.tracer import Tracer
+from pymesh.proxy.telemetry.tracing_config import TracingConfig
 from pymesh.proxy.telemetry.workload import Workload
 from pymesh.proxy.timers import Timers
 from pymesh.proxy.upstream.transport import Connector, connect
@@ -26,7 +28,8 @@ class ProxyContext:
     `principal` is the proxy's own SPIFFE URI, `connections` the limit of its clients, `access_logs` those of listeners,
     `tasks` what the data plane has to await (connects), `random` is uniform in [0, 1) and `split` the same but evenly
     spread, for weights.
-    `build_tracer` takes the percentage of the traces to sample.
+    `build_tracer` takes the percentage of the traces to sample; `spans_of` says who gets spans where configuration says
+    more of them.
     """
 
     clusters: Any  # upstream.ClusterManager
@@ -46,6 +49,7 @@ class ProxyContext:
     connect: Connector = connect
     original_destination: Callable[[socket.socket], Address | None] = original_destination
     build_tracer: Callable[[float], Any] = Tracer
+    spans_of: Callable[[TracingConfig], Spans | None] = lambda _: None
     peer_metadata: bytes = field(init=False)
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from pymesh.proxy.routing.route import RouteConfiguration
 from pymesh.proxy.telemetry import stats_config
 from pymesh.proxy.telemetry.access_log_config import AccessLogConfig, decode_access_logs
 from pymesh.proxy.telemetry.stats_config import StatsConfig, decode_stats
-from pymesh.proxy.telemetry.tracer import DEFAULT_SAMPLING
+from pymesh.proxy.telemetry.tracing_config import DEFAULT_SAMPLING, NO_TRACING, TracingConfig, decode_tracing
 
 TYPE_URL = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
@@ -96,6 +96,7 @@ class HttpConnectionManagerConfig:
     route_config: RouteConfiguration | None = None
     http_filters: tuple[HttpFilterConfig, ...] = ()
     random_sampling: float = DEFAULT_SAMPLING
+    tracing: TracingConfig = NO_TRACING
     access_logs: tuple[AccessLogConfig, ...] = ()
     stats: StatsConfig | None = None
     # heads
@@ -138,6 +139,7 @@ def decode_http_connection_manager(
     common = reader.object("common_http_protocol_options") or Reader({})
     http_1 = reader.object("http_protocol_options") or Reader({})
     filters = reader.objects("http_filters")
+    sampling, tracing = decode_tracing(reader)
     http_1.ignore("header_key_format", "enable_trailers", "allow_absolute_url")
     return HttpConnectionManagerConfig(
         stat_prefix=reader.string("stat_prefix"),
@@ -146,7 +148,8 @@ def decode_http_connection_manager(
         route_config=inline,
         http_filters=_decode_http_filters(filters, reader, obeys_requests=bool(internal_networks)),
         stats=_decode_stats(filters),
-        random_sampling=_decode_random_sampling(reader),
+        random_sampling=sampling,
+        tracing=tracing,
         access_logs=decode_access_logs(reader),
         server_name=reader.string("server_name") or "envoy",
         server_header_transformation=reader.enum("server_header_transformation", SERVER_HEADER_TRANSFORMATIONS),
@@ -236,15 +239,6 @@ def _decode_http_filter(reader: Reader) -> HttpFilterConfig:
     type_url, config = typed_config
     factory = FACTORY_BY_TYPE_URL.get(type_url) or config.fail("@type", f"{type_url} is not a filter of this proxy")
     return HttpFilterConfig(name, factory, factory.decode(config))
-
-
-def _decode_random_sampling(reader: Reader) -> float:
-    """Envoy's default is 100; without `tracing`, where Envoy would not trace at all, it is Istio's."""
-    tracing = reader.object("tracing")
-    if tracing is None:
-        return DEFAULT_SAMPLING
-    percent = tracing.percent("random_sampling")
-    return 100.0 if percent is None else percent
 
 
 def _decode_client_cert_details(reader: Reader) -> ClientCertDetails:

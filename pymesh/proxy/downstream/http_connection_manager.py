@@ -28,6 +28,7 @@ from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.telemetry import OnComplete
+from pymesh.proxy.telemetry.tracing_config import NO_TRACING
 from pymesh.proxy.timers import IdleWatch, TimerQueue
 
 _HTTP2_ALPN = "h2"
@@ -53,7 +54,7 @@ class HttpConnectionManager:
         normalizer = PathNormalizer(config)
         self.normalize_path = normalizer.normalize if normalizer.is_enabled else None
         self.set_telemetry(config)
-        self.start_trace = context.build_tracer(config.random_sampling).start
+        self.start_trace = self._build_tracer().start
         self.is_draining = False
         self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
         self.find_routes = context.routes.get  # RDS may change what it finds at any time
@@ -85,7 +86,16 @@ class HttpConnectionManager:
         context = self.context
         logs = tuple(map(context.access_logs.get, config.access_logs))
         self._counts = context.telemetry.build_counts(config.stats)
-        self.on_request_complete: OnComplete = context.telemetry.on_complete(logs, self._counts)
+        spans = context.spans_of(config.tracing) if config.tracing != NO_TRACING else None
+        self.on_request_complete: OnComplete = context.telemetry.on_complete(logs, self._counts, spans)
+
+    def _build_tracer(self) -> Any:
+        provider, percent = self.config.tracing.provider, self.config.random_sampling
+        if provider is None or not provider.is_zipkin:
+            return self.context.build_tracer(percent)
+        from pymesh.proxy.telemetry.span_providers import build_b3_tracer  # which most proxies never need
+
+        return build_b3_tracer(provider, percent)
 
     def new_connection(self, info: ConnectionInfo) -> asyncio.Protocol:
         """The protocol for one accepted connection. Envoy: HttpConnectionManagerImpl::createCodec."""

@@ -1,4 +1,4 @@
-"""One question to an external authorizer: a request of the proxy's own, and its answer as a whole."""
+"""One question to an external authorizer, or a report: a request of the proxy's own, and its answer as a whole."""
 
 import asyncio
 from collections.abc import Callable
@@ -147,7 +147,7 @@ class AuthorizationCheck(PiecewiseSink):
             self._start_http2(connection)
         else:
             head = write_head(b"%b %b HTTP/1.1\r\n" % (self._method, self._path), self._headers)
-            connection.start(self, head, self._method, False, True)
+            connection.start(self, head + self._content, self._method, False, True)
 
     def _start_http2(self, stream: Any) -> None:
         from pymesh.proxy.codec.http2.heads import request_fields  # loaded by whoever has made the stream

@@ -1,4 +1,4 @@
-"""Batches of spans and metrics on their way to the control plane, in OTLP over HTTP: bounded, off the hot path."""
+"""Batches of spans and metrics on their way to who collects them: bounded, off the hot path."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from pymesh.errors import ControlUnreachableError, PymeshError
 from pymesh.proxy.telemetry.direction import Direction
 from pymesh.proxy.telemetry.metrics_request import MetricsRequest
 from pymesh.proxy.telemetry.resource import SCOPE, resource_of
+from pymesh.proxy.telemetry.span_tags import SpanTags
 from pymesh.proxy.telemetry.spans import build_span
 from pymesh.proxy.telemetry.stats import SeriesSource
 from pymesh.proxy.telemetry.stream_info import StreamInfo
@@ -29,21 +30,19 @@ MAX_SPANS = 2_048  # that may wait
 BATCH_SPANS = 512
 
 
-class SpanExporter:
-    """Give `run()` to a TaskGroup; await `flush()` at shutdown.
+class SpanQueue:
+    """Spans on their way to somebody. Give `run()` to a TaskGroup; await `flush()` at shutdown.
 
-    While control is away, the newest `max_spans` are kept; `dropped` counts the others and those that were refused.
+    While the receiver is away, the newest `max_spans` are kept; `dropped` counts the others and those that it refused.
+    `send` takes some spans, and raises as Post does.
     """
 
     def __init__(
-        self, workload: Workload, node_id: str, post: Post, interval: float = 1.0, max_spans: int = MAX_SPANS
+        self, send: Callable[[list[Any]], Awaitable[None]], interval: float = 1.0, max_spans: int = MAX_SPANS
     ) -> None:
         self._evicted = 0
         self._refused = 0
-        self._workload = workload
-        self._node_id = node_id
-        self._resource = resource_of(workload, node_id)
-        self._post = post
+        self._send = send
         self._interval = interval
         self._max_spans = max_spans
         self._spans: deque[Any] = deque()
@@ -53,11 +52,11 @@ class SpanExporter:
     def dropped(self) -> int:
         return self._evicted + self._refused
 
-    def on_span(self, info: StreamInfo, direction: Direction) -> None:
+    def add(self, span: Any) -> None:
         if len(self._spans) >= self._max_spans:
             self._spans.popleft()
             self._evicted += 1
-        self._spans.append(build_span(info, direction, self._workload, self._node_id))
+        self._spans.append(span)
 
     async def run(self) -> None:
         """Never returns."""
@@ -66,7 +65,7 @@ class SpanExporter:
             await self.flush()
 
     async def flush(self) -> None:
-        """Send what waits, until that is nothing or control does not answer."""
+        """Send what waits, until that is nothing or nobody answers."""
         async with self._sending:
             while self._spans and await self._send_batch():
                 pass
@@ -77,12 +76,12 @@ class SpanExporter:
         evicted = self._evicted
         is_refused = False
         try:
-            await self._post(TRACES_PATH, self._body(batch))
+            await self._send(batch)
         except (ControlUnreachableError, OSError) as error:
             log.debug("spans not delivered: %s", error)
             return False
         except PymeshError as error:
-            log.warning("control refused %d spans: %s", len(batch), error)
+            log.warning("%d spans were refused: %s", len(batch), error)
             is_refused = True
         # Newer spans may have pushed some of them out meanwhile.
         remaining = max(0, len(batch) - (self._evicted - evicted))
@@ -91,11 +90,31 @@ class SpanExporter:
         self._refused += remaining if is_refused else 0
         return True
 
-    def _body(self, spans: list[Any]) -> bytes:
-        request = otlp.ExportTraceServiceRequest()
-        request.resource_spans.add(resource=self._resource).scope_spans.add(scope=SCOPE, spans=spans)
-        body: bytes = request.SerializeToString()
-        return body
+
+class SpanExporter(SpanQueue):
+    """Spans on their way to the control plane."""
+
+    def __init__(
+        self, workload: Workload, node_id: str, post: Post, interval: float = 1.0, max_spans: int = MAX_SPANS
+    ) -> None:
+        super().__init__(self._post_spans, interval, max_spans)
+        self._tags = SpanTags(workload, node_id)
+        self._resource = resource_of(workload, node_id)
+        self._post = post
+
+    def on_span(self, info: StreamInfo, direction: Direction) -> None:
+        self.add(build_span(info, direction, self._tags))
+
+    async def _post_spans(self, spans: list[Any]) -> None:
+        await self._post(TRACES_PATH, traces_request(self._resource, spans))
+
+
+def traces_request(resource: Any, spans: list[Any]) -> bytes:
+    """An OTLP ExportTraceServiceRequest."""
+    request = otlp.ExportTraceServiceRequest()
+    request.resource_spans.add(resource=resource).scope_spans.add(scope=SCOPE, spans=spans)
+    body: bytes = request.SerializeToString()
+    return body
 
 
 class MetricsExporter:

@@ -84,9 +84,13 @@ class Telemetry:
 
         return OverriddenStats(config, self.stats)
 
-    def on_complete(self, logs: Sequence[Log] = (), counts: StreamCounts | None = None) -> OnComplete:
-        """`on_request` that writes to these access logs, too, and counts so. Without any it costs nothing more."""
-        on_request = self.on_request if counts is None else self._counting(counts.on_request)
+    def on_complete(
+        self, logs: Sequence[Log] = (), counts: StreamCounts | None = None, spans: Spans | None = None
+    ) -> OnComplete:
+        """`on_request` that writes to these access logs, too, counts so and tells those of spans. Without any it costs
+        nothing more."""
+        is_plain = counts is None and spans is None
+        on_request = self.on_request if is_plain else self._telling(counts or self.stats, spans or self._spans)
         if not logs:
             return on_request
         writes = tuple(log.log for log in logs)
@@ -98,11 +102,13 @@ class Telemetry:
 
         return on_logged_request
 
-    def _counting(self, count: OnComplete) -> OnComplete:
+    def _telling(self, counts: StreamCounts, spans: Spans | None) -> OnComplete:
+        count = counts.on_request
+
         def on_request(info: StreamInfo, direction: Direction) -> None:
             count(info, direction)
-            if info.sampled and self._spans is not None:
-                self._spans.on_span(info, direction)
+            if info.sampled and spans is not None:
+                spans.on_span(info, direction)
             if self._access_log is not None:
                 self._access_log.log(info)
 

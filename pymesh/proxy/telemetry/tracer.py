@@ -8,8 +8,7 @@ import re
 import struct
 
 from pymesh.proxy.telemetry.stream_info import MutableHeaders, StreamInfo
-
-DEFAULT_SAMPLING = 1.0  # percent, Istio's default
+from pymesh.proxy.telemetry.tracing_config import DEFAULT_SAMPLING
 
 # Only a version later than 00 may have more fields, and there is no version ff.
 _TRACEPARENT = re.compile(

@@ -35,7 +35,7 @@ def _fields(entries: tuple[Unsupported, ...]) -> str:
 def _field(entry: Unsupported) -> str:
     values = (
         ""
-        if entry.values == (True,)
+        if entry.values in ((True,), ({},))
         else ", ".join(str(value).lower() if value is False else value for value in entry.values)
     )
     values = values or entry.prefix

@@ -154,8 +154,13 @@ def test_mesh_config_says_how_many_traces_are_sampled_and_nothing_else_of_proxie
     assert decode_mesh_config({"defaultConfig": {"tracing": {"sampling": 100}}}).default_config.tracing.sampling == 100
     with pytest.raises(ValidationError, match=r"defaultConfig.tracing.sampling: must be 0\.\.100, not 101"):
         decode_mesh_config({"defaultConfig": {"tracing": {"sampling": 101}}})
-    with pytest.raises(ValidationError, match=r"defaultConfig.tracing.zipkin: pymesh does not implement"):
-        decode_mesh_config({"defaultConfig": {"tracing": {"zipkin": {"address": "zipkin:9411"}}}})
+    with pytest.raises(ValidationError, match=r"defaultConfig.tracing.zipkin.address: must be host:port"):
+        decode_mesh_config({"defaultConfig": {"tracing": {"zipkin": {"address": "$(HOST_IP):zipkin"}}}})
+    with pytest.raises(ValidationError, match=r"defaultConfig.tracing.tlsSettings: pymesh does not implement"):
+        decode_mesh_config({"defaultConfig": {"tracing": {"tlsSettings": {"mode": "SIMPLE"}}}})
+    otlp = {"service": "a.b", "port": 1, "resourceDetectors": {"environment": {}, "dynatrace": {}}}
+    with pytest.raises(ValidationError, match=r"resourceDetectors.dynatrace {}"):
+        decode_mesh_config({"extensionProviders": [{"name": "a", "opentelemetry": otlp}]})
     with pytest.raises(ValidationError, match=r"defaultConfig.concurrency: pymesh does not implement"):
         decode_mesh_config({"defaultConfig": {"concurrency": 2}})
 

@@ -11,6 +11,7 @@ from pymesh.control.model.validation.locality import check_locality_lb
 from pymesh.control.model.validation.outlier_detection import check_outlier_detection
 from pymesh.control.model.validation.retry import check_retries
 from pymesh.control.model.validation.server_tls import check_cipher_suites
+from pymesh.control.model.validation.telemetry import check_tag
 
 _LONGEST_CONNECT_TIMEOUT = 3600.0
 ECDH_CURVES = ("P-224", "P-256", "P-384", "P-521", "X25519", "X25519Kyber768Draft00", "X25519MLKEM768")
@@ -90,6 +91,14 @@ def _check_tls(mesh: MeshConfig, at: Scope) -> None:
 def _check_proxy_settings(settings: ProxySettings, at: Scope) -> None:
     syntax.check_range(settings.tracing.sampling, 0, 100, at["tracing"]["sampling"])
     syntax.check_not_negative(settings.tracing.max_path_tag_length, at["tracing"]["maxPathTagLength"])
+    if settings.tracing.zipkin is not None:
+        host, _, port = settings.tracing.zipkin.address.rpartition(":")
+        is_address = bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 65536
+        at["tracing"]["zipkin"]["address"].require(is_address, "must be host:port")
+    for name, tag in settings.tracing.custom_tags.items():
+        here = at["tracing"]["customTags"][name]
+        check_tag(tag, here)
+        here["formatter"].require(tag.formatter is None, "can only stand in a Telemetry")
     syntax.check_duration(settings.termination_drain_duration, at["terminationDrainDuration"], allow_zero=True)
     syntax.check_duration(settings.drain_duration, at["drainDuration"])
     if settings.concurrency is not None:

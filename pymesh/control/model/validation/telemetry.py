@@ -7,14 +7,13 @@ from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.telemetry import CustomTag, Metrics, MetricsOverrides, ProviderRef, Telemetry, Tracing
 from pymesh.control.model.validation import syntax
+from pymesh.control.model.validation.access_log_format import check_text_format
 from pymesh.control.model.validation.expression import check_expression, check_syntax
 from pymesh.control.model.validation.selector import check_one_of_targets
 
 
 def check_telemetry(spec: Telemetry, metadata: Metadata, at: Scope) -> None:
     check_one_of_targets(spec.selector, spec.target_ref, spec.target_refs, at)
-    if len(spec.tracing) > 1:
-        at["tracing"].warn("has several entries; only the first one holds for a direction of traffic")
     for index, tracing in enumerate(spec.tracing):
         _check_tracing(tracing, at["tracing"][index])
     for index, metrics in enumerate(spec.metrics):
@@ -39,10 +38,10 @@ def _check_tracing(tracing: Tracing, at: Scope) -> None:
         syntax.check_range(tracing.random_sampling_percentage, 0, 100, at["randomSamplingPercentage"])
     for name, tag in tracing.custom_tags.items():
         at["customTags"].require(name, "a tag must have a name")
-        _check_tag(tag, at["customTags"][name])
+        check_tag(tag, at["customTags"][name])
 
 
-def _check_tag(tag: CustomTag, at: Scope) -> None:
+def check_tag(tag: CustomTag, at: Scope) -> None:
     kinds = {
         "literal": tag.literal,
         "environment": tag.environment,
@@ -59,6 +58,7 @@ def _check_tag(tag: CustomTag, at: Scope) -> None:
         at["header"]["name"].require(tag.header.name, "is required")
     if tag.formatter is not None:
         at["formatter"]["value"].require(tag.formatter.value, "is required")
+        check_text_format(tag.formatter.value, at["formatter"]["value"])
 
 
 def _check_metrics(metrics: Metrics, at: Scope) -> None:

@@ -97,7 +97,6 @@ def test_what_istio_refuses_is_refused_with_the_path(spec: str, violations: list
 def test_more_than_istio_heeds_is_warned_of(check: Check) -> None:
     spec = "{tracing: [{providers: [{name: a}, {name: b}]}, {}]}"
     assert check("telemetry", spec)[1] == [
-        "tracing: has several entries; only the first one holds for a direction of traffic",
         "tracing[0].providers: has several entries; only the first one is used",
     ]
 
