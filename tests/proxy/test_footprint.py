@@ -20,6 +20,8 @@ def modules() -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.parametrize("package", ["aiohttp", "cryptography", "email", "jwt", "prometheus_client", "rich", "yaml"])
+@pytest.mark.parametrize(
+    "package", ["aiohttp", "cryptography", "email", "h2", "hpack", "jwt", "prometheus_client", "rich", "yaml"]
+)
 def test_a_proxy_does_without(modules: set[str], package: str) -> None:
     assert package not in modules

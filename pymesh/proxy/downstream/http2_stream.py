@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pymesh.proxy.codec.grpc import GRPC_STATUS, grpc_status, is_grpc
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.http2.heads import response_fields
 from pymesh.proxy.codec.http2.stream import SessionStream
@@ -18,13 +19,16 @@ class Http2Stream(Stream):
     """`wire` is what the client sees of it; of that, it is the receiver. Its own calls are a bug's last stop: other
     streams share the connection."""
 
-    __slots__ = ("wire",)
+    __slots__ = ("_is_grpc", "wire")
 
     def __init__(self, connection: Any, head: RequestHead, wire: SessionStream) -> None:
         super().__init__(connection, head)
         self.wire = wire
         wire.receiver = self
         wire.is_half_closable = bool(head.upgrade)
+        self._is_grpc = is_grpc(head.headers)
+        if self._is_grpc:
+            self.info.grpc_status = ""
 
     def open(self) -> None:
         try:
@@ -110,6 +114,8 @@ class Http2Stream(Stream):
     def _write_head(self, status: int, headers: HeaderMap) -> bytes:
         """Nothing is left to be written by who asks."""
         self.wire.send_head(response_fields(status, headers))
+        if self._is_grpc:
+            self._note_grpc_status(headers)
         return b""
 
     def send_response_body(self, data: bytes) -> None:
@@ -118,7 +124,21 @@ class Http2Stream(Stream):
 
     def send_response_end(self, trailers: HeaderMap | None) -> None:
         self.wire.send_end(trailers)
+        if self._is_grpc:
+            self._end_grpc(trailers)
         self._finish()
+
+    def _note_grpc_status(self, fields: HeaderMap) -> None:
+        status = fields.get(GRPC_STATUS, b"")
+        if status.isdigit() and len(status) < 4:  # there are 17, and each other one would be a series of its own
+            self.info.grpc_status = str(int(status))
+
+    def _end_grpc(self, trailers: HeaderMap | None) -> None:
+        """Where nobody has said a status, HTTP's stands for one. Envoy: Grpc::Common::getGrpcStatus."""
+        if trailers is not None:
+            self._note_grpc_status(trailers)
+        if not self.info.grpc_status:
+            self.info.grpc_status = str(grpc_status(self.info.response_code))
 
     def flush(self) -> None:
         self.connection.flush()

@@ -165,6 +165,8 @@ def _time(info: StreamInfo) -> Timestamp:
 
 
 def _grpc_status(info: StreamInfo) -> int | None:
+    if info.grpc_status:  # it may have come in the trailers
+        return int(info.grpc_status)
     status = _field(info.response_headers, b"grpc-status")
     return int(status) if status is not None and status.isascii() and status.isdecimal() else None
 

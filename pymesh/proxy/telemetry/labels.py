@@ -40,9 +40,9 @@ class _Peer(NamedTuple):
 def http_labels(info: StreamInfo, direction: Direction, local: LocalPeer) -> tuple[str, ...]:
     """In the order of HTTP_LABELS."""
     security = _connection_security_policy(info, direction)
-    grpc_status = ""
+    protocol, grpc_status = ("http", "") if info.grpc_status is None else ("grpc", info.grpc_status)
     flags = format_flags(info.response_flags)
-    return (*_peer_labels(info, direction, local), "http", str(info.response_code), grpc_status, flags, security)
+    return (*_peer_labels(info, direction, local), protocol, str(info.response_code), grpc_status, flags, security)
 
 
 def tcp_labels(info: StreamInfo, direction: Direction, local: LocalPeer) -> tuple[str, ...]:

@@ -184,6 +184,8 @@ class Stats:
                 info.response_code,
                 info.response_flags,
             )
+        if info.grpc_status is not None:
+            key = (key, info.grpc_status)
         entry = cache.get(key)
         if entry is None or entry[0] is not info.service:
             entry = self._resolve(cache, key, info, direction)

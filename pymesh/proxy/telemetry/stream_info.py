@@ -66,6 +66,7 @@ class StreamInfo:
         "downstream_remote_address",
         "dynamic_metadata",
         "end",
+        "grpc_status",
         "is_mtls",
         "method",
         "operation",
@@ -128,6 +129,7 @@ class StreamInfo:
         self.response_headers: Headers | None = None
         self.connection_termination_details = ""
         self.bytes_sent = 0
+        self.grpc_status: str | None = None  # a number; empty where there is none (yet); None: it is no gRPC
         # upstream
         self.route_name = ""
         self.upstream_cluster = ""

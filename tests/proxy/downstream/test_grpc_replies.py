@@ -86,3 +86,35 @@ async def test_others_get_ordinary_answers(proxy: Any, content_type: str) -> Non
     proxy.route(refuse(503, b"no"))
     answer = Http2Client(proxy.connect()).request({**CALL, "content-type": content_type}, b"")
     assert (answer.status, answer.body) == (503, b"no")
+
+
+GRPC_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        (GRPC_OK + b"Grpc-Status: 5\r\n\r\n", "5"),
+        (b"HTTP/1.1 200 OK\r\nGrpc-Status: 7\r\nContent-Length: 0\r\n\r\n", "7"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "12"),
+        (GRPC_OK + b"Grpc-Status: nonsense\r\n\r\n", "2"),
+    ],
+    ids=["trailers", "head", "HTTP's", "nonsense"],
+)
+async def test_telemetry_hears_of_the_status_wherever_it_is(proxy: Any, response: bytes, status: str) -> None:
+    client = Http2Client(proxy.connect())
+    client.request(CALL, b"")
+    (await proxy.server()).send(response)
+    assert proxy.info.grpc_status == status
+
+
+async def test_what_is_no_grpc_has_no_status_of_it(proxy: Any) -> None:
+    Http2Client(proxy.connect()).request({**CALL, "content-type": "text/plain"}, b"")
+    (await proxy.server()).send(b"HTTP/1.1 200 OK\r\nGrpc-Status: 7\r\nContent-Length: 0\r\n\r\n")
+    assert proxy.info.grpc_status is None
+
+
+async def test_telemetry_hears_of_the_status_of_the_proxys_own_answers(proxy: Any) -> None:
+    proxy.route(refuse(403))
+    Http2Client(proxy.connect()).request(CALL, b"")
+    assert proxy.info.grpc_status == str(PERMISSION_DENIED)

@@ -60,6 +60,18 @@ def test_an_outbound_request_is_reported_by_its_source(stats: Stats, make_info: 
     }
 
 
+@pytest.mark.parametrize("direction", [OUTBOUND, INBOUND])
+def test_calls_of_grpc_are_told_apart_by_their_status(stats: Stats, make_info: Make, direction: Direction) -> None:
+    for status in (None, "0", "14", "14"):
+        stats.on_request(make_info(grpc_status=status), direction)
+    found = [(dict(zip(HTTP_LABELS, series.labels, strict=True)), series.requests) for series in stats.http_series()]
+    assert [(labels["request_protocol"], labels["grpc_response_status"], count) for labels, count in found] == [
+        ("http", "", 1),
+        ("grpc", "0", 1),
+        ("grpc", "14", 2),
+    ]
+
+
 def test_an_inbound_mtls_request_names_the_client(
     payment: Workload, payment_principal: str, web: Workload, web_principal: str, make_info: Make
 ) -> None:
