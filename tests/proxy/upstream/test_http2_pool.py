@@ -4,6 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from proxy.downstream.http2_client import GET as CLIENT_GET
+from proxy.downstream.http2_client import POST as CLIENT_POST
+from proxy.downstream.http2_client import Http2Client
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.http2.heads import response_fields
@@ -540,3 +543,34 @@ async def test_a_mirror_that_falls_behind_is_given_up(shop: Shop) -> None:
         server.exchange()
     assert request.reset_code == CANCEL
     assert client.is_reading
+
+
+async def test_what_the_client_speaks_goes_on_where_the_cluster_says_so(shop: Shop) -> None:
+    shop.use(protocol=UpstreamProtocol.DOWNSTREAM)
+    client = Http2Client(shop.proxy.connect())
+    answer = client.start({**CLIENT_POST, "te": "trailers"})
+    client.send(answer, b"abc")
+    ((server, request),) = await shop.requests()
+    assert (request.head.headers[b"te"], request.body, request.is_ended) == (b"trailers", b"abc", False)
+    client.send_trailers(answer, {"x-sum": "3"})
+    server.exchange()
+    assert request.trailers.items() == [(b"x-sum", b"3")]
+    request.stream.send_head(response_fields(200, HeaderMap([(b"x-one", b"1")])))
+    request.stream.send_body(b"hi")
+    request.stream.send_end(HeaderMap([(b"grpc-status", b"0")]))
+    server.exchange()
+    client.read()
+    assert (answer.status, answer.headers["x-one"], answer.body) == (200, "1", b"hi")
+    assert answer.trailers == {"grpc-status": "0"}
+
+
+async def test_a_client_of_http2_that_resets_its_stream_resets_the_servers(shop: Shop) -> None:
+    client = Http2Client(shop.proxy.connect())
+    gone, other = client.request(CLIENT_GET), client.request(CLIENT_GET)
+    (server, request), (_, second) = await shop.requests()
+    client.reset(gone)
+    server.exchange()
+    assert request.reset_code == CANCEL
+    server.answer(second, body=b"ok")
+    client.read()
+    assert (other.status, other.body) == (200, b"ok")

@@ -1,5 +1,6 @@
 """Rules of a Sidecar. Istio: ValidateSidecar in pkg/config/validation."""
 
+from pymesh.control.model.destination_rule import ConnectionPoolSettings
 from pymesh.control.model.resource import Metadata
 from pymesh.control.model.scope import Scope
 from pymesh.control.model.sidecar import IstioEgressListener, IstioIngressListener, OutboundTrafficPolicy, Sidecar
@@ -22,7 +23,7 @@ def check_sidecar(spec: Sidecar, metadata: Metadata, at: Scope) -> None:
         _check_ingress(ingress, at["ingress"][index])
     numbers = (item.port.number for item in spec.ingress if item.port is not None)
     syntax.check_unique(numbers, at["ingress"], "port")
-    check_connection_pool(spec.inbound_connection_pool, at["inboundConnectionPool"])
+    _check_pool(spec.inbound_connection_pool, at["inboundConnectionPool"])
     _check_egress_listeners(spec, metadata.namespace, at["egress"])
     if spec.outbound_traffic_policy is not None:
         _check_outbound_policy(spec.outbound_traffic_policy, at["outboundTrafficPolicy"])
@@ -40,7 +41,7 @@ def _check_ingress(ingress: IstioIngressListener, at: Scope) -> None:
         _check_default_endpoint(ingress.default_endpoint, at["defaultEndpoint"])
     if ingress.tls is not None:
         _check_ingress_tls(ingress, at["tls"])
-    check_connection_pool(ingress.connection_pool, at["connectionPool"])
+    _check_pool(ingress.connection_pool, at["connectionPool"])
     pool = ingress.connection_pool
     if pool is not None and pool.http is not None and ingress.port is not None:
         protocol = ingress.port.protocol.upper()
@@ -57,6 +58,14 @@ def _check_port_fields(listener: IstioIngressListener | IstioEgressListener, at:
         if port.name:
             syntax.check_port_name(port.name, at["name"])
         at["targetPort"].require(not port.target_port, "means nothing in a Sidecar")
+
+
+def _check_pool(settings: ConnectionPoolSettings | None, at: Scope) -> None:
+    check_connection_pool(settings, at)
+    if settings is not None and settings.http is not None and settings.http.h2_upgrade_policy == "UPGRADE":
+        at["http"]["h2UpgradePolicy"].warn(
+            "has no effect: an application is called as its port says, or as clients call"
+        )
 
 
 def _check_default_endpoint(endpoint: str, at: Scope) -> None:

@@ -136,6 +136,10 @@ def test_what_istio_refuses_is_refused_with_the_path(spec: str, violations: list
             ingress("port: {number: 80, protocol: TCP}, connectionPool: {http: {maxRetries: 1}}"),
             "ingress[0].connectionPool.http: has no effect on a port of protocol TCP",
         ),
+        (
+            "{inboundConnectionPool: {http: {h2UpgradePolicy: UPGRADE}}}",
+            "inboundConnectionPool.http.h2UpgradePolicy: has no effect",
+        ),
     ],
 )
 def test_what_istio_warns_of_is_warned_of(spec: str, warning: str, check: Check) -> None:
