@@ -11,14 +11,13 @@ from pymesh.control.model.scope import Scope
 
 
 class Unsupported(NamedTuple):
-    """The empty path is the whole kind. `prefix`: only texts that begin so."""
+    """`prefix`: only texts that begin so."""
 
     path: str
     values: tuple[Any, ...] = ()
     prefix: str = ""
 
 
-_WHOLE_KIND = Unsupported("")
 _UNIX_SOCKET = "unix://"
 
 
@@ -63,13 +62,7 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "WorkloadEntry": (Unsupported("network"),),
     "WorkloadGroup": (Unsupported("template.network"),),
     "Sidecar": (Unsupported("ingress[].tls"),),
-    "ProxyConfig": (
-        _WHOLE_KIND,
-        Unsupported("selector"),
-        Unsupported("concurrency"),
-        Unsupported("environmentVariables"),
-        Unsupported("image"),
-    ),
+    "ProxyConfig": (Unsupported("image"),),
     "EnvoyFilter": (),
     "RequestAuthentication": _TARGETS,
     "AuthorizationPolicy": _TARGETS,
@@ -125,8 +118,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
         Unsupported("defaultConfig.drainDuration"),
         Unsupported("defaultConfig.concurrency"),
         Unsupported("defaultConfig.discoveryAddress"),
-        Unsupported("defaultConfig.proxyMetadata"),
-        Unsupported("defaultConfig.holdApplicationUntilProxyStarts"),
     ),
 }
 
@@ -134,9 +125,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
 def check_implemented(kind: str, fields: Any, at: Scope) -> None:
     """Note what of a spec, as it was written, the mesh would not obey."""
     for unsupported in NOT_IMPLEMENTED[kind]:
-        if unsupported == _WHOLE_KIND:
-            at.fail(f"pymesh does not implement {kind}")
-            return
         for value, place in _find(fields, unsupported.path.split("."), at):
             if _is_refused(value, unsupported):
                 shown = f" {value}" if unsupported.values or unsupported.prefix else ""

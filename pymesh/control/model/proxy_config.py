@@ -1,4 +1,4 @@
-"""ProxyConfig: settings of the proxies themselves, read when they start.
+"""ProxyConfig: settings of the proxies themselves.
 
 https://istio.io/latest/docs/reference/config/networking/proxy-config/
 """
@@ -15,8 +15,8 @@ class ProxyConfig(Message):
     selector: WorkloadSelector | None = None
     """Labels of the workloads that obey; all of the namespace where it is absent, of the mesh in the root namespace."""
     concurrency: int | None = None
-    """How many processes a proxy uses; 0 is one for each core."""
+    """How many processes a proxy uses; here its flag --concurrency says that."""
     environment_variables: dict[str, str] = {}
-    """Environment variables of the proxy."""
+    """Environment variables of the proxy, for custom tags of traces."""
     image: ProxyImage | None = None
     """The container image of the proxy."""

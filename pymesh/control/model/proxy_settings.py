@@ -128,6 +128,6 @@ class ProxySettings(Message):
     discovery_address: str = ""
     """host:port of the control plane."""
     proxy_metadata: dict[str, str] = {}
-    """Environment variables of the proxies."""
+    """Environment variables of the proxies, for custom tags of traces."""
     hold_application_until_proxy_starts: bool | None = None
-    """Whether the application is started after its sidecar."""
+    """Whether the application is started after its sidecar, as it is where the sidecar starts it."""

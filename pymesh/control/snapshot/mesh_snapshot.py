@@ -14,6 +14,7 @@ from pymesh.control.model.kinds import (
     ENDPOINTS,
     GATEWAY,
     PEER_AUTHENTICATION,
+    PROXY_CONFIG,
     REQUEST_AUTHENTICATION,
     SECRET,
     SERVICE,
@@ -27,6 +28,7 @@ from pymesh.control.model.kinds import (
 from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.messages import Message
 from pymesh.control.model.peer_authentication import PeerAuthentication
+from pymesh.control.model.proxy_config import ProxyConfig
 from pymesh.control.model.request_authentication import RequestAuthentication
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.secret import Secret
@@ -46,6 +48,7 @@ from pymesh.control.snapshot.jwks_source import NO_JWKS, Jwks
 from pymesh.control.snapshot.manual_endpoints import ManualEndpoints
 from pymesh.control.snapshot.mesh_service import MeshService
 from pymesh.control.snapshot.peer_authentications import PeerAuthentications
+from pymesh.control.snapshot.proxy_configs import ProxyConfigs
 from pymesh.control.snapshot.services import Mesh, build_service, build_service_entry
 from pymesh.control.snapshot.shared_hosts import merge_shared_hosts
 from pymesh.control.snapshot.sidecars import Sidecars
@@ -75,6 +78,7 @@ class MeshSnapshot:
         "label_keys",
         "mesh",
         "peer_authentications",
+        "proxy_configs",
         "request_authentications",
         "revision",
         "secrets",
@@ -114,11 +118,13 @@ class MeshSnapshot:
         self.secrets = {(item.namespace, item.name): item.spec for item in _of(objects, SECRET, Secret)}
         self.telemetries = Telemetries(_of(objects, TELEMETRY, Telemetry), mesh.root_namespace)
         self.uses_locality = self.destination_rules.use_locality or any(self._preferred_labels())
+        self.proxy_configs = ProxyConfigs(_of(objects, PROXY_CONFIG, ProxyConfig), mesh.root_namespace)
         self.label_keys = frozenset((*source_label_keys(rules), *self._client_label_keys()))
         self._cache: dict[Hashable, Any] = {}
 
     def _client_label_keys(self) -> Iterator[str]:
         yield from self.telemetries.label_keys()
+        yield from self.proxy_configs.label_keys()
         yield from self.destination_rules.client_label_keys()
         yield from self._preferred_labels()
         yield from (key.partition("=")[0] for key in self.mesh.locality_lb_setting.failover_priority)

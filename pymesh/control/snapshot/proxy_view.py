@@ -205,6 +205,12 @@ class ProxyView:
         default = providers.tracing[0] if providers is not None and providers.tracing else None
         return self.snapshot.telemetries.tracing(self.namespace, self.labels, mode, default)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that MeshConfig and ProxyConfigs set for this proxy."""
+        own = self.snapshot.proxy_configs.environment(self.namespace, self.labels)
+        return self.mesh.default_config.proxy_metadata | own
+
     def log_providers(self, mode: Mode) -> LogProviders:
         """Who gets this workload's access logs."""
         providers = self.mesh.default_providers

@@ -83,15 +83,18 @@ def _tags(view: ProxyView, spec: TracingSpec) -> list[Message]:
     custom = dict(spec.custom_tags) if spec.custom_tags else mesh.custom_tags
     enabled = mesh.enable_istio_tags if spec.has_istio_tags is None else spec.has_istio_tags
     absent = {} if enabled is not False else {f"istio.{name}": None for name in _ISTIO_TAGS}
-    return [_tag(name, tag) for name, tag in sorted((absent | custom).items())]
+    return [_tag(name, tag, view.environment) for name, tag in sorted((absent | custom).items())]
 
 
-def _tag(name: str, tag: CustomTag | None) -> Message:
+def _tag(name: str, tag: CustomTag | None, environment: dict[str, str]) -> Message:
+    """`environment` has what rules set of a proxy's variables; what else there is only the proxy itself knows."""
     if tag is None:  # metadata that nobody writes: there is no such tag
         path = {"key": "istio", "path": [{"key": "none"}]}
         return {"tag": name, "metadata": {"kind": {"request": {}}, "metadata_key": path}}
     if tag.literal is not None:
         return {"tag": name, "literal": {"value": tag.literal.value}}
+    if tag.environment is not None and environment.get(tag.environment.name):  # Envoy knows no empty literal
+        return {"tag": name, "literal": {"value": environment[tag.environment.name]}}
     if tag.formatter is not None:
         return {"tag": name, "value": tag.formatter.value}
     of = tag.environment or tag.header

@@ -29,7 +29,9 @@ _SPENT = (
     "defaultConfig.proxyHeaders.metadataExchangeHeaders",
     "inboundTrafficPolicy",
     "enableTracing",
+    "defaultConfig.holdApplicationUntilProxyStarts",
     "meshMTLS.ecdhCurves",
+    "concurrency",
 )
 
 
@@ -59,8 +61,7 @@ def is_refused(path: str, refused: list[str]) -> bool:
 
 
 def kinds_in_force() -> list[str]:
-    refused = {kind for kind, entries in NOT_IMPLEMENTED.items() if any(not one.path for one in entries)}
-    return [kind for kind in NOT_IMPLEMENTED if kind not in _STORED and kind not in refused]
+    return [kind for kind in NOT_IMPLEMENTED if kind not in _STORED]
 
 
 @pytest.mark.parametrize("kind", kinds_in_force())

@@ -24,8 +24,6 @@ def refused_list() -> str:
 
 
 def _fields(entries: tuple[Unsupported, ...]) -> str:
-    if any(not entry.path for entry in entries):
-        return "the whole kind"
     # What is refused in a traffic policy is refused wherever one can stand.
     elsewhere = re.compile(r"(subsets\[\]\.)?trafficPolicy\.portLevelSettings|subsets\[\]\.trafficPolicy")
     shown = [entry for entry in entries if not elsewhere.match(entry.path)]

@@ -290,12 +290,6 @@ def test_what_is_stored_and_not_obeyed_is_said() -> None:
     assert [warning.path for warning in warnings] == ["spec"]
 
 
-def test_a_kind_that_is_not_in_force_is_refused_whatever_it_says() -> None:
-    kind = {"apiVersion": "networking.istio.io/v1beta1", "kind": "ProxyConfig", "metadata": {"name": "x"}}
-    kind["spec"] = {}
-    assert violations(kind) == ["spec: pymesh does not implement ProxyConfig"]
-
-
 @pytest.mark.parametrize(
     "spec",
     [

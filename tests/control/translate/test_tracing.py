@@ -75,3 +75,15 @@ def test_headers_may_come_from_the_control_plane_s_environment(monkeypatch) -> N
         {"key": "authorization", "value": "secret"},
         {"key": "x-a", "value": "b"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("mesh", "tag"),
+    [
+        ({}, {"tag": "zone", "environment": {"name": "ZONE", "default_value": "none"}}),
+        ({"defaultConfig": {"proxyMetadata": {"ZONE": "a"}}}, {"tag": "zone", "literal": {"value": "a"}}),
+    ],
+)
+def test_a_variable_that_rules_set_is_known_before_the_proxy_is_asked(mesh, tag) -> None:
+    told = "{providers: [{name: zipkin}], customTags: {zone: {environment: {name: ZONE, defaultValue: none}}}}"
+    assert tag in tracing(told, extensionProviders=zipkin(), **mesh)["custom_tags"]

@@ -13,6 +13,7 @@ def check_proxy_config(spec: ProxyConfig, metadata: Metadata, at: Scope) -> None
     check_selector(spec.selector, at["selector"])
     if spec.concurrency is not None:
         syntax.check_not_negative(spec.concurrency, at["concurrency"])
+        at["concurrency"].warn("has no effect: a proxy has as many processes as its flag --concurrency says")
     for name, value in spec.environment_variables.items():
         here = at["environmentVariables"]
         here.require(name and "=" not in name and "\0" not in name, f"{name!r} is not the name of a variable")
