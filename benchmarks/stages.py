@@ -26,7 +26,7 @@ from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.message import RequestHead, ResponseHead
 from pymesh.proxy.codec.request_parser import RequestParser
 from pymesh.proxy.codec.response_parser import PiecewiseSink, ResponseParser
-from pymesh.proxy.codec.serializer import STATUS_LINES, write_head
+from pymesh.proxy.codec.serializer import STATUS_LINES, write_head, write_request_head
 from pymesh.proxy.telemetry.direction import OUTBOUND
 from pymesh.proxy.upstream.load_balancer import NO_CONTEXT
 
@@ -146,6 +146,7 @@ def stages(path: HotPath) -> dict[str, Prepare]:
     pool, waiter, upstream = path.upstream.endpoint.pool, Waiter(), path.upstream
     stream, parser, sink = _Request(), RequestParser(Sink()), Sink()  # type: ignore[arg-type]
     response_parser = ResponseParser(sink)  # type: ignore[arg-type]
+    known_parser, known_response_parser = RequestParser(Sink()), ResponseParser(sink)  # type: ignore[arg-type]
 
     def apply_request_headers(head: RequestHead) -> None:
         manager.request_headers.apply(head, connection.remote_ip, connection.scheme)
@@ -161,25 +162,36 @@ def stages(path: HotPath) -> dict[str, Prepare]:
     def apply_response_headers(head: ResponseHead) -> None:
         manager.response_headers.apply(head.headers, stream.headers, False)
 
+    def parse_known_response(data: bytes) -> None:
+        known_response_parser.expect(b"GET")
+        known_response_parser.feed(data)
+
     def write_request(headers: HeaderMap) -> None:
-        write_head(b"GET /products/1?from=list HTTP/1.1\r\n", headers)
+        write_request_head(b"GET", b"/products/1?from=list", headers)
 
     def write_response(headers: HeaderMap) -> None:
         write_head(STATUS_LINES[200], headers)
 
     return {
-        "parse request": lambda n: (parser.feed, [GET] * n),
+        "parse request": lambda n: (parser.feed, varied(GET, b"User-Agent: ", n)),
+        "parse request, known head": lambda n: (known_parser.feed, [GET] * n),
         "request headers": lambda n: (apply_request_headers, [request() for _ in range(n)]),
         "route": lambda n: (lambda _: table.route(stream, 0.5), [None] * n),
         "choose endpoint": lambda n: (cluster.choose_endpoint, [NO_CONTEXT] * n),
         "connection pool": lambda n: (use_pool, [None] * n),
         "write request head": lambda n: (write_request, [request().headers] * n),
-        "parse response": lambda n: (parse_response, [OK] * n),
+        "parse response": lambda n: (parse_response, varied(OK, b"Server: ", n)),
+        "parse response, known head": lambda n: (parse_known_response, [OK] * n),
         "response headers": lambda n: (apply_response_headers, [response() for _ in range(n)]),
         "write response head": lambda n: (write_response, [response().headers] * n),
         "telemetry": lambda n: (lambda _: report(info, OUTBOUND), [None] * n),
         "the whole request": lambda n: (path.exchange, [GET] * n),
     }
+
+
+def varied(message: bytes, field: bytes, n: int) -> list[bytes]:
+    """No two with the same head."""
+    return [message.replace(field, b"%b%d " % (field, number)) for number in range(n)]
 
 
 class _Request:
