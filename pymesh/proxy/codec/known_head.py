@@ -6,7 +6,8 @@ their length tells.
 """
 
 import re
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from pymesh.proxy.codec.message import RequestHead, ResponseHead
 
@@ -22,7 +23,8 @@ REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS) (/[!\"$-~]
 Head = TypeVar("Head", RequestHead, ResponseHead)
 
 
-class KnownHead(NamedTuple, Generic[Head]):
+@dataclass(slots=True)  # neither a tuple nor frozen, which are slower to read and to make
+class KnownHead(Generic[Head]):
     """`text` begins behind a request's first line, but with a response's, and ends with the empty line; `size` is its
     length with that of the body. `head` is nobody's but ours, and has no path of its own."""
 

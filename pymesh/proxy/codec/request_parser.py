@@ -83,7 +83,7 @@ class RequestParser(MessageParser):
 
     def _repeat(self, known: KnownHead[RequestHead], line: re.Match[bytes], data: bytes) -> None:
         """What llhttp would say of a whole message whose head is known but for its first line."""
-        text, size, model = known
+        model = known.head
         self._patience = PATIENCE
         headers = new_header_map(HeaderMap)
         headers.update(model.headers)
@@ -92,8 +92,8 @@ class RequestParser(MessageParser):
         head.content_length = model.content_length
         sink = self._sink
         sink.on_request_head(head)
-        if size > len(text):
-            sink.on_request_body(data[len(text) - size :])
+        if body_size := known.size - len(known.text):
+            sink.on_request_body(data[-body_size:])
         sink.on_request_end(None)
 
     @property

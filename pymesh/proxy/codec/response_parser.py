@@ -72,8 +72,9 @@ class ResponseParser(MessageParser):
         """Parse what came; the sink hears of it. None, or why the server's bytes are not HTTP."""
         known = self._known
         if known is not None:
-            text, size, model = known
-            if len(data) == size and self._is_plain and self._heads_left and data.startswith(text):
+            text = known.text
+            if len(data) == known.size and self._is_plain and self._heads_left and data.startswith(text):
+                model = known.head
                 self._patience = PATIENCE
                 self._heads_left = 0
                 headers = new_header_map(HeaderMap)
