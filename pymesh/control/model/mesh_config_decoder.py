@@ -10,6 +10,7 @@ from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.mesh_config_overlay import Fields, overlay_mesh_config
 from pymesh.control.model.message_decoder import decode_message
 from pymesh.control.model.not_implemented import check_implemented
+from pymesh.control.model.proto_names import with_json_names
 from pymesh.control.model.pruning import prune
 from pymesh.control.model.resource import Resource
 from pymesh.control.model.scope import Scope
@@ -32,6 +33,7 @@ ISTIOS_DEFAULTS = DecodedMeshConfig(MeshConfig(), {}, ())
 def decode_mesh_config(fields: Any) -> MeshConfig:
     """Raises ValidationError; a field of Istio's MeshConfig that pymesh does not know is refused."""
     at = _as_proto_json(Scope())
+    fields = with_json_names(MeshConfig, fields)
     mesh = decode_message(MeshConfig, fields, at)
     check_implemented("MeshConfig", fields, at)
     check_mesh_config(mesh, at)
@@ -80,4 +82,4 @@ def _read_key(config_map: ConfigMap, at: Scope) -> Any:
         at.fail(str(error))
         return {}
     fields = documents[0].value if documents else {}
-    return {} if fields is None else fields
+    return {} if fields is None else with_json_names(MeshConfig, fields)

@@ -56,6 +56,36 @@ def test_a_number_may_stand_in_quotes_as_in_istios_documentation() -> None:
         assert authorizer.port == 8000
 
 
+PROTO_NAMES = """
+outbound_traffic_policy: {mode: REGISTRY_ONLY}
+mesh_mTLS: {min_protocol_version: TLSV1_3}
+extension_providers:
+- name: guard
+  envoy_ext_authz_http:
+    service: guard.default.svc.cluster.local
+    port: 8000
+    include_additional_headers_in_check: {x_as_it_is: "1"}
+"""
+
+
+def test_fields_may_have_the_names_of_the_proto() -> None:
+    for mesh in (
+        decode_mesh_config_map(ConfigMap(data={"mesh": PROTO_NAMES})).mesh,
+        decode_mesh_config(yaml.safe_load(PROTO_NAMES)),
+    ):
+        assert mesh.outbound_traffic_policy.mode == "REGISTRY_ONLY"
+        authorizer = mesh.extension_providers[0].envoy_ext_authz_http
+        assert authorizer is not None
+        assert authorizer.include_additional_headers_in_check == {"x_as_it_is": "1"}
+
+
+def test_a_field_that_is_there_under_both_names_is_unknown_under_the_second() -> None:
+    both = "connectTimeout: 1s\nconnect_timeout: 2s\n"
+    mesh, _, warnings = decode_mesh_config_map(ConfigMap(data={"mesh": both}))
+    assert mesh.connect_timeout == "1s"
+    assert [warning.path for warning in warnings] == ["data.mesh.connect_timeout"]
+
+
 @pytest.mark.parametrize("port", ['"80a"', '""', '"8.5"', '"99999999999999999999"', "true"])
 def test_what_is_no_number_is_none_in_quotes(port: str) -> None:
     with pytest.raises(ValidationError, match=r"port: must be an integer"):
