@@ -29,7 +29,10 @@ from pymesh.names import outbound_cluster
 
 Message = dict[str, Any]
 
-_ISTIO_TAGS = ("canonical_revision", "canonical_service", "cluster_id", "mesh_id", "namespace")
+_ISTIO_TAGS = (
+    *("canonical_revision", "canonical_service", "cluster_id", "mesh_id", "namespace"),
+    *(f"authorization.dry_run.{kind}_policy.{what}" for kind in ("allow", "deny") for what in ("name", "result")),
+)
 _SPANS_PATH = "/api/v2/spans"
 _ZIPKIN_TIMEOUT = "5s"
 _WHOLE = {"value": 100.0}

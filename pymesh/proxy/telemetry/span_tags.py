@@ -12,6 +12,7 @@ from pymesh.proxy.telemetry.tracing_config import MAX_PATH, CustomTag
 from pymesh.proxy.telemetry.workload import Workload
 
 MESH_ID = "cluster.local"
+_RBAC = "envoy.filters.http.rbac"
 
 Read = Callable[[StreamInfo], str]
 
@@ -58,6 +59,7 @@ class SpanTags:
         yield "istio.namespace", self._workload.namespace
         yield "istio.cluster_id", self._workload.cluster
         yield "istio.mesh_id", MESH_ID
+        yield from _dry_run_tags(info)
         if is_error(info):
             yield "error", "true"
 
@@ -65,6 +67,16 @@ class SpanTags:
         scheme = header(info, b"x-forwarded-proto") or "http"
         path = info.path[: self._max_path].decode("utf-8", "replace")
         return f"{scheme}://{header(info, b'host')}{path}" if path.startswith("/") else path
+
+
+def _dry_run_tags(info: StreamInfo) -> Iterator[tuple[str, str]]:
+    """What policies that are only tried would have done: Istio's optionalPolicyTags."""
+    found = info.dynamic_metadata.get(_RBAC)
+    for kind in ("allow", "deny") if found is not None else ():
+        for tag, key in (("name", "effective_policy_id"), ("result", "engine_result")):
+            value = _find(found, [f"istio_dry_run_{kind}_shadow_{key}"])
+            if value:
+                yield f"istio.authorization.dry_run.{kind}_policy.{tag}", value
 
 
 def is_error(info: StreamInfo) -> bool:

@@ -122,6 +122,20 @@ async def test_a_custom_tag_stands_in_place_of_another_or_removes_it(provider, m
     assert tags["istio.namespace"] == "default"
 
 
+async def test_what_tried_policies_would_have_done_is_told(provider, make_info) -> None:
+    verdict = {
+        "istio_dry_run_allow_shadow_engine_result": "denied",
+        "istio_dry_run_deny_shadow_engine_result": "denied",
+        "istio_dry_run_deny_shadow_effective_policy_id": "ns[a]-policy[b]-rule[0]",
+    }
+    tags = await provider.zipkin_tags(make_info(**IDS, dynamic_metadata={"envoy.filters.http.rbac": verdict}))
+    assert {name: value for name, value in tags.items() if "dry_run" in name} == {
+        "istio.authorization.dry_run.allow_policy.result": "denied",
+        "istio.authorization.dry_run.deny_policy.result": "denied",
+        "istio.authorization.dry_run.deny_policy.name": "ns[a]-policy[b]-rule[0]",
+    }
+
+
 async def test_the_path_in_the_url_is_cut(provider, make_info) -> None:
     tags = await provider.zipkin_tags(make_info(**IDS), max_path=4)
     assert tags["http.url"] == "http://payment.shop/pay"
