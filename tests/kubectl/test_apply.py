@@ -21,6 +21,7 @@ def test_a_deployment_of_an_old_version_is_skipped_as_a_new_one_is(kubectl: Kube
     applied = kubectl("apply", "-f", "-", input=OLD_DEPLOYMENT)
     assert applied.out == "deployment.extensions/reviews-v1 created\n"
     assert "Warning: Deployment reviews-v1 is skipped" in applied.err
+    assert kubectl("get", "deploy,deployments", "-o", "name").err == ""
     deleted = kubectl("delete", "-f", "-", input=OLD_DEPLOYMENT).out
     assert deleted.startswith('deployment.extensions "reviews-v1" deleted')
 

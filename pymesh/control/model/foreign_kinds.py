@@ -80,12 +80,13 @@ FOREIGN_KINDS = (
         "validatingwebhookconfigurations",
         is_namespaced=False,
     ),
-    _kind("Deployment", _EXTENSIONS, _V1BETA1, "deployments", ("deploy",)),
-    _kind("ReplicaSet", _EXTENSIONS, _V1BETA1, "replicasets", ("rs",)),
-    _kind("DaemonSet", _EXTENSIONS, _V1BETA1, "daemonsets", ("ds",)),
-    _kind("Ingress", _EXTENSIONS, _V1BETA1, "ingresses", ("ing",)),
-    _kind("NetworkPolicy", _EXTENSIONS, _V1BETA1, "networkpolicies", ("netpol",)),
-    _kind("PodSecurityPolicy", _EXTENSIONS, _V1BETA1, "podsecuritypolicies", ("psp",), is_namespaced=False),
+    # Without short names: kubectl warns of one that two groups have.
+    _kind("Deployment", _EXTENSIONS, _V1BETA1, "deployments"),
+    _kind("ReplicaSet", _EXTENSIONS, _V1BETA1, "replicasets"),
+    _kind("DaemonSet", _EXTENSIONS, _V1BETA1, "daemonsets"),
+    _kind("Ingress", _EXTENSIONS, _V1BETA1, "ingresses"),
+    _kind("NetworkPolicy", _EXTENSIONS, _V1BETA1, "networkpolicies"),
+    _kind("PodSecurityPolicy", _EXTENSIONS, _V1BETA1, "podsecuritypolicies", is_namespaced=False),
     _kind("PodSecurityPolicy", "policy", _V1BETA1, "podsecuritypolicies", ("psp",), is_namespaced=False),
 )
 
