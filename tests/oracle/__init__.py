@@ -7,6 +7,7 @@
     player.py        plays a script against one proxy; endpoints.py are the two ends that it moves
     observation.py   what was seen, as comparable lines; wire.py reads messages out of bytes
     run.py           plays all cases, many at a time, and plays those that differ again, alone
+    http2.py         a client's frames for scripts, and messages out of a proxy's
     differences.yaml the deliberate differences, each with its reason
     test_oracle.py   a test a case
 

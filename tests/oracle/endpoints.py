@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from oracle.http2 import PREFACE, read_http2
 from oracle.wire import Conversation, Message, methods_of, read_requests, read_responses
 
 OPEN, CLOSED, RESET = "open", "closed", "reset"
@@ -73,6 +74,8 @@ class Client(Peer):
 
     @property
     def conversation(self) -> Conversation:
+        if self.sent.startswith(PREFACE):
+            return read_http2(self.received)
         return read_responses(self.received, methods_of(self.sent), self.fate == CLOSED)
 
 

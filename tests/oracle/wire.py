@@ -18,6 +18,11 @@ class Message:
     def status(self) -> int:
         return int(self.start.split(b" ")[1])
 
+    @property
+    def is_last(self) -> bool:
+        """There is no response behind it, although its status says so."""
+        return self.status == 101 or self.start.startswith(b"reset")
+
     def get(self, name: bytes) -> bytes | None:
         return next((value for key, value in self.fields if key.lower() == name), None)
 
@@ -31,8 +36,8 @@ class Conversation:
 
     @property
     def finals(self) -> list[Message]:
-        """Complete responses that answer a request."""
-        return [item for item in self.messages if item.is_complete and (item.status >= 200 or item.status == 101)]
+        """Complete responses that answer a request, and resets of streams."""
+        return [item for item in self.messages if item.is_complete and (item.status >= 200 or item.is_last)]
 
 
 def methods_of(sent: bytes) -> list[bytes]:
