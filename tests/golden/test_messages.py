@@ -28,6 +28,7 @@ _PACKAGES = (
     "filters.network.rbac",
     "filters.network.tcp_proxy",
     "path.match.uri_template",
+    "request_id.uuid",
     "retry.host.previous_hosts",
     "tracers.opentelemetry.resource_detectors",
     "retry.priority.previous_priorities",

@@ -68,8 +68,6 @@ NOT_IMPLEMENTED: dict[str, tuple[Unsupported, ...]] = {
     "AuthorizationPolicy": _TARGETS,
     "Telemetry": (
         *_TARGETS,
-        Unsupported("tracing[].useRequestIdForTraceSampling", (True,)),
-        Unsupported("tracing[].disableContextPropagation"),
         Unsupported("metrics[].providers[].name", ("STACKDRIVER",)),
     ),
     "WasmPlugin": (),

@@ -84,7 +84,7 @@ class Tracing(Message):
     custom_tags: dict[str, CustomTag] = {}
     """Tags of each span, by name."""
     use_request_id_for_trace_sampling: bool | None = None
-    """Whether the request id carries the decision to trace; default true."""
+    """Whether the request id decides on traces, and carries the decision; in Istio the default."""
     enable_istio_tags: bool | None = None
     """Whether spans have the tags istio.*; default true."""
     disable_context_propagation: bool | None = None

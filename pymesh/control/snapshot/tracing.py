@@ -18,6 +18,8 @@ class TracingSpec(NamedTuple):
     sampling: float | None = None
     custom_tags: tuple[tuple[str, CustomTag], ...] | None = None
     has_istio_tags: bool | None = None
+    samples_by_request_id: bool | None = None
+    is_propagated: bool = True
 
 
 def merge_tracing(entries: Iterable[Tracing], default_provider: str | None, mode: Mode) -> TracingSpec:
@@ -36,4 +38,8 @@ def _obey(spec: TracingSpec, entry: Tracing) -> TracingSpec:
         spec.sampling if entry.random_sampling_percentage is None else entry.random_sampling_percentage,
         tuple(sorted(entry.custom_tags.items())) if entry.custom_tags else spec.custom_tags,
         spec.has_istio_tags if entry.enable_istio_tags is None else entry.enable_istio_tags,
+        entry.use_request_id_for_trace_sampling
+        if entry.use_request_id_for_trace_sampling is not None
+        else spec.samples_by_request_id,
+        spec.is_propagated if entry.disable_context_propagation is None else not entry.disable_context_propagation,
     )

@@ -25,6 +25,7 @@ from pymesh.control.translate.type_urls import (
     HTTP_FAULT,
     ROUTER,
     ROUTER_FILTER,
+    UUID_REQUEST_ID,
 )
 
 # Istio has none; but nobody needs five minutes for a head, except to hold connections.
@@ -41,6 +42,9 @@ _ROUTER = {"name": ROUTER_FILTER, "typed_config": {"@type": ROUTER}}
 _ROUTER_WITHOUT_HEADERS = {
     "name": ROUTER_FILTER,
     "typed_config": {"@type": ROUTER, "suppress_envoy_headers": True},
+}
+_REQUEST_ID_SAMPLING = {
+    "typed_config": {"@type": UUID_REQUEST_ID, "use_request_id_for_trace_sampling": True},
 }
 
 # Faults and CORS are configured by routes; the forward proxy acts where the route leads to such a cluster.
@@ -142,6 +146,8 @@ def _filter(
     # Istio's PILOT_HTTP10, on: ab, nginx's proxy_pass, and the CONNECT of Python 3.11's http.client speak HTTP/1.0.
     config["http_protocol_options"] = {"accept_http_10": True}
     config["tracing"] = telemetry.tracing
+    if telemetry.samples_by_request_id:
+        config["request_id_extension"] = _REQUEST_ID_SAMPLING
     if telemetry.access_log:
         config["access_log"] = telemetry.access_log
     return {"name": HTTP_CONNECTION_MANAGER_FILTER, "typed_config": config}

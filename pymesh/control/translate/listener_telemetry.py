@@ -13,7 +13,9 @@ class ListenerTelemetry(NamedTuple):
 
     tracing: dict[str, Any]
     access_log: list[dict[str, Any]]
+    samples_by_request_id: bool = False
 
 
 def listener_telemetry(view: ProxyView, mode: Mode) -> ListenerTelemetry:
-    return ListenerTelemetry(build_tracing(view, mode), build_access_log(view, mode))
+    by_request_id = bool(view.tracing(mode).samples_by_request_id)
+    return ListenerTelemetry(build_tracing(view, mode), build_access_log(view, mode), by_request_id)

@@ -57,6 +57,7 @@ def _build(view: ProxyView, mode: Mode) -> Message:
     tags = _tags(view, spec)
     tracing |= {"custom_tags": tags} if tags else {}
     tracing |= {"max_path_tag_length": max_path} if max_path else {}
+    tracing |= {} if spec.is_propagated else {"no_context_propagation": True}
     return tracing | ({"client_sampling": _WHOLE, "overall_sampling": _WHOLE, "provider": built} if built else {})
 
 

@@ -12,6 +12,7 @@ HTTP_INSPECTOR = _EXTENSIONS + "filters.listener.http_inspector.v3.HttpInspector
 ORIGINAL_DST = _EXTENSIONS + "filters.listener.original_dst.v3.OriginalDst"
 CORS = _EXTENSIONS + "filters.http.cors.v3.Cors"
 CORS_POLICY = _EXTENSIONS + "filters.http.cors.v3.CorsPolicy"
+UUID_REQUEST_ID = _EXTENSIONS + "request_id.uuid.v3.UuidRequestIdConfig"
 HTTP_FAULT = _EXTENSIONS + "filters.http.fault.v3.HTTPFault"
 DYNAMIC_FORWARD_PROXY_FILTER = _EXTENSIONS + "filters.http.dynamic_forward_proxy.v3.FilterConfig"
 NETWORK_EXT_AUTHZ = _EXTENSIONS + "filters.network.ext_authz.v3.ExtAuthz"

@@ -46,6 +46,8 @@ _ESCAPED_SLASHES = (
     UNESCAPE_AND_FORWARD,
 )
 
+UUID_REQUEST_ID = "type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig"
+
 AUTO, HTTP1, HTTP2 = CODEC_TYPES = ("AUTO", "HTTP1", "HTTP2")
 
 # What this proxy does elsewhere (statistics are the proxy's, not the listener's) or what makes no difference.
@@ -55,7 +57,6 @@ _IGNORED = (
     "http2_protocol_options",
     "local_reply_config",
     "proxy_status_config",
-    "request_id_extension",
     "stream_error_on_invalid_http_message",
     "add_user_agent",
     "generate_request_id_mode",
@@ -97,6 +98,7 @@ class HttpConnectionManagerConfig:
     http_filters: tuple[HttpFilterConfig, ...] = ()
     random_sampling: float = DEFAULT_SAMPLING
     tracing: TracingConfig = NO_TRACING
+    samples_by_request_id: bool = False
     access_logs: tuple[AccessLogConfig, ...] = ()
     stats: StatsConfig | None = None
     # heads
@@ -150,6 +152,7 @@ def decode_http_connection_manager(
         stats=_decode_stats(filters),
         random_sampling=sampling,
         tracing=tracing,
+        samples_by_request_id=_decode_request_id_extension(reader),
         access_logs=decode_access_logs(reader),
         server_name=reader.string("server_name") or "envoy",
         server_header_transformation=reader.enum("server_header_transformation", SERVER_HEADER_TRANSFORMATIONS),
@@ -212,6 +215,18 @@ def _decode_http_filters(items: list[Reader], reader: Reader, obeys_requests: bo
         reader.fail("http_filters", "the last filter must be the router")
     *others, last = filters
     return (*others, replace(last, config=replace(last.config, obeys_requests=obeys_requests)))
+
+
+def _decode_request_id_extension(reader: Reader) -> bool:
+    """Whether request ids decide on traces. Without the extension, where Envoy's do, they do not here."""
+    extension = reader.object("request_id_extension")
+    if extension is None:
+        return False
+    type_url, config = extension.any("typed_config") or extension.fail("typed_config", "is required")
+    if type_url != UUID_REQUEST_ID:
+        config.fail("@type", f"{type_url} is not a request id extension of this proxy")
+    config.ignore("@type", "pack_trace_reason")
+    return config.boolean("use_request_id_for_trace_sampling", True)
 
 
 def _decode_internal_networks(reader: Reader) -> tuple[str, ...]:

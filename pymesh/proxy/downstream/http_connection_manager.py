@@ -28,6 +28,7 @@ from pymesh.proxy.telemetry.direction import INBOUND, OUTBOUND
 from pymesh.proxy.telemetry.metric_names import STREAM_CRASHES
 from pymesh.proxy.telemetry.stream_info import StreamInfo
 from pymesh.proxy.telemetry.telemetry import OnComplete
+from pymesh.proxy.telemetry.trace_decisions import RequestIdSampling, Start, UnpropagatedTraces
 from pymesh.proxy.telemetry.tracing_config import NO_TRACING
 from pymesh.proxy.timers import IdleWatch, TimerQueue
 
@@ -54,7 +55,7 @@ class HttpConnectionManager:
         normalizer = PathNormalizer(config)
         self.normalize_path = normalizer.normalize if normalizer.is_enabled else None
         self.set_telemetry(config)
-        self.start_trace = self._build_tracer().start
+        self.start_trace = self._build_start_trace()
         self.is_draining = False
         self.inline_routes = None if config.route_config is None else RouteTable(config.route_config)
         self.find_routes = context.routes.get  # RDS may change what it finds at any time
@@ -89,8 +90,17 @@ class HttpConnectionManager:
         spans = context.spans_of(config.tracing) if config.tracing != NO_TRACING else None
         self.on_request_complete: OnComplete = context.telemetry.on_complete(logs, self._counts, spans)
 
-    def _build_tracer(self) -> Any:
-        provider, percent = self.config.tracing.provider, self.config.random_sampling
+    def _build_start_trace(self) -> Start:
+        config = self.config
+        if config.samples_by_request_id:
+            never, always = self._build_tracer(0.0), self._build_tracer(100.0)
+            start = RequestIdSampling(config.random_sampling, never.start, always.start).start
+        else:
+            start = self._build_tracer(config.random_sampling).start
+        return start if config.tracing.is_propagated else UnpropagatedTraces(start).start
+
+    def _build_tracer(self, percent: float) -> Any:
+        provider = self.config.tracing.provider
         if provider is None or not provider.is_zipkin:
             return self.context.build_tracer(percent)
         from pymesh.proxy.telemetry.span_providers import build_b3_tracer  # which most proxies never need

@@ -58,11 +58,12 @@ class SpanProvider:
 
 @dataclass(frozen=True, slots=True)
 class TracingConfig:
-    """Without a provider, the control plane gets the spans."""
+    """Without a provider, the control plane gets the spans. `is_propagated`: the next hop gets the trace context."""
 
     custom_tags: tuple[CustomTag, ...] = ()
     max_path: int = MAX_PATH
     provider: SpanProvider | None = None
+    is_propagated: bool = True
 
 
 NO_TRACING = TracingConfig()  # as much as everybody has
@@ -80,7 +81,8 @@ def decode_tracing(reader: Reader) -> tuple[float, TracingConfig]:
     percent = tracing.percent("random_sampling")
     tags = tuple(map(_decode_tag, tracing.objects("custom_tags")))
     max_path = tracing.integer("max_path_tag_length", MAX_PATH)
-    config = TracingConfig(tags, max_path, _decode_provider(tracing.object("provider")))
+    is_propagated = not tracing.boolean("no_context_propagation")
+    config = TracingConfig(tags, max_path, _decode_provider(tracing.object("provider")), is_propagated)
     return _WHOLE if percent is None else percent, config
 
 
