@@ -1,6 +1,7 @@
 """DestinationRule, field by field: to whom a request goes, by what connection, and when it does not."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -309,6 +310,32 @@ async def test_a_client_shows_its_certificate(mesh: Any, authority: trustme.CA, 
         assert await apps_of(web, 1) == ["v1"]
     async with mesh.sidecar(rules(f"tls: {{mode: SIMPLE, {trust}}}")) as web:
         assert (await web.get("http://shop/")).status == 503
+
+
+@pytest.mark.parametrize(("label", "is_chosen"), [("web", True), ("other", False)])
+async def test_a_sidecar_that_the_rule_chooses_shows_the_certificate_of_a_secret(
+    mesh: Any, authority: trustme.CA, label: str, is_chosen: bool
+) -> None:
+    context = server_tls(authority, "shop.example.com")
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    await mesh.start("v1", ssl=context)
+    own = authority.issue_cert("web.example.com")
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "shop-client"},
+        "stringData": {
+            "tls.crt": own.cert_chain_pems[0].bytes().decode(),
+            "tls.key": own.private_key_pem.bytes().decode(),
+            "ca.crt": authority.cert_pem.bytes().decode(),
+        },
+    }
+    chosen = "workloadSelector: {matchLabels: {app: web}},"
+    block = "tls: {mode: MUTUAL, credentialName: shop-client, sni: shop.example.com}"
+    yaml = f"{rules(block, more=chosen)}---\n{json.dumps(secret)}\n"
+    async with mesh.sidecar(yaml, labels={"app": label}) as web:
+        assert (await web.get("http://shop/")).status == (200 if is_chosen else 503)
 
 
 # whose traffic

@@ -45,6 +45,9 @@ def _add_sidecar(view: ProxyView, resources: Resources) -> None:
     resources[LISTENER] = _by_name(build_sidecar_listeners(view))
     resources[ROUTE] |= _sidecar_routes(view, resources[LISTENER])
     resources[CLUSTER] |= _by_name(build_inbound_cluster(view, port) for port in inbound_ports(view))
+    resources[SECRET] |= view.snapshot.cached(
+        ("secrets", view.scope), lambda: _by_name(build_secrets(view, (), _outbound(view)))
+    )
 
 
 def _sidecar_routes(view: ProxyView, listeners: dict[str, Resource]) -> dict[str, Resource]:

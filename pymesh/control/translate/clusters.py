@@ -160,7 +160,7 @@ def _add_external_tls(resource: Resource, cluster: OutboundCluster, view: ProxyV
     settings = cluster.policy.tls
     assert settings is not None
     sans = cluster.service.subject_alt_names
-    context = build_client(settings, sans, view.has_certificate, view.is_gateway, view.mesh.tls_defaults)
+    context = build_client(settings, sans, view.has_certificate, cluster.obeys_credentials, view.mesh.tls_defaults)
     if is_http2:
         context["common_tls_context"]["alpn_protocols"] = [HTTP2_ALPN]
     resource["transport_socket"] = tls_socket(context)

@@ -32,6 +32,9 @@ class EndpointSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutboundCluster:
+    """`obeys_credentials`: the proxy gets the Secrets that the policy names. Gateways do, and sidecars that a rule
+    chooses by their labels."""
+
     service: MeshService
     port: MeshPort
     subset: str
@@ -39,6 +42,7 @@ class OutboundCluster:
     policy: TrafficPolicy
     tls: UpstreamTls
     source: EndpointSource
+    obeys_credentials: bool = False
 
     @property
     def name(self) -> str:
@@ -87,7 +91,8 @@ def _cluster(
         # Istio: BestEffortInferServiceMTLSMode in pilot/pkg/model/push_context.go.
         found = service.endpoints.get(port.number, ())
         tls = UpstreamTls.ISTIO_MUTUAL if found and all(item.is_mtls for item in found) else UpstreamTls.NONE
-    return OutboundCluster(service, port, subset, labels, policy, tls, source)
+    obeys_credentials = view.is_gateway or (rule is not None and bool(rule.selector))
+    return OutboundCluster(service, port, subset, labels, policy, tls, source, obeys_credentials)
 
 
 def _source(view: ProxyView, service: MeshService, policy: TrafficPolicy) -> EndpointSource:

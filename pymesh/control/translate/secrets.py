@@ -1,4 +1,8 @@
-"""SDS secrets of a gateway: the certificates that its servers and clusters name, from Secrets of its own namespace."""
+"""SDS secrets: the certificates that a gateway's servers and a proxy's clusters name, from Secrets of its namespace.
+
+A namespace is the border: as in Kubernetes, where a pod may mount all Secrets of its own, any of its workloads may say
+that it has the labels of a rule's selector.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -37,7 +41,8 @@ def _server_names(ports: Iterable[PortServers]) -> Iterator[str]:
 def _client_names(clusters: Iterable[OutboundCluster]) -> Iterator[str]:
     for cluster in clusters:
         settings = cluster.policy.tls
-        if cluster.tls is UpstreamTls.EXTERNAL and settings is not None and settings.credential_name:
+        is_external = cluster.obeys_credentials and cluster.tls is UpstreamTls.EXTERNAL
+        if is_external and settings is not None and settings.credential_name:
             yield settings.credential_name
             yield settings.credential_name + CA_CREDENTIAL_SUFFIX
 

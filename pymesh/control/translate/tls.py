@@ -76,13 +76,13 @@ def build_client(
     tls: ClientTLSSettings,
     sans: tuple[str, ...],
     is_ours: bool,
-    is_gateway: bool,
+    obeys_credentials: bool,
     defaults: TLSConfig | None = None,
 ) -> dict[str, Any]:
     """SIMPLE and MUTUAL. `sans` are the service's, for where the rule names none; `is_ours`: not a real Envoy."""
     common: dict[str, Any] = {"tls_params": build_tls_parameters(defaults)}
     names = tls.subject_alt_names or sans
-    if tls.credential_name and is_gateway:
+    if tls.credential_name and obeys_credentials:
         common |= _client_credential(tls, names)
     else:
         common |= _client_certificate(tls)

@@ -18,31 +18,31 @@ def test_mesh_client_expects_the_identities_of_the_service():
 
 
 def test_simple_without_ca_trusts_the_machines():
-    ours = _common(build_client(ClientTLSSettings(mode="SIMPLE"), (), is_ours=True, is_gateway=False))
+    ours = _common(build_client(ClientTLSSettings(mode="SIMPLE"), (), is_ours=True, obeys_credentials=False))
     assert ours["validation_context"] == {"system_root_certs": {}}
-    envoys = _common(build_client(ClientTLSSettings(mode="SIMPLE"), (), is_ours=False, is_gateway=False))
+    envoys = _common(build_client(ClientTLSSettings(mode="SIMPLE"), (), is_ours=False, obeys_credentials=False))
     assert envoys["validation_context"] == {"trusted_ca": {"filename": SYSTEM_CA_FILE}}
 
 
 def test_insecure_skip_verify_verifies_nothing():
     settings = ClientTLSSettings(mode="SIMPLE", insecure_skip_verify=True, ca_certificates="/ca.pem")
-    assert "validation_context" not in _common(build_client(settings, (), is_ours=True, is_gateway=False))
+    assert "validation_context" not in _common(build_client(settings, (), is_ours=True, obeys_credentials=False))
 
 
 def test_names_of_the_rule_beat_those_of_the_service_entry():
     settings = ClientTLSSettings(mode="SIMPLE", subject_alt_names=("rule.example",))
     for names, expected in ((settings, "rule.example"), (ClientTLSSettings(mode="SIMPLE"), "entry.example")):
-        context = _common(build_client(names, ("entry.example",), is_ours=True, is_gateway=False))
+        context = _common(build_client(names, ("entry.example",), is_ours=True, obeys_credentials=False))
         (matcher,) = context["validation_context"]["match_typed_subject_alt_names"]
         assert matcher == {"san_type": "DNS", "matcher": {"exact": expected}}
 
 
-def test_credential_of_a_client_is_for_gateways_only():
+def test_credential_of_a_client_is_for_those_who_obey_it():
     settings = ClientTLSSettings(mode="MUTUAL", credential_name="client")
-    edge = _common(build_client(settings, (), is_ours=True, is_gateway=True))
+    edge = _common(build_client(settings, (), is_ours=True, obeys_credentials=True))
     assert edge["tls_certificate_sds_secret_configs"][0]["name"] == "kubernetes://client"
     assert "tls_certificate_sds_secret_configs" not in _common(
-        build_client(settings, (), is_ours=True, is_gateway=False)
+        build_client(settings, (), is_ours=True, obeys_credentials=False)
     )
 
 

@@ -1,9 +1,6 @@
 """Rules of a DestinationRule and its traffic policies. Istio: ValidateDestinationRule in pkg/config/validation."""
 
-from collections.abc import Iterator
-
 from pymesh.control.model.destination_rule import (
-    ClientTLSSettings,
     DestinationRule,
     PortTrafficPolicy,
     TrafficPolicy,
@@ -32,24 +29,6 @@ def check_destination_rule(spec: DestinationRule, metadata: Metadata, at: Scope)
     if spec.workload_selector is not None:
         is_private = all(one in (".", metadata.namespace) for one in spec.export_to)
         at["exportTo"].require(is_private, "can only be '.' beside workloadSelector")
-        _check_no_credential(spec, at)
-
-
-def _check_no_credential(spec: DestinationRule, at: Scope) -> None:
-    """Without a selector only gateways obey a credentialName. A sidecar says itself which labels it has: no proof."""
-    places = [(spec.traffic_policy, at["trafficPolicy"])]
-    places += [(item.traffic_policy, at["subsets"][i]["trafficPolicy"]) for i, item in enumerate(spec.subsets)]
-    for policy, place in places:
-        for block, where in _tls_blocks(policy, place):
-            is_named = block is not None and block.credential_name
-            where["credentialName"].require(not is_named, "pymesh does not implement it beside workloadSelector")
-
-
-def _tls_blocks(policy: TrafficPolicy | None, at: Scope) -> Iterator[tuple[ClientTLSSettings | None, Scope]]:
-    if policy is not None:
-        yield policy.tls, at["tls"]
-        for index, port in enumerate(policy.port_level_settings):
-            yield port.tls, at["portLevelSettings"][index]["tls"]
 
 
 def _check_traffic_policy(policy: TrafficPolicy | None, at: Scope) -> None:

@@ -362,13 +362,6 @@ def test_hashes_of_client_certificates_must_be_hashes(refuse: Refuse) -> None:
     ]
 
 
-def test_a_sidecar_may_not_have_a_secret_by_labels_that_it_says_itself(refuse: Refuse) -> None:
-    tls = "trafficPolicy: {tls: {mode: SIMPLE, credentialName: c}}"
-    refused = ["trafficPolicy.tls.credentialName: pymesh does not implement it beside workloadSelector"]
-    assert refuse("dr", f"{{host: a, workloadSelector: {{matchLabels: {{a: b}}}}, {tls}}}") == refused
-    assert refuse("dr", f"{{host: a, {tls}}}") == []
-
-
 @pytest.mark.parametrize(
     ("kind", "spec", "violations"),
     [
