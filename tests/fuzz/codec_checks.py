@@ -13,6 +13,7 @@ import h11
 from fuzz.codec_log import Message, messages, read_requests, read_response
 
 from pymesh.proxy.codec.header_map import HeaderMap
+from pymesh.proxy.codec.joined_fields import JOINED
 from pymesh.proxy.codec.message import MAX_CONTENT_LENGTH, MAX_HEADERS
 from pymesh.proxy.codec.serializer import write_chunk, write_head, write_last_chunk
 
@@ -177,7 +178,14 @@ def _compare_response(ours: list[Message], theirs: list[Any]) -> None:
 
 
 def _comparable(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return sorted((name, _canonical(name, value)) for name, value in fields)
+    lines: list[tuple[bytes, bytes]] = []
+    joined: dict[bytes, bytes] = {}  # h11 leaves those lines apart
+    for name, value in fields:
+        if name in JOINED:
+            joined[name] = joined[name] + b"," + value if name in joined else value
+        else:
+            lines.append((name, _canonical(name, value)))
+    return sorted([*lines, *joined.items()])
 
 
 def _canonical(name: bytes, value: bytes) -> bytes:
