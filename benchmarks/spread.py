@@ -9,7 +9,8 @@ HOSTS = tuple(f"svc-{number:04}.bench" for number in range(1_000))
 _PREFIXES = tuple(f"/api/v{number}/" for number in range(9))  # and one route for everything else
 _PATHS = (*(f"{prefix}items?page=2" for prefix in _PREFIXES), "/cart/items?page=2")
 
-# The requests are made beforehand, and sent in an order that jumps from host to host; 7919 is a prime.
+# The requests are made beforehand, and sent in an order that jumps from host to host; 7919 is a prime. A field differs,
+# so that no head is like the one before it with one host either: only the number of routes is to make a difference.
 _SCRIPT = """
 local hosts = {%s}
 local paths = {%s}
@@ -18,7 +19,8 @@ local requests, sent = {}, 0
 function init(args)
   for _, host in ipairs(hosts) do
     for _, path in ipairs(paths) do
-      requests[#requests + 1] = wrk.format("GET", path, {Host = host})
+      local number = tostring(#requests + 1)
+      requests[#requests + 1] = wrk.format("GET", path, {Host = host, ["X-Request"] = number})
     end
   end
 end
