@@ -2,8 +2,10 @@
 
 import pytest
 
+from pymesh.proxy.downstream.filter_chain_match import ConnectionTraits, FilterChainTable
 from pymesh.simulation.files import build_configuration
 from pymesh.simulation.mesh import SimulatedMesh
+from tests.simulation.captured_sidecar import CapturedSidecar
 
 WEB = """
 apiVersion: v1
@@ -112,3 +114,22 @@ def test_a_sidecar_that_lists_ports_has_the_say_on_what_is_declared() -> None:
     )
     assert arrive(WEB + sidecar, "TCP tcp://10.0.0.4:5432").endpoints == ("127.0.0.1:9999",)
     assert arrive(WEB + sidecar, "GET http://10.0.0.4:8080/").cluster == "InboundPassthroughCluster"
+
+
+@pytest.mark.parametrize("port", [8080, 9999])
+def test_a_port_of_strict_mtls_is_closed_where_the_proxy_has_no_certificate(port: int) -> None:
+    policy = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  portLevelMtls: {8080: {mode: STRICT}, 9999: {mode: STRICT}}
+"""
+    labels = {"app": "web", "security.istio.io/tlsMode": "disabled"}
+    listener = CapturedSidecar(policy, labels=labels).listeners["virtualInbound"]
+    chains = FilterChainTable([(chain.match, chain) for chain in listener.filter_chains])
+    for transport in ("raw_buffer", "tls"):
+        chain = chains.find(ConnectionTraits(port, "", transport, ("http/1.1",), "10.1.1.1"))
+        assert chain is not None
+        assert chain.name == "virtualInbound-blackhole"

@@ -92,7 +92,7 @@ def _endpoints(view: ProxyView) -> dict[str, Resource]:
 
 
 def _outbound(view: ProxyView) -> list[OutboundCluster]:
-    return view.snapshot.cached(("outbound", view.scope), lambda: list(outbound_clusters(view)))
+    return view.snapshot.cached(("outbound", view.is_gateway, view.scope), lambda: list(outbound_clusters(view)))
 
 
 def _by_name(resources: Iterable[Resource]) -> dict[str, Resource]:

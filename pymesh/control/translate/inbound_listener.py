@@ -69,7 +69,7 @@ def _redirected(view: ProxyView, address: Address, ports: list[InboundPort]) -> 
     too, and mean the application's own port."""
     own = next((port for port in ports if port.number == view.node.metadata.app_port), None)
     numbers = {port.number: port for port in ports} | ({address.port: own} if own is not None else {})
-    chains = [chain for number, port in numbers.items() for chain in _chains(view, port, number)]
+    chains = [chain for number, port in numbers.items() for chain in _redirected_chains(view, port, number)]
     if own is None:
         chains.append(build_black_hole_chain(view, address.port))
     chains += build_inbound_passthrough(view, numbers)
@@ -81,6 +81,11 @@ def _redirected(view: ProxyView, address: Address, ports: list[InboundPort]) -> 
         filter_chains=chains,
         **({"continue_on_listener_filters_timeout": True} | build_detection_timeout(view.mesh)),
     )
+
+
+def _redirected_chains(view: ProxyView, port: InboundPort, number: int) -> list[Chain]:
+    """Never none: connections to a port without a chain of its own would find those for ports that nobody declared."""
+    return list(_chains(view, port, number)) or [build_black_hole_chain(view, number)]
 
 
 def _chains(view: ProxyView, port: InboundPort, destination_port: int = 0) -> Iterator[Chain]:

@@ -35,11 +35,13 @@ def build_inbound_passthrough(view: ProxyView, declared: Container[int]) -> Iter
     yield from _chains(view, None)
     for port in view.mtls_ports:
         if port not in declared:
-            yield from _chains(view, port)
+            # Without a chain of its own, such a port would be taken for one that nobody names.
+            yield from list(_chains(view, port)) or [build_black_hole_chain(view, port)]
 
 
 def build_black_hole_chain(view: ProxyView, port: int) -> Chain:
-    """A connection to the listener's own port would come back for ever."""
+    """For a port that may not be reached: the listener's own, by which connections would come back for ever, and one
+    of strict mTLS where the proxy has no certificate."""
     proxy = build_tcp_proxy(listener_telemetry(view, "SERVER"), BLACK_HOLE_CLUSTER, {"cluster": BLACK_HOLE_CLUSTER})
     return {
         "name": f"{VIRTUAL_INBOUND}-blackhole",

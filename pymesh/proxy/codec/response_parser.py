@@ -134,7 +134,8 @@ class ResponseParser(MessageParser):
             head.content_length = (
                 int(length) if length >= b"1" and len(length) < 19 else self._read_unusual_length(fields, length)
             )
-            if self._is_noting and head.keep_alive and self._is_plain:
+            # A 304 has the length of what it does not bring: llhttp expects no body, whatever stands behind it.
+            if self._is_noting and head.keep_alive and self._is_plain and status != 304:
                 self._noted = head.copy()
         else:
             self._read_framing(head)

@@ -172,7 +172,7 @@ def _stream_key(info: StreamInfo, direction: Direction) -> Any:
     else:
         peer = info.upstream_host.workload if info.upstream_host is not None else None
         principal = info.upstream_principal
-    return info.upstream_cluster, peer, principal, info.response_code, info.response_flags
+    return info.upstream_cluster, peer, principal, info.response_code, info.response_flags, info.grpc_status
 
 
 def _text(value: Any) -> str:

@@ -10,8 +10,8 @@ Start = Callable[[StreamInfo, MutableHeaders], None]
 _REQUEST_ID = b"x-request-id"
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PLACE = 14  # of the digit that is the version of a UUID
-_SAMPLED = b"a"
-_MARKS = b"9ab"  # forced by a proxy, sampled, forced by a client
+_SAMPLED = b"9"
+_MARKS = b"9ab"  # sampled, forced by a proxy, forced by a client
 
 
 class RequestIdSampling:

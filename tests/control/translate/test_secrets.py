@@ -1,9 +1,12 @@
 """A gateway gets the secrets that its own Gateways name, and no others."""
 
+import pytest
+
 from pymesh.control.model.gateway import ServerTLSSettings
 from pymesh.control.model.kinds import SECRET as SECRET_KIND
 from pymesh.control.model.resource import Metadata, Resource
 from pymesh.control.model.secret import Secret
+from pymesh.control.snapshot.proxy_view import ProxyView
 from pymesh.control.translate.build import build
 from pymesh.control.translate.server_tls import client_ca_credential
 from pymesh.xds import CLUSTER, SECRET
@@ -93,3 +96,14 @@ def test_gateway_gets_the_credential_of_a_destination_rule_and_a_sidecar_does_no
     named = context["common_tls_context"]["tls_certificate_sds_secret_configs"]
     assert [item["name"] for item in named] == ["kubernetes://client"]
     assert _secrets(view_of(CLIENT, more=(secret,), namespace="edge")) == {}
+
+
+@pytest.mark.parametrize("first", ["gateway", "sidecar"])
+def test_what_a_gateway_obeys_is_none_of_a_sidecars_whichever_asks_first(view_of, first):
+    secret = _secret("edge", "tls.crt", "tls.key", "client")
+    gateway = view_of(CLIENT, more=secret, router=True, namespace="edge")
+    sidecar = ProxyView(gateway.snapshot, view_of(CLIENT, namespace="edge").node)
+    views = {"gateway": gateway, "sidecar": sidecar}
+    _secrets(views[first])
+    assert list(_secrets(gateway)) == ["kubernetes://client"]
+    assert _secrets(sidecar) == {}

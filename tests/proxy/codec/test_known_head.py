@@ -175,3 +175,10 @@ def test_a_response_with_blank_lines_behind_it_is_not_remembered() -> None:
     assert server.parser._known is None
     server.exchange(OK % b"hi\r\n")
     assert server.of("body") == [b"hi"]
+
+
+def test_a_304_with_a_length_brings_no_body_the_second_time_either() -> None:
+    head = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n"
+    server = Responses(head + b"\r\n\r\n")  # blank lines, which are no body
+    assert server.exchange(head + b"HTTP") is not None
+    assert server.of("body") == []

@@ -179,3 +179,13 @@ def test_the_filters_configuration_is_read() -> None:
 def test_what_this_proxy_cannot_count_is_refused_by_its_path(value, type_url, path) -> None:
     with pytest.raises(DecodeError, match=f"^{path}"):
         decode(value, type_url)
+
+
+def test_calls_of_grpc_are_told_apart_by_their_status(make_info: Make) -> None:
+    counts = Counts(MetricConfig("requests_total", tags_to_remove=("source_app",)))
+    for status in ("0", "13"):
+        info = make_info()
+        info.grpc_status = status
+        counts.changed.on_request(info, OUTBOUND)
+    found = [labels for name, labels, _ in counts.samples() if name == "istio_requests_total"]
+    assert {labels["grpc_response_status"] for labels in found} == {"0", "13"}

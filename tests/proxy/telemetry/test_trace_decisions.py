@@ -26,7 +26,7 @@ def sample(percent: float, request_id: str, **headers: str) -> tuple[bool, str]:
 
 @pytest.mark.parametrize(("first", "is_sampled"), [(0, True), (2499, True), (2500, False), (12499, True)])
 def test_so_many_ids_are_sampled_and_marked(first: int, is_sampled: bool) -> None:
-    assert sample(25.0, uuid(first)) == (is_sampled, uuid(first, "a" if is_sampled else "4"))
+    assert sample(25.0, uuid(first)) == (is_sampled, uuid(first, "9" if is_sampled else "4"))
 
 
 @pytest.mark.parametrize("mark", ["9", "a", "b"])
