@@ -3,9 +3,10 @@
 import asyncio
 
 from pymesh.errors import PymeshError
+from pymesh.proxy.codec.grpc import GRPC_STATUS, write_message
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.downstream.context import ProxyContext
-from pymesh.proxy.http_filters.authorization_check import AuthorizationCheck, CheckAnswer
+from pymesh.proxy.http_filters.async_request import AsyncAnswer, AsyncRequest
 from pymesh.proxy.telemetry.span_providers import Report
 
 _GRPC = "application/grpc"
@@ -26,9 +27,9 @@ class SpanReports:
         cluster = self._context.clusters.get(receiver.cluster)
         if cluster is None:
             raise OSError(f"there is no cluster {receiver.cluster}")
-        answered: asyncio.Future[CheckAnswer | None] = asyncio.get_running_loop().create_future()
-        content = b"\0" + len(report.body).to_bytes(4) + report.body if receiver.is_grpc else report.body
-        request = AuthorizationCheck(
+        answered: asyncio.Future[AsyncAnswer | None] = asyncio.get_running_loop().create_future()
+        content = write_message(report.body) if receiver.is_grpc else report.body
+        request = AsyncRequest(
             cluster,
             b"POST",
             receiver.path.encode(),
@@ -38,7 +39,7 @@ class SpanReports:
             is_http2=receiver.is_grpc,
         )
         if not request.start(self._context, receiver.timeout):
-            raise OSError(f"no endpoint of {receiver.cluster} takes a request")
+            raise OSError(f"no endpoint of {receiver.cluster} takes a request{' of gRPC' * receiver.is_grpc}")
         _judge(await answered, report)
 
 
@@ -54,7 +55,7 @@ def _headers(report: Report, length: int) -> HeaderMap:
     return headers
 
 
-def _judge(answer: CheckAnswer | None, report: Report) -> None:
+def _judge(answer: AsyncAnswer | None, report: Report) -> None:
     if answer is None:
         raise OSError(f"{report.receiver.cluster} does not answer")
     status = _grpc_status(answer) if report.receiver.is_grpc else b""
@@ -64,6 +65,6 @@ def _judge(answer: CheckAnswer | None, report: Report) -> None:
         raise ReportRefusedError(f"{report.receiver.cluster} answers with {status.decode() or answer.status}")
 
 
-def _grpc_status(answer: CheckAnswer) -> bytes:
+def _grpc_status(answer: AsyncAnswer) -> bytes:
     trailers = answer.trailers or answer.headers
-    return trailers.get(b"grpc-status") or answer.headers.get(b"grpc-status") or b"2"
+    return trailers.get(GRPC_STATUS) or answer.headers.get(GRPC_STATUS) or b"2"

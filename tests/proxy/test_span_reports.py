@@ -85,3 +85,11 @@ async def test_a_collector_gets_reports_over_grpc(proxy: Any, code: Any, error: 
         await server.stop(None)
     ((body, metadata),) = got
     assert (body, metadata["x-tenant"]) == (b"spans", "shop")
+
+
+async def test_a_report_by_grpc_to_a_port_of_http1_fails_and_leaves_nothing(proxy: Any) -> None:
+    proxy.add_cluster(OVER_GRPC.receiver.cluster, "10.0.0.2:80")
+    with pytest.raises(OSError, match="takes a request of gRPC"):
+        await SpanReports(proxy.context).deliver(OVER_GRPC)
+    cluster = proxy.context.clusters.get(OVER_GRPC.receiver.cluster)
+    assert cluster.endpoints[0].active_requests == 0

@@ -13,12 +13,11 @@ from google.protobuf.message import DecodeError
 from pymesh.proxy.codec.grpc import GRPC_STATUS, GRPC_TIMEOUT, format_timeout, read_message, write_message
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.http_filters import check_messages
-from pymesh.proxy.http_filters.authorization_check import AuthorizationCheck, CheckAnswer
+from pymesh.proxy.http_filters.async_request import AsyncAnswer, AsyncRequest
 from pymesh.proxy.http_filters.authorization_verdict import OnVerdict, Permit, Verdict, denied
 from pymesh.proxy.http_filters.ext_authz_config import ExtAuthzConfig
 from pymesh.proxy.http_filters.filter import FilterContext
 from pymesh.proxy.upstream.cluster import Cluster
-from pymesh.proxy.upstream.http2_options import UpstreamProtocol
 
 _SERVICE = b"x-envoy-downstream-service-cluster"
 _FORBIDDEN = 403
@@ -37,14 +36,12 @@ class GrpcAuthorizer:
         return self._ask(_question_of_peers(call, context), b"", cluster, context, on_verdict)
 
     def _ask(self, question: Any, path: bytes, cluster: Cluster, context: FilterContext, on_verdict: OnVerdict) -> bool:
-        if cluster.protocol is UpstreamProtocol.HTTP1:
-            return False  # its port is not for gRPC
         headers = HeaderMap([(b"host", self._authority), (b"content-type", b"application/grpc"), (b"te", b"trailers")])
         if self._timeout:
             headers[GRPC_TIMEOUT] = format_timeout(self._timeout)
         message = write_message(question.SerializeToString())
         on_answer = partial(_on_answer, path, on_verdict)
-        check = AuthorizationCheck(cluster, b"POST", check_messages.PATH, headers, on_answer, message, is_http2=True)
+        check = AsyncRequest(cluster, b"POST", check_messages.PATH, headers, on_answer, message, is_http2=True)
         return check.start(context, self._timeout)
 
 
@@ -93,11 +90,11 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace").replace("\ufffd", "!")
 
 
-def _on_answer(path: bytes, on_verdict: OnVerdict, answer: CheckAnswer | None) -> None:
+def _on_answer(path: bytes, on_verdict: OnVerdict, answer: AsyncAnswer | None) -> None:
     on_verdict(_read(path, answer))
 
 
-def _read(path: bytes, answer: CheckAnswer | None) -> Verdict:
+def _read(path: bytes, answer: AsyncAnswer | None) -> Verdict:
     """Envoy: GrpcClientImpl::onSuccess."""
     message = read_message(answer.body) if answer is not None and _is_success(answer) else None
     if message is None:
@@ -115,7 +112,7 @@ def _read(path: bytes, answer: CheckAnswer | None) -> Verdict:
     return denied(refusal.status.code or _FORBIDDEN, refusal.body.encode(), headers)
 
 
-def _is_success(answer: CheckAnswer) -> bool:
+def _is_success(answer: AsyncAnswer) -> bool:
     said = answer.trailers if answer.trailers is not None else answer.headers
     return answer.status == 200 and said.get(GRPC_STATUS) == b"0"
 

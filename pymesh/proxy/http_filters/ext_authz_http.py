@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from pymesh.proxy.codec.header_map import HeaderMap
-from pymesh.proxy.http_filters.authorization_check import AuthorizationCheck, CheckAnswer
+from pymesh.proxy.http_filters.async_request import AsyncAnswer, AsyncRequest
 from pymesh.proxy.http_filters.authorization_verdict import OnVerdict, Permit, Verdict, denied
 from pymesh.proxy.http_filters.ext_authz_config import ExtAuthzConfig
 from pymesh.proxy.http_filters.filter import FilterContext
@@ -40,7 +40,7 @@ class HttpAuthorizer:
     def ask(self, stream: Any, cluster: Cluster, context: FilterContext, on_verdict: OnVerdict) -> bool:
         path = self._path_prefix + stream.path
         on_answer = partial(self._on_answer, on_verdict)
-        check = AuthorizationCheck(cluster, stream.method, path, self._question(stream), on_answer)
+        check = AsyncRequest(cluster, stream.method, path, self._question(stream), on_answer)
         return check.start(context, self._timeout)
 
     def _question(self, stream: Any) -> HeaderMap:
@@ -54,10 +54,10 @@ class HttpAuthorizer:
             headers.set(name, value)
         return headers
 
-    def _on_answer(self, on_verdict: OnVerdict, answer: CheckAnswer | None) -> None:
+    def _on_answer(self, on_verdict: OnVerdict, answer: AsyncAnswer | None) -> None:
         on_verdict(self._read(answer))
 
-    def _read(self, answer: CheckAnswer | None) -> Verdict:
+    def _read(self, answer: AsyncAnswer | None) -> Verdict:
         if answer is None or answer.status >= 500:
             return None
         fields = [(name, value) for name, value in answer.headers.pairs() if name not in _NOT_COPIED]

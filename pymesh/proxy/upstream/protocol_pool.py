@@ -22,6 +22,7 @@ class ProtocolPool:
         self._http1 = http1
         self._http2: Any = None
         self._build_http2 = build_http2
+        self._is_draining = False
 
     def __repr__(self) -> str:
         return f"<ProtocolPool {self._http1!r} {self._http2!r}>"
@@ -44,6 +45,8 @@ class ProtocolPool:
             return self._http1.acquire(waiter, fresh)
         if self._http2 is None:
             self._http2 = self._build_http2()
+            if self._is_draining:
+                self._http2.drain()
         return self._http2.acquire(waiter, fresh)
 
     def cancel(self, waiter: Waiter) -> None:
@@ -51,6 +54,7 @@ class ProtocolPool:
             pool.cancel(waiter)
 
     def drain(self) -> None:
+        self._is_draining = True
         for pool in self._pools:
             pool.drain()
 

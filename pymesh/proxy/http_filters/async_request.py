@@ -1,4 +1,7 @@
-"""One question to an external authorizer, or a report: a request of the proxy's own, and its answer as a whole."""
+"""A request of the proxy's own, to an external authorizer or a receiver of spans, and its answer as a whole.
+
+Envoy: Http::AsyncClient.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -23,19 +26,19 @@ from pymesh.proxy.upstream.protocol_pool import build_pool
 _LONGEST_BODY = 64 * 1024
 
 
-class CheckAnswer(NamedTuple):
+class AsyncAnswer(NamedTuple):
     status: int
     headers: HeaderMap
     body: bytes
     trailers: HeaderMap | None = None
 
 
-OnAnswer = Callable[[CheckAnswer | None], None]
+OnAnswer = Callable[[AsyncAnswer | None], None]
 
 
-class AuthorizationCheck(PiecewiseSink):
+class AsyncRequest(PiecewiseSink):
     """An Exchange of its connection and a Waiter of the pool. `on_answer` is called once, with None for a failure, but
-    never within `start`, which says itself whether the question could be put."""
+    never within `start`, which says itself whether the request could be sent."""
 
     __slots__ = (
         "_body",
@@ -67,7 +70,7 @@ class AuthorizationCheck(PiecewiseSink):
         content: bytes = b"",
         is_http2: bool = False,
     ) -> None:
-        """`content` is the body of the question, where `is_http2`: it must be asked by HTTP/2."""
+        """`content` is its body; `is_http2`: it can go by HTTP/2 only."""
         self._cluster = cluster
         self._content = content
         self.is_http2 = is_http2 or cluster.protocol is UpstreamProtocol.HTTP2
@@ -87,6 +90,8 @@ class AuthorizationCheck(PiecewiseSink):
         self._has_failed = False
 
     def start(self, context: FilterContext, timeout: float) -> bool:
+        if self.is_http2 and self._cluster.protocol is UpstreamProtocol.HTTP1:
+            return False
         headers = self._headers
         headers.set(INTERNAL, b"true")
         if timeout:
@@ -123,7 +128,7 @@ class AuthorizationCheck(PiecewiseSink):
             connection.abandon()
         self._end(None)
 
-    def _end(self, answer: CheckAnswer | None) -> None:
+    def _end(self, answer: AsyncAnswer | None) -> None:
         endpoint = self._endpoint
         if endpoint is None:
             return
@@ -178,7 +183,7 @@ class AuthorizationCheck(PiecewiseSink):
             self._end(None)
             return
         head.headers.set(SERVICE_TIME, b"%d" % ((self._time() - self._started) * 1000))
-        self._end(CheckAnswer(head.status, head.headers, bytes(self._body), trailers))
+        self._end(AsyncAnswer(head.status, head.headers, bytes(self._body), trailers))
 
     def on_raw_data(self, data: bytes) -> None:
         self._fail()
