@@ -185,14 +185,15 @@ class Http2Connection(ClientConnection):
         self.flush()
 
     def flush(self) -> None:
-        """Write what there is to be written, in one go."""
+        """Write what there is to be written, until the transport is full."""
         if self._is_reading or self.is_closing:
             return
         session = self._session
-        if data := session.take():
+        while data := session.take():
             self.write(data)
             if self.is_write_paused and self._transport.get_write_buffer_size() > MAX_UNREAD:
                 self._end(CONTROL_FLOOD)
+                return
         if self._has_final_goaway and not session.streams:
             self._close(is_unread=True)
 
@@ -219,6 +220,7 @@ class Http2Connection(ClientConnection):
         if self._is_draining or self.is_closing:
             return
         self._is_draining = True
+        self.flush()  # many clients hear nothing behind a GOAWAY
         self._session.say_goaway(is_final=False)
         self._timeouts.drains.start(self)
         self.flush()
@@ -231,6 +233,7 @@ class Http2Connection(ClientConnection):
     def on_drain_timeout(self) -> None:
         """The client knows. What it opens from now on is refused, and it knows that too."""
         if not self._has_final_goaway and not self.is_closing:
+            self.flush()
             self._has_final_goaway = True
             self._session.say_goaway(is_final=True)
             self.flush()

@@ -257,9 +257,9 @@ class Http2Connection(asyncio.Protocol):
             stream.fail(failure)
 
     def _write(self) -> None:
-        data = self.session.take()
-        if data and not self.is_closed:
-            self.transport.write(data)
+        while data := self.session.take():
+            if not self.is_closed:
+                self.transport.write(data)
 
 
 def idle_watch(timers: Timers, timeout: float) -> IdleWatch | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from h2.settings import SettingCodes
 from proxy.downstream.http2_client import GET, POST, Http2Client
 
 from pymesh.proxy.codec.http2.limits import SEND_BUFFER, STREAM_WINDOW
@@ -400,6 +401,25 @@ async def test_a_client_that_has_pings_answered_and_reads_no_answer_is_closed(pr
         client.transport.send(pings * 1000)
     assert client.transport.has_ended
     assert len(client.transport.received) < 2 * 1024 * 1024
+
+
+async def test_a_client_that_reads_on_is_not_taken_for_a_flooding_one(proxy: Any, client: Any) -> None:
+    """Much waits when the transport goes on, which is full as soon as it has a write that is large."""
+    transport, connection = client.transport, client.transport.protocol
+    client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**20})
+    client.h2.increment_flow_control_window(2**24)
+    answers = [client.request(GET) for _ in range(30)]
+    await proxy.settle()
+    connection.pause_writing()
+    for server in proxy.servers:
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 80000\r\n\r\n" + bytes(80_000))
+    transport.get_write_buffer_size = lambda: len(transport.received)
+    connection.write = lambda data: (transport.write(data), connection.pause_writing())
+    for _ in range(20):
+        connection.resume_writing()
+        client.read()
+    assert not transport.has_ended
+    assert [len(answer.body) for answer in answers] == [80_000] * 30
 
 
 async def test_a_bug_ends_its_own_stream_only(proxy: Any, client: Any) -> None:

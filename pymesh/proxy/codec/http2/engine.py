@@ -83,6 +83,11 @@ class Engine(H2Connection):
             self._fail(error.error_code)
 
     @property
+    def unsent_bytes(self) -> int:
+        """What the next `data_to_send` has."""
+        return len(self._data_to_send)
+
+    @property
     def is_frame_overlong(self) -> bool:
         """One has begun that h2 would refuse only when all of it is there, 16 MB of it."""
         buffered = self.incoming_buffer._data

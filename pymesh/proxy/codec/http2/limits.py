@@ -8,6 +8,8 @@ CONNECTION_WINDOW = MAX_CONCURRENT_STREAMS * STREAM_WINDOW
 
 # Of a stream, what is to be sent and may not yet: from here on whoever sends is stopped, and half of it lets him go on.
 SEND_BUFFER = 64 * 1024
+# Of what streams send, for one write: only between writes a transport can say that it is full.
+MAX_AT_ONCE = 256 * 1024
 # What a transport that is paused may hold: bodies wait then, but heads and the answers to control frames do not, and a
 # peer that asks for them without reading them is flooding us.
 MAX_UNREAD = 1024 * 1024

@@ -21,7 +21,7 @@ from pymesh.proxy.codec.header_map import HeaderMap, Pair
 from pymesh.proxy.codec.http2.engine import Engine
 from pymesh.proxy.codec.http2.flood import FloodGuard
 from pymesh.proxy.codec.http2.heads import MALFORMED, read_request_head, read_response_head, read_trailers
-from pymesh.proxy.codec.http2.limits import MAX_CONCURRENT_STREAMS
+from pymesh.proxy.codec.http2.limits import MAX_AT_ONCE, MAX_CONCURRENT_STREAMS
 from pymesh.proxy.codec.http2.stream import Receiver, SessionStream
 from pymesh.proxy.codec.message import CodecError, RequestHead
 
@@ -100,7 +100,8 @@ class Session:
         return None
 
     def take(self) -> bytes:
-        """What is to be written now. May tell receivers to pause or to go on."""
+        """What is to be written now, and there may be more until it is nothing. May tell receivers to pause or to go
+        on."""
         if self._error is not None:
             return self.engine.data_to_send()
         sending = self.sending
@@ -134,8 +135,8 @@ class Session:
 
     def say_goaway(self, is_final: bool, code: int = ErrorCodes.NO_ERROR) -> None:
         """RFC 9113 6.8. Not final: the client learns that it should go, but what it sends meanwhile is still served.
-        Final: streams that open from now on are refused. Many clients hear nothing behind it: what can be sent goes
-        before."""
+        Final: streams that open from now on are refused. Many clients hear nothing behind it: what goes into one
+        write goes before, and who has more takes it first."""
         if not self._is_paused and self._error is None:
             self._send_in_turns()
         if is_final:
@@ -294,13 +295,18 @@ class Session:
         self._sink.on_goaway(event.last_stream_id, event.error_code)
 
     def _send_in_turns(self) -> None:
-        """A frame each, so that one that has much does not keep the others waiting."""
+        """A frame each, so that one that has much does not keep the others waiting; as much as goes into one write."""
+        engine, sending = self.engine, self.sending
         is_going_on = True
         while is_going_on:
             is_going_on = False
-            for stream in tuple(self.sending):
-                if stream in self.sending and stream.send_some():
+            for stream in tuple(sending):
+                if engine.unsent_bytes >= MAX_AT_ONCE:
+                    return
+                if stream in sending and stream.send_some():
                     is_going_on = True
+                    if stream in sending:  # its next turn is behind the others', also where that is another write
+                        sending[stream] = sending.pop(stream)
 
     def _die(self, error: CodecError, code: int) -> CodecError:
         self._error = error

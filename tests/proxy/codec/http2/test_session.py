@@ -1,10 +1,19 @@
 from typing import Any
 
+from h2.settings import SettingCodes
+
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.http2.heads import response_fields
-from pymesh.proxy.codec.http2.limits import CONNECTION_WINDOW, MAX_CONCURRENT_STREAMS, SEND_BUFFER, STREAM_WINDOW
+from pymesh.proxy.codec.http2.limits import (
+    CONNECTION_WINDOW,
+    MAX_AT_ONCE,
+    MAX_CONCURRENT_STREAMS,
+    SEND_BUFFER,
+    STREAM_WINDOW,
+)
 
 OK = response_fields(200, HeaderMap([(b"x-a", b"1")]))
+FRAME = 16_384
 NO_ERROR, CANCEL, REFUSED_STREAM, PROTOCOL_ERROR = 0, 8, 7, 1
 
 
@@ -82,6 +91,25 @@ def test_streams_take_turns(ends: Any) -> None:
     assert taken.index(b"short") < 2 * 16384
     assert ends.client.receive(taken) is None
     assert (len(first.of("body")[0]), second.of("body")) == (3 * 16384, [b"short"])
+
+
+def test_one_write_has_so_much_and_the_next_goes_on_with_the_others(ends: Any) -> None:
+    ends.client.engine.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**20})
+    ends.exchange()
+    asked = [ends.ask()[1] for _ in range(30)]
+    for told in asked:
+        told.stream.send_head(OK)
+        told.stream.send_body(bytes(4 * FRAME))
+        told.stream.send_end()
+    sizes = []
+    while data := ends.server.take():
+        sizes.append(len(data))
+        ends.client.receive(data)
+        if len(sizes) == 2:  # each of them has had a turn
+            assert all(told.stream.pending_bytes < 4 * FRAME for told in asked)
+    assert max(sizes) < MAX_AT_ONCE + 2 * FRAME
+    assert sum(sizes) > 30 * 4 * FRAME
+    assert not ends.server.streams
 
 
 def test_who_sends_more_than_the_peer_reads_is_stopped_and_goes_on_later(ends: Any) -> None:
