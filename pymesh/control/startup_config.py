@@ -8,12 +8,14 @@ from pymesh.config_files import list_files, read_file
 from pymesh.control.model.document import Document, DocumentError, read_documents
 from pymesh.control.model.kinds import CONFIG_MAP
 from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
+from pymesh.control.model.mesh_config import MeshConfig
 from pymesh.control.model.mesh_config_decoder import (
     ISTIOS_DEFAULTS,
     DecodedMeshConfig,
     decode_mesh_config,
     decode_mesh_config_map,
 )
+from pymesh.control.model.proto_names import with_json_names
 from pymesh.control.model.resource import Key, Resource
 from pymesh.control.model.serializer import decode
 from pymesh.control.store.store import ConfigStore
@@ -38,7 +40,7 @@ def _decode_mesh_config(path: Path, document: Document) -> DecodedMeshConfig:
     fields = document.value
     try:
         if not isinstance(fields, dict) or fields.get("kind") != CONFIG_MAP.name:
-            return DecodedMeshConfig(decode_mesh_config(fields), fields, ())
+            return DecodedMeshConfig(decode_mesh_config(fields), with_json_names(MeshConfig, fields), ())
         read = decode_mesh_config_map(decode(fields, ROOT_NAMESPACE).spec)
     except ValidationError as error:
         places = [f"{path}: line {document.lines.line_of(one.path)}: {one}" for one in error.violations]

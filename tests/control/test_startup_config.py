@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pymesh.control.mesh_config_source import MeshConfigSource
+from pymesh.control.model import kinds
+from pymesh.control.model.core import ConfigMap
+from pymesh.control.model.resource import Metadata, Resource
 from pymesh.control.startup_config import read_mesh_config, read_resources
 from pymesh.errors import UsageError
 
@@ -27,6 +31,17 @@ def test_the_mesh_config_may_stand_in_istios_config_map(tmp_path: Path, caplog: 
     assert [record.getMessage() for record in caplog.records] == [
         f"{file}: line 5: data.mesh.ingressClass: unknown field"
     ]
+
+
+def test_a_field_under_the_name_of_the_proto_outlasts_the_config_map(tmp_path: Path) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text("trust_domain: foo\ndefault_config: {termination_drain_duration: 7s}\n")
+    source = MeshConfigSource(read_mesh_config(file))
+    spec = ConfigMap(data={"mesh": "accessLogFile: /dev/stdout"})
+    source.update(Resource(kind=kinds.CONFIG_MAP, metadata=Metadata(name="istio", namespace="istio-system"), spec=spec))
+    assert source.mesh.access_log_file == "/dev/stdout"
+    assert source.mesh.trust_domain == "foo"
+    assert source.mesh.default_config.termination_drain_duration == "7s"
 
 
 def test_each_mistake_of_a_mesh_config_has_its_line(tmp_path: Path) -> None:
