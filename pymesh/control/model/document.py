@@ -55,11 +55,22 @@ def read_json(text: str | bytes) -> Any:
         value = json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant)
         if _measure(value)[1] > MAX_DEPTH:
             raise DocumentError(f"nested deeper than {MAX_DEPTH}")
+        _check_is_unicode(value)
         return value
     except RecursionError:
         raise DocumentError("nested too deeply") from None
     except ValueError as error:  # also UnicodeDecodeError and JSONDecodeError
         raise DocumentError(f"is not JSON: {error}") from error
+
+
+def _check_is_unicode(value: Any) -> None:
+    """Half of a surrogate pair is no character: it can be neither stored nor sent. PyYAML refuses it; `json` takes
+    it, as an escape and even in bytes."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ord(error.object[error.start])
+        raise DocumentError(f"is not JSON: \\u{half:04x} is half of a surrogate pair, and no character") from None
 
 
 def _documents(text: str | bytes) -> Iterator[Document]:

@@ -190,6 +190,15 @@ async def test_owners_are_kept_with_a_warning(client: Client) -> None:
     assert "metadata.ownerReferences: has no effect" in created.headers["Warning"]
 
 
+async def test_half_of_a_surrogate_pair_is_refused(client: Client) -> None:
+    path = "/api/v1/namespaces/shop/configmaps"
+    body = r'{"metadata": {"name": "a"}, "data": {"key": "\ud800"}}'
+    created = await client.post(path, data=body, headers={"Content-Type": "application/json"})
+    assert created.status == 400
+    assert r"\ud800 is half of a surrogate pair" in (await created.json())["message"]
+    assert (await client.patch(f"{path}/a", data=body, headers=MERGE)).status == 400
+
+
 async def test_deletion_waits_for_finalizers(client: Client) -> None:
     metadata = {**RULE["metadata"], "finalizers": ["example.com/a"]}
     created = await (await client.post(RULES, json={**RULE, "metadata": metadata})).json()

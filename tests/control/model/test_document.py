@@ -103,11 +103,19 @@ def test_aliases_cannot_nest_deeper_than_is_allowed() -> None:
         (b"\xff", "is not JSON"),
         ("[" * 100_000, "nested too deeply"),
         ("[" * 100 + "]" * 100, "nested deeper than"),
+        (r'{"a": ["b\ud800"]}', r"is not JSON: \\ud800 is half of a surrogate pair"),
+        (r'{"\udfff": 1}', r"\\udfff is half"),
+        (b'"\xed\xa0\x80"', r"\\ud800 is half"),
+        (r'"\ud800"'.encode("utf-16"), r"\\ud800 is half"),
     ],
 )
 def test_json_is_as_strict(text: str | bytes, message: str) -> None:
     with pytest.raises(DocumentError, match=message):
         read_json(text)
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert read_json(r'"\ud83d\ude00"') == "\N{GRINNING FACE}"
 
 
 values = st.recursive(
