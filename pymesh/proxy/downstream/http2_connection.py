@@ -26,13 +26,15 @@ PREMATURE_SECONDS = 2.0  # Envoy counts whole seconds, and takes more than one f
 HEAD_TIMEOUT = CodecError(408, "request_header_timeout")
 RESET_FLOOD = CodecError(400, "http2.too_many_premature_resets")
 CONTROL_FLOOD = CodecError(400, "http2.outbound_control_flood")
-_ENHANCE_YOUR_CALM = 11  # RFC 9113 7
+# RFC 9113 7
+_CANCEL = 8
+_ENHANCE_YOUR_CALM = 11
 
 
 class Http2Timeouts:
     """Those of one connection manager; None where disabled."""
 
-    __slots__ = ("drains", "durations", "heads", "idle_watch", "stream_idle_watch")
+    __slots__ = ("drains", "durations", "flushes", "heads", "idle_watch", "stream_idle_watch")
 
     def __init__(self, manager: Any) -> None:
         config = manager.config
@@ -43,6 +45,7 @@ class Http2Timeouts:
         self.durations = manager.timeouts(config.max_connection_duration, Http2Connection.retire)
         head_duration = 0.0 if manager.head_timeouts is None else manager.head_timeouts.duration
         self.heads = manager.timeouts(head_duration, Http2Connection.on_head_timeout)
+        self.flushes = manager.timeouts(config.stream_idle_timeout, Http2Connection.on_flush_timeout)
         self.drains = manager.timeouts(DRAIN_SECONDS, Http2Connection.on_drain_timeout)
 
 
@@ -52,6 +55,7 @@ class Http2Connection(ClientConnection):
     __slots__ = (
         "_has_final_goaway",
         "_is_draining",
+        "_is_flush_timed",
         "_is_head_timed",
         "_is_reading",
         "_premature_resets",
@@ -60,6 +64,7 @@ class Http2Connection(ClientConnection):
         "_session",
         "_streams",
         "_timeouts",
+        "_unflushed",
     )
 
     def __init__(self, manager: Any, info: ConnectionInfo, timeouts: Http2Timeouts) -> None:
@@ -70,6 +75,8 @@ class Http2Connection(ClientConnection):
         self._read_streams: dict[Http2Stream, None] = {}  # those that this read has brought a body
         self._is_reading = False  # what there is to be written waits for the end of the read
         self._is_head_timed = False
+        self._is_flush_timed = False
+        self._unflushed: dict[SessionStream, int] = {}  # of finished streams, what waited at the last look
         self._is_draining = False
         self._has_final_goaway = False
         self._requests = 0
@@ -117,6 +124,7 @@ class Http2Connection(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closing = True
         self._session.close()
+        self._unflushed.clear()
         self._stop_timers()
         self.manager.on_connection_lost(self)
         self.info.on_close()
@@ -183,6 +191,8 @@ class Http2Connection(ClientConnection):
         if self.is_last_request:
             self.retire()
         self.flush()
+        if wire.id in self._session.streams:
+            self._time_flush()
 
     def flush(self) -> None:
         """Write what there is to be written, until the transport is full."""
@@ -203,6 +213,29 @@ class Http2Connection(ClientConnection):
         if heads is not None and self._session.engine.is_in_head != self._is_head_timed:
             self._is_head_timed = not self._is_head_timed
             (heads.start if self._is_head_timed else heads.stop)(self)
+
+    def _time_flush(self) -> None:
+        """A client may refuse for ever what is left of a response that nobody watches any more."""
+        flushes = self._timeouts.flushes
+        if flushes is not None and not self._is_flush_timed and not self.is_closing:
+            self._is_flush_timed = True
+            flushes.start(self)
+
+    def on_flush_timeout(self) -> None:
+        """What the client has taken nothing of since the last look ends. One timer looks at all of them, as most
+        responses are gone long before. Envoy: the codec's pending flush timer, with stream_idle_timeout."""
+        self._is_flush_timed = False
+        wires = [wire for wire in self._session.streams.values() if wire.receiver is DONE]
+        unflushed = {}
+        for wire in wires:
+            if self._unflushed.get(wire) == wire.pending_bytes:
+                wire.reset(_CANCEL)
+            else:
+                unflushed[wire] = wire.pending_bytes
+        self._unflushed = unflushed
+        if unflushed:
+            self._time_flush()
+        self.flush()
 
     def _end_read(self) -> None:
         for stream in self._read_streams:
@@ -243,7 +276,11 @@ class Http2Connection(ClientConnection):
         self._end(HEAD_TIMEOUT)
 
     def on_idle_timeout(self) -> None:
-        self.retire()
+        """After the last GOAWAY, there is only what the client does not take."""
+        if self._has_final_goaway:
+            self._close(is_unread=True)
+        else:
+            self.retire()
 
     def _end(self, error: CodecError) -> None:
         """Of the connection, with all that there is on it (RFC 9113 5.4.1). GOAWAY is what the session has to say."""
@@ -259,7 +296,13 @@ class Http2Connection(ClientConnection):
         timeouts = self._timeouts
         if timeouts.idle_watch is not None:
             timeouts.idle_watch.forget(self)
-        for queue in (timeouts.durations, timeouts.heads, timeouts.drains, self.manager.delayed_closes):
+        for queue in (
+            timeouts.durations,
+            timeouts.heads,
+            timeouts.flushes,
+            timeouts.drains,
+            self.manager.delayed_closes,
+        ):
             if queue is not None:
                 queue.stop(self)
 

@@ -306,6 +306,46 @@ async def test_a_stream_without_progress_ends(proxy: Any) -> None:
     assert (answer.status, proxy.info.response_flags) == (504, ("SI",))
 
 
+async def refuse_the_body_of_a_response(proxy: Any) -> tuple[Http2Client, Any]:
+    """For the proxy the stream is over: it waits for the client alone."""
+    client = Http2Client(proxy.connect(), reads=False)
+    client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+    answer = client.request(GET)
+    (await proxy.server()).send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + bytes(60_000))
+    client.read()
+    assert (answer.status, answer.body, len(proxy.requests)) == (200, b"", 1)
+    return client, answer
+
+
+async def test_a_response_that_the_client_does_not_take_ends(proxy: Any) -> None:
+    proxy.route(proxy.forward(), stream_idle_timeout=10.0)
+    client, answer = await refuse_the_body_of_a_response(proxy)
+    proxy.clock.advance(21)
+    client.read()
+    assert answer.reset == CANCEL
+    assert not client.transport.has_ended
+
+
+async def test_a_response_that_the_client_takes_slowly_does_not_end(proxy: Any) -> None:
+    proxy.route(proxy.forward(), stream_idle_timeout=10.0)
+    client, answer = await refuse_the_body_of_a_response(proxy)
+    for _ in range(6):
+        proxy.clock.advance(9)
+        client.read_more(answer, 10_000)
+    assert (len(answer.body), answer.is_ended, answer.reset) == (60_000, True, None)
+
+
+async def test_a_response_that_the_client_does_not_take_keeps_no_connection(proxy: Any) -> None:
+    proxy.route(proxy.forward(), stream_idle_timeout=0.0, idle_timeout=60.0)
+    client, _ = await refuse_the_body_of_a_response(proxy)
+    proxy.clock.advance(61 + DRAIN_SECONDS)
+    client.read()
+    assert [code for _, code in client.goaways] == [NO_ERROR, NO_ERROR]
+    assert not client.transport.has_ended
+    proxy.clock.advance(61)
+    assert client.transport.has_ended
+
+
 async def test_a_head_that_does_not_come_to_its_end_ends_the_connection(proxy: Any) -> None:
     proxy.route(HI, request_headers_timeout=5.0)
     client = Http2Client(proxy.connect())
