@@ -8,6 +8,7 @@ import logging
 from operator import attrgetter
 from typing import Any, Protocol
 
+from pymesh.proxy.codec.http2.limits import MAX_UNREAD
 from pymesh.proxy.codec.http2.session import Session
 from pymesh.proxy.timers import IdleWatch, TimerQueue, Timers
 from pymesh.proxy.tls.peer_identity import peer_identity
@@ -41,6 +42,7 @@ class Http2Connection(asyncio.Protocol):
 
     __slots__ = (
         "_is_delivering",
+        "_is_write_paused",
         "_options",
         "_ping_queue",
         "_pong_queue",
@@ -79,6 +81,7 @@ class Http2Connection(asyncio.Protocol):
         self._pong_queue: TimerQueue | None = None
         self._touched: dict[Http2Stream, None] = {}  # by what came with the read that is going on
         self._is_delivering = False
+        self._is_write_paused = False
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "draining" if self.is_draining else "open"
@@ -102,9 +105,9 @@ class Http2Connection(asyncio.Protocol):
 
     @property
     def can_take(self) -> bool:
-        """Another request."""
+        """Another request. A server that does not read gets none: their heads would not wait, as bodies do."""
         session = self.session
-        is_open = not self.is_draining and not self.is_closed and session.can_open
+        is_open = not (self.is_draining or self.is_closed or self._is_write_paused) and session.can_open
         return is_open and len(session.streams) < self._most_streams
 
     @property
@@ -196,11 +199,15 @@ class Http2Connection(asyncio.Protocol):
             self._pool.on_closed(self)
 
     def pause_writing(self) -> None:
+        self._is_write_paused = True
         self.session.pause()
 
     def resume_writing(self) -> None:
+        self._is_write_paused = False
         self.session.resume()
         self.flush()
+        if not self._is_delivering and not self.is_draining:
+            self._on_free()
 
     # the session's callbacks; those of the server's side never come
 
@@ -260,6 +267,8 @@ class Http2Connection(asyncio.Protocol):
         while data := self.session.take():
             if not self.is_closed:
                 self.transport.write(data)
+        if self._is_write_paused and self.transport.get_write_buffer_size() > MAX_UNREAD:
+            self.transport.abort()  # it has us answer what it does not read
 
 
 def idle_watch(timers: Timers, timeout: float) -> IdleWatch | None:

@@ -4,12 +4,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from hyperframe.frame import PingFrame
 from proxy.downstream.http2_client import GET as CLIENT_GET
 from proxy.downstream.http2_client import POST as CLIENT_POST
 from proxy.downstream.http2_client import Http2Client
 
 from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.http2.heads import response_fields
+from pymesh.proxy.codec.http2.limits import MAX_UNREAD
 from pymesh.proxy.codec.http2.session import Session
 from pymesh.proxy.routing.retry_policy import RetryPolicy
 from pymesh.proxy.routing.route import Mirror
@@ -430,6 +432,33 @@ async def test_a_slow_server_stops_the_client(shop: Shop) -> None:
     server.exchange()
     assert client.is_reading
     assert len(request.body) == 8 * 32768
+
+
+async def test_a_server_that_does_not_read_gets_no_new_request_until_it_does(shop: Shop) -> None:
+    shop.use(circuit_breakers=CircuitBreakerThresholds(max_connections=1))
+    shop.ask()
+    ((server, _),) = await shop.requests()
+    server.transport.protocol.pause_writing()
+    shop.ask()
+    assert len(await shop.requests()) == 1
+    server.transport.protocol.resume_writing()
+    assert len(await shop.requests()) == 2
+
+
+async def test_a_server_that_has_pings_answered_and_reads_no_answer_is_closed(shop: Shop) -> None:
+    client = shop.ask()
+    ((server, _),) = await shop.requests()
+    transport = server.transport
+    transport.protocol.pause_writing()
+    transport.get_write_buffer_size = lambda: len(transport.received)
+    pings = PingFrame(0, bytes(8)).serialize() * 1000
+    for _ in range(100):
+        if not transport.is_aborted:
+            transport.send(pings)
+    assert transport.is_aborted
+    assert len(transport.received) < 2 * MAX_UNREAD
+    await asyncio.sleep(0)
+    assert b"reset reason: connection termination" in client.received
 
 
 async def test_pings_keep_a_connection_and_silence_ends_it(shop: Shop) -> None:
