@@ -8,8 +8,8 @@ from pymesh.proxy.codec.message import CodecError
 MAX_EMPTY_FRAMES = 1
 MAX_PRIORITY_FRAMES_PER_STREAM = 100
 MAX_WINDOW_UPDATES_PER_DATA_FRAME = 10
-# Beyond Envoy: who means it changes his settings once or twice, and says nonsense never.
-MAX_SETTINGS = 100
+# Beyond Envoy: who means it changes his settings now and then, and says nonsense never.
+MAX_SETTINGS_PER_STREAM = 100
 MAX_MALFORMED = 100
 
 EMPTY_FLOOD = CodecError(400, "http2.inbound_empty_frames_flood")
@@ -49,6 +49,6 @@ class FloodGuard:
             return PRIORITY_FLOOD
         if self.window_updates > 5 + 2 * (self.streams + MAX_WINDOW_UPDATES_PER_DATA_FRAME * self.data_frames_sent):
             return WINDOW_UPDATE_FLOOD
-        if self.settings > MAX_SETTINGS:
+        if self.settings > MAX_SETTINGS_PER_STREAM * (1 + self.streams):
             return SETTINGS_FLOOD
         return MALFORMED_FLOOD if self.malformed > MAX_MALFORMED else None

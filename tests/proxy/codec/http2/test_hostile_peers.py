@@ -117,6 +117,11 @@ def test_a_flood_of_settings_ends_the_connection(peer: Peer) -> None:
     assert peer.say(*frames) is SETTINGS_FLOOD
 
 
+def test_settings_that_change_now_and_then_are_no_flood(peer: Peer) -> None:
+    for i in range(150):
+        assert peer.say(SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: i}), peer.headers(1 + 2 * i)) is None
+
+
 def test_the_peer_does_not_say_how_much_is_kept_of_what_is_sent(peer: Peer) -> None:
     peer.say(SettingsFrame(0, {SettingsFrame.HEADER_TABLE_SIZE: 2**30}))
     assert peer.server.engine.encoder.header_table_size == HEADER_TABLE_SIZE
