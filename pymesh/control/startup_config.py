@@ -41,7 +41,7 @@ def _decode_mesh_config(path: Path, document: Document) -> DecodedMeshConfig:
     try:
         if not isinstance(fields, dict) or fields.get("kind") != CONFIG_MAP.name:
             return DecodedMeshConfig(decode_mesh_config(fields), with_json_names(MeshConfig, fields), ())
-        read = decode_mesh_config_map(decode(fields, ROOT_NAMESPACE).spec)
+        read = decode_mesh_config_map(decode(fields, ROOT_NAMESPACE).spec, ISTIOS_DEFAULTS)
     except ValidationError as error:
         places = [f"{path}: line {document.lines.line_of(one.path)}: {one}" for one in error.violations]
         raise UsageError("\n".join(places)) from error

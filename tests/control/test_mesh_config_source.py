@@ -63,3 +63,40 @@ def test_a_bad_stored_value_keeps_the_last_good_one(caplog: pytest.LogCaptureFix
         source.update(config_map("connectTimeout: soon"))
     assert source.mesh.connect_timeout == "5s"
     assert "data.mesh.connectTimeout: must be a duration" in caplog.text
+
+
+def test_the_config_map_may_name_a_provider_of_the_file() -> None:
+    source = source_of(extensionProviders=[{"name": "p", "envoyFileAccessLog": {"path": "/a"}}])
+    source.update(config_map("defaultProviders: {accessLogging: [p]}"))
+    assert source.mesh.default_providers is not None
+    assert source.mesh.default_providers.access_logging == ("p",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("defaultProviders: {tracing: [none]}", "tracing[0]: 'none' is none of the extensionProviders"),
+        (
+            "extensionProviders: [{name: p, prometheus: {}}]",
+            "accessLogging[0]: 'p' gets no access logs, being of type prometheus",
+        ),
+    ],
+)
+def test_what_only_both_together_have_wrong_keeps_the_last_good_one(
+    text: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = source_of(
+        extensionProviders=[{"name": "p", "envoyFileAccessLog": {}}], defaultProviders={"accessLogging": ["p"]}
+    )
+    source.update(config_map("connectTimeout: 5s"))
+    with caplog.at_level(logging.ERROR):
+        source.update(config_map(f"connectTimeout: 6s\n{text}"))
+    assert source.mesh.connect_timeout == "5s"
+    assert message in caplog.text
+
+
+def test_an_unknown_name_in_the_base_is_not_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    source = MeshConfigSource(DecodedMeshConfig(decode_mesh_config({}), {"no_such_field": 1}, ()))
+    with caplog.at_level(logging.ERROR):
+        source.update(config_map("connectTimeout: 5s"))
+    assert "no_such_field: unknown field" in caplog.text

@@ -51,22 +51,40 @@ def find_mesh_config_map(resources: Iterable[Resource[Any]]) -> Resource[ConfigM
     return next((resource for resource in resources if is_mesh_config_map(resource)), None)
 
 
-def decode_mesh_config_map(config_map: ConfigMap, base: DecodedMeshConfig = ISTIOS_DEFAULTS) -> DecodedMeshConfig:
+def decode_mesh_config_map(config_map: ConfigMap, base: DecodedMeshConfig | None = None) -> DecodedMeshConfig:
     """The MeshConfig of Istio's ConfigMap, over `base`. It was not written for pymesh: what pymesh does not know or not
-    obey is a warning. Raises ValidationError."""
-    at = _as_proto_json(Scope("data")[MESH_CONFIG_KEY])
+    obey is a warning, and so is a provider that may be in the base where that is not known. Raises ValidationError."""
+    said, warnings = _decode_alone(config_map)
+    merged = overlay_mesh_config(base.fields if base is not None else {}, said)
+    at = _in_config_map()
+    mesh = decode_message(MeshConfig, merged, at)
+    if base is not None:
+        check_mesh_config(mesh, at)
+    _raise_violations(at)
+    return DecodedMeshConfig(mesh, merged, warnings)
+
+
+def _decode_alone(config_map: ConfigMap) -> tuple[Fields, tuple[Violation, ...]]:
+    """What the ConfigMap says that pymesh knows, and warnings."""
+    at = _in_config_map()
     fields = _read_key(config_map, at)
-    unknown = _as_proto_json(Scope("data")[MESH_CONFIG_KEY])
+    unknown = _in_config_map()
     decode_message(MeshConfig, fields, unknown)
     fields = prune(fields, [steps[2:] for steps in unknown.notes.unknown])
-    check_mesh_config(decode_message(MeshConfig, fields, at), at)
-    if at.violations:
-        raise ValidationError("ConfigMap", f"{ROOT_NAMESPACE}/{MESH_CONFIG_MAP}", at.violations)
+    check_mesh_config(decode_message(MeshConfig, fields, at), at, is_whole=False)
+    _raise_violations(at)
     check_implemented("MeshConfig", fields, at)
     left_out = [Violation(one.path, one.message) for one in unknown.violations if one.message.startswith("unknown")]
-    merged = overlay_mesh_config(base.fields, fields)
-    mesh = decode_message(MeshConfig, merged, _as_proto_json(Scope()))
-    return DecodedMeshConfig(mesh, merged, (*left_out, *at.violations, *at.warnings))
+    return fields, (*left_out, *at.violations, *at.warnings)
+
+
+def _raise_violations(at: Scope) -> None:
+    if at.violations:
+        raise ValidationError("ConfigMap", f"{ROOT_NAMESPACE}/{MESH_CONFIG_MAP}", at.violations)
+
+
+def _in_config_map() -> Scope:
+    return _as_proto_json(Scope("data")[MESH_CONFIG_KEY])
 
 
 def _as_proto_json(at: Scope) -> Scope:

@@ -5,7 +5,12 @@ import yaml
 
 from pymesh.control.model.core import ConfigMap
 from pymesh.control.model.manifest import InvalidDocumentsError, read_manifest
-from pymesh.control.model.mesh_config_decoder import decode_mesh_config, decode_mesh_config_map, is_mesh_config_map
+from pymesh.control.model.mesh_config_decoder import (
+    ISTIOS_DEFAULTS,
+    decode_mesh_config,
+    decode_mesh_config_map,
+    is_mesh_config_map,
+)
 from pymesh.errors import ValidationError
 
 CONFIG_MAP = """
@@ -39,6 +44,16 @@ def test_what_pymesh_does_not_know_is_a_warning() -> None:
 def test_what_is_wrong_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match=r"ConfigMap istio-system/istio: data\.mesh"):
         decode_mesh_config_map(ConfigMap(data={"mesh": text}))
+
+
+def test_a_provider_of_the_config_map_may_be_that_of_a_file_which_is_not_known_here() -> None:
+    config_map = ConfigMap(data={"mesh": "defaultProviders: {accessLogging: [p]}"})
+    assert [str(one) for one in decode_mesh_config_map(config_map).warnings] == [
+        "data.mesh.defaultProviders.accessLogging[0]: 'p' is none of the extensionProviders: "
+        "unless --mesh-config has it, all of this MeshConfig has no effect"
+    ]
+    with pytest.raises(ValidationError, match="'p' is none of the extensionProviders"):
+        decode_mesh_config_map(config_map, ISTIOS_DEFAULTS)
 
 
 QUOTED = """
@@ -118,6 +133,17 @@ def provider(text: str) -> str:
         ("{trustDomainAliases: ['a b']}", ["trustDomainAliases[0]: must be a DNS name, not 'a b'"]),
         ("{meshMTLS: {ecdhCurves: [P-256]}}", ["meshMTLS.ecdhCurves: is only supported in tlsDefaults"]),
         ("{defaultProviders: {tracing: [b]}}", ["defaultProviders.tracing[0]: 'b' is none of the extensionProviders"]),
+        (
+            "{defaultProviders: {tracing: [prometheus], metrics: [envoy]}}",
+            [
+                "defaultProviders.tracing[0]: 'prometheus' gets no traces, being of type prometheus",
+                "defaultProviders.metrics[0]: 'envoy' gets no metrics, being of type envoyFileAccessLog",
+            ],
+        ),
+        (
+            "{extensionProviders: [{name: a, prometheus: {}}], defaultProviders: {accessLogging: [a, envoy]}}",
+            ["defaultProviders.accessLogging[0]: 'a' gets no access logs, being of type prometheus"],
+        ),
         (
             "{extensionProviders: [{}, {name: a, prometheus: {}}, {name: a, prometheus: {}}]}",
             [

@@ -42,9 +42,15 @@ def check_extension_providers(providers: Sequence[ExtensionProvider], at: Scope)
     syntax.check_unique((provider.name for provider in providers), at, "provider")
 
 
+def types_of(provider: ExtensionProvider) -> set[str]:
+    """What the oneof has; exactly one where the provider is valid."""
+    return {name for name, field in _KINDS.items() if getattr(provider, field) is not None}
+
+
 def _check_provider(provider: ExtensionProvider, at: Scope) -> None:
-    chosen = [name for name, field in _KINDS.items() if getattr(provider, field) is not None]
-    at.require(len(chosen) == 1, "must have exactly one provider, as envoyExtAuthzHttp, opentelemetry, zipkin, ...")
+    at.require(
+        len(types_of(provider)) == 1, "must have exactly one provider, as envoyExtAuthzHttp, opentelemetry, zipkin, ..."
+    )
     if provider.envoy_ext_authz_http is not None:
         _check_ext_authz_http(provider.envoy_ext_authz_http, at["envoyExtAuthzHttp"])
     if provider.envoy_ext_authz_grpc is not None:

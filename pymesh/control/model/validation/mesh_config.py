@@ -6,7 +6,7 @@ from pymesh.control.model.scope import Scope
 from pymesh.control.model.validation import syntax
 from pymesh.control.model.validation.access_log_format import check_encoded_json_format, check_text_format
 from pymesh.control.model.validation.connection_pool import check_connection_pool, check_keepalive
-from pymesh.control.model.validation.extension_provider import check_extension_providers
+from pymesh.control.model.validation.extension_provider import check_extension_providers, types_of
 from pymesh.control.model.validation.locality import check_locality_lb
 from pymesh.control.model.validation.outlier_detection import check_outlier_detection
 from pymesh.control.model.validation.retry import check_retries
@@ -17,7 +17,15 @@ _LONGEST_CONNECT_TIMEOUT = 3600.0
 ECDH_CURVES = ("P-224", "P-256", "P-384", "P-521", "X25519", "X25519Kyber768Draft00", "X25519MLKEM768")
 
 
-def check_mesh_config(mesh: MeshConfig, at: Scope) -> None:
+_TYPES_OF_TRACING = {"zipkin", "opentelemetry", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking"}
+_TYPES_OF_METRICS = {"prometheus", "stackdriver"}
+_TYPES_OF_LOGGING = {"envoyFileAccessLog", "envoyHttpAls", "envoyTcpAls", "envoyOtelAls", "stackdriver"}
+# Istio has these without saying so.
+_BUILT_IN = {"prometheus": {"prometheus"}, "stackdriver": {"stackdriver"}, "envoy": {"envoyFileAccessLog"}}
+
+
+def check_mesh_config(mesh: MeshConfig, at: Scope, is_whole: bool = True) -> None:
+    """Not `is_whole`: another one, not known here, is merged with it and may have the providers that it names."""
     syntax.check_duration(mesh.connect_timeout, at["connectTimeout"], longest=_LONGEST_CONNECT_TIMEOUT)
     syntax.check_duration(mesh.protocol_detection_timeout, at["protocolDetectionTimeout"], allow_zero=True)
     syntax.check_duration(mesh.dns_refresh_rate, at["dnsRefreshRate"])
@@ -31,7 +39,7 @@ def check_mesh_config(mesh: MeshConfig, at: Scope) -> None:
     _check_default_policies(mesh, at)
     _check_access_log_format(mesh, at["accessLogFormat"])
     check_extension_providers(mesh.extension_providers, at["extensionProviders"])
-    _check_default_providers(mesh, at["defaultProviders"])
+    _check_default_providers(mesh, at["defaultProviders"], is_whole)
     _check_tls(mesh, at)
     _check_proxy_settings(mesh.default_config, at["defaultConfig"])
 
@@ -63,18 +71,29 @@ def _check_access_log_format(mesh: MeshConfig, at: Scope) -> None:
         check(mesh.access_log_format, at)
 
 
-def _check_default_providers(mesh: MeshConfig, at: Scope) -> None:
-    """Istio has `prometheus`, `stackdriver` and `envoy` without saying so."""
+def _check_default_providers(mesh: MeshConfig, at: Scope, is_whole: bool) -> None:
     if mesh.default_providers is None:
         return
-    known = {provider.name for provider in mesh.extension_providers} | {"prometheus", "stackdriver", "envoy"}
-    for field, names in (
-        ("tracing", mesh.default_providers.tracing),
-        ("metrics", mesh.default_providers.metrics),
-        ("accessLogging", mesh.default_providers.access_logging),
+    known = _BUILT_IN | {provider.name: types_of(provider) for provider in mesh.extension_providers}
+    for field, names, fitting, what in (
+        ("tracing", mesh.default_providers.tracing, _TYPES_OF_TRACING, "traces"),
+        ("metrics", mesh.default_providers.metrics, _TYPES_OF_METRICS, "metrics"),
+        ("accessLogging", mesh.default_providers.access_logging, _TYPES_OF_LOGGING, "access logs"),
     ):
         for index, name in enumerate(names):
-            at[field][index].require(name in known, f"{name!r} is none of the extensionProviders")
+            here = at[field][index]
+            if name not in known:
+                _note_missing_provider(name, here, is_whole)
+            elif not known[name] <= fitting:
+                here.fail(f"{name!r} gets no {what}, being of type {', '.join(sorted(known[name]))}")
+
+
+def _note_missing_provider(name: str, at: Scope, is_whole: bool) -> None:
+    missing = f"{name!r} is none of the extensionProviders"
+    if is_whole:
+        at.fail(missing)
+    else:
+        at.warn(f"{missing}: unless --mesh-config has it, all of this MeshConfig has no effect")
 
 
 def _check_tls(mesh: MeshConfig, at: Scope) -> None:
