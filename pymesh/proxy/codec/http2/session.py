@@ -185,6 +185,7 @@ class Session:
 
     def _on_request(self, event: Any) -> None:
         self.guard.streams += 1
+        self.guard.empty_frames = 0
         stream_id, is_end = event.stream_id, event.stream_ended is not None
         if len(self.streams) >= MAX_CONCURRENT_STREAMS or stream_id > self._last_stream_id:
             self.engine.reset_stream(stream_id, ErrorCodes.REFUSED_STREAM)
@@ -206,6 +207,7 @@ class Session:
             stream.receiver.on_end(None)
 
     def _on_response(self, event: Any) -> None:
+        self.guard.empty_frames = 0
         stream = self.streams.get(event.stream_id)
         if stream is None:
             return
@@ -242,6 +244,7 @@ class Session:
             self._end(stream, None)
 
     def _on_trailers(self, event: Any) -> None:
+        self.guard.empty_frames = 0
         stream = self.streams.get(event.stream_id)
         if stream is None:
             return

@@ -17,6 +17,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from pymesh.proxy.codec.header_map import HeaderMap
 from pymesh.proxy.codec.http2.flood import (
     EMPTY_FLOOD,
     MALFORMED_FLOOD,
@@ -100,6 +101,26 @@ def test_a_flood_of_empty_frames_ends_the_connection(peer: Peer) -> None:
     assert peer.say(peer.headers(1), DataFrame(1, b"")) is None
     assert peer.say(DataFrame(1, b"x"), DataFrame(1, b"")) is None
     assert peer.say(DataFrame(1, b"")) is EMPTY_FLOOD
+
+
+def test_empty_frames_that_do_not_follow_each_other_are_no_flood(peer: Peer) -> None:
+    end = ("END_HEADERS", "END_STREAM")
+    for stream_id in range(1, 9, 2):
+        assert peer.say(peer.headers(stream_id), DataFrame(stream_id, b"")) is None
+    assert peer.say(peer.headers(1, [(b"x-sum", b"1")], end), DataFrame(3, b"")) is None
+
+
+def test_empty_frames_of_several_responses_are_no_flood(ends: Any) -> None:
+    """A server's, each of them between a head and trailers."""
+    for _ in range(3):
+        told, asked = ends.ask()
+        asked.stream.send_head([(b":status", b"200")])
+        ends.exchange()
+        ends.server.engine.send_data(asked.stream.id, b"")
+        ends.exchange()
+        asked.stream.send_end(HeaderMap([(b"x-sum", b"1")]))
+        ends.exchange()
+        assert told.kinds[-1] == "end"
 
 
 def test_a_flood_of_priorities_ends_the_connection(peer: Peer) -> None:
