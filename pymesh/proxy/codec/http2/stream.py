@@ -156,14 +156,14 @@ class SessionStream:
         self._left = length
 
     def take_body(self, data: bytes, size: int) -> bool:
-        """`size` with padding. False: there is more of it than there was to be."""
+        """`size` with padding. False: there is more of it than there was to be; its size is credited all the same."""
+        self._unread += size
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
                 return False
         if data:
             self.receiver.on_body(data)
-        self._unread += size
         if not self._is_held:
             self._credit()
         return True

@@ -25,12 +25,13 @@ from pymesh.proxy.codec.http2.flood import (
     SETTINGS_FLOOD,
     WINDOW_UPDATE_FLOOD,
 )
-from pymesh.proxy.codec.http2.limits import HEADER_TABLE_SIZE
+from pymesh.proxy.codec.http2.limits import CONNECTION_WINDOW, HEADER_TABLE_SIZE
 from pymesh.proxy.codec.http2.session import CODEC_ERROR, FRAME_TOO_LARGE, Session
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEAD = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
 GOAWAY = 7
+FRAME = 16_384
 
 
 class Peer:
@@ -193,6 +194,17 @@ def test_data_beyond_the_window_ends_the_connection(peer: Peer) -> None:
     peer.sink.requests[0].stream.hold()
     answers = [peer.say(DataFrame(1, bytes(16_384))) for _ in range(5)]
     assert answers == [None, None, None, None, CODEC_ERROR]
+
+
+def test_a_body_longer_than_told_takes_nothing_from_the_window_of_the_others(peer: Peer) -> None:
+    """The connection's would be used up by then, if what is refused were not given back."""
+    frames, stream_id = CONNECTION_WINDOW // FRAME + 1, 1
+    for _ in range(frames):
+        peer.server.guard.malformed = 0  # or the flood of them would end the connection
+        fields = [*HEAD, (b"content-length", b"5")]
+        assert peer.say(peer.headers(stream_id, fields), DataFrame(stream_id, bytes(FRAME))) is None
+        stream_id += 2
+    assert peer.sink.requests[-1].of("reset") == [(1, True)]
 
 
 def test_an_end_before_the_length_that_was_told_resets_the_stream_only(peer: Peer) -> None:
