@@ -63,6 +63,7 @@ class Http2Connection(ClientConnection):
         "_requests",
         "_session",
         "_streams",
+        "_timed_head",
         "_timeouts",
         "_unflushed",
     )
@@ -75,6 +76,7 @@ class Http2Connection(ClientConnection):
         self._read_streams: dict[Http2Stream, None] = {}  # those that this read has brought a body
         self._is_reading = False  # what there is to be written waits for the end of the read
         self._is_head_timed = False
+        self._timed_head = 0  # how many there were before it
         self._is_flush_timed = False
         self._unflushed: dict[SessionStream, int] = {}  # of finished streams, what waited at the last look
         self._is_draining = False
@@ -209,10 +211,14 @@ class Http2Connection(ClientConnection):
 
     def _time_head(self) -> None:
         """As of HTTP/1.1: one that has begun has a time of its own, so that slow ones do not stay for ever."""
-        heads = self._timeouts.heads
-        if heads is not None and self._session.engine.is_in_head != self._is_head_timed:
-            self._is_head_timed = not self._is_head_timed
-            (heads.start if self._is_head_timed else heads.stop)(self)
+        heads, session = self._timeouts.heads, self._session
+        if heads is None:
+            return
+        is_in_head, heads_read = session.engine.is_in_head, session.guard.streams
+        # Where requests were read, it is another head that is not complete.
+        if is_in_head != self._is_head_timed or (is_in_head and heads_read != self._timed_head):
+            (heads.start if is_in_head else heads.stop)(self)
+            self._is_head_timed, self._timed_head = is_in_head, heads_read
 
     def _time_flush(self) -> None:
         """A client may refuse for ever what is left of a response that nobody watches any more."""

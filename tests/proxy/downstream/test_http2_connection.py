@@ -354,6 +354,21 @@ async def test_a_head_that_does_not_come_to_its_end_ends_the_connection(proxy: A
     assert client.transport.has_ended
 
 
+async def test_each_head_has_its_own_time(proxy: Any) -> None:
+    """Each read has the end of one head and the beginning of the next."""
+    proxy.route(HI, request_headers_timeout=5.0)
+    client = Http2Client(proxy.connect())
+    rest = b""
+    for stream_id in range(1, 9, 2):
+        head = b"\x00\x00\x04\x01\x05" + stream_id.to_bytes(4, "big") + b"\x82\x86\x84\x87"
+        client.transport.send(rest + head[:11])
+        rest = head[11:]
+        proxy.clock.advance(3)
+        assert not client.transport.has_ended
+    proxy.clock.advance(3)
+    assert client.transport.has_ended
+
+
 async def test_a_connect_becomes_a_tunnel(proxy: Any) -> None:
     action = proxy.forward(is_connect=True).action
     proxy.route(Route("connect", RouteMatcher(PathMatcher("connect_matcher")), action))
