@@ -85,8 +85,11 @@ def read_response_head(fields: Fields, is_end: bool, method: bytes) -> ResponseH
         head.content_length = _read_length(headers, is_end and not is_bodiless)
     except _MalformedError:
         return MALFORMED
-    if head.status < 200 and is_end:
-        return MALFORMED
+    if head.status < 200:
+        if is_end:
+            return MALFORMED
+        head.content_length = None
+        headers.remove(b"content-length")  # RFC 9110 8.6: to HTTP/1.1, there could be a body
     return _find_excess(b"", headers, OF_RESPONSE) or head
 
 
@@ -103,13 +106,18 @@ def request_fields(method: bytes, scheme: bytes, path: bytes, headers: HeaderMap
     """What frames HTTP/1.1 is left out; `host` becomes :authority. Of CONNECT there is neither scheme nor path."""
     target = [] if method == b"CONNECT" else [(b":scheme", scheme), (b":path", path)]
     fields = [(b":method", method), *target, (b":authority", headers.get(b"host", b"")), *_sendable(headers)]
-    if b"te" in headers and headers[b"te"] != b"trailers":
+    if b"te" in headers:  # 8.2.2: of all that it may list, trailers alone
         fields = [pair for pair in fields if pair[0] != b"te"]
+        if b"trailers" in headers.get_members(b"te"):
+            fields.append((b"te", b"trailers"))
     return fields
 
 
 def response_fields(status: int, headers: HeaderMap) -> list[Pair]:
-    return [(b":status", b"%d" % status), *_sendable(headers)]
+    fields = _sendable(headers)
+    if status < 200:  # RFC 9110 8.6
+        fields = [pair for pair in fields if pair[0] != b"content-length"]
+    return [(b":status", b"%d" % status), *fields]
 
 
 def trailer_fields(trailers: HeaderMap) -> list[Pair]:

@@ -200,6 +200,30 @@ def test_what_frames_http_1_is_not_sent() -> None:
     assert response_fields(204, HeaderMap([(b"upgrade", b"x"), (b"x", b"y")])) == [(b":status", b"204"), (b"x", b"y")]
 
 
+@pytest.mark.parametrize(
+    ("values", "sent"),
+    [
+        ([b"trailers"], [b"trailers"]),
+        ([b"trailers", b"gzip"], [b"trailers"]),
+        ([b"gzip", b"trailers"], [b"trailers"]),
+        ([b"gzip;q=0.5, Trailers"], [b"trailers"]),
+        ([b"gzip", b"deflate"], []),
+    ],
+    ids=repr,
+)
+def test_of_te_only_trailers_are_sent(values: list[bytes], sent: list[bytes]) -> None:
+    headers = HeaderMap([(b"host", b"shop"), *((b"te", value) for value in values)])
+    assert [value for name, value in request_fields(b"GET", b"http", b"/", headers) if name == b"te"] == sent
+
+
+def test_an_interim_response_has_no_length() -> None:
+    fields = [(b"content-length", b"5"), (b"link", b"</a>")]
+    head = read_response_head([(b":status", b"103"), *fields], False, b"GET")
+    assert isinstance(head, ResponseHead)
+    assert (head.content_length, head.headers.items()) == (None, [(b"link", b"</a>")])
+    assert response_fields(103, HeaderMap(fields)) == [(b":status", b"103"), (b"link", b"</a>")]
+
+
 def test_secrets_are_never_indexed() -> None:
     fields = request_fields(b"GET", b"http", b"/", HeaderMap([(b"host", b"a"), (b"cookie", b"a=1"), (b"x", b"y")]))
     assert [pair[0] for pair in fields if not getattr(pair, "indexable", True)] == [b"cookie"]
