@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
+from pymesh.control.model.resource import Resource
+from pymesh.control.store.memory import MemoryStore
+
 RULES = "/apis/networking.istio.io/v1/namespaces/shop/destinationrules"
 RULE = {
     "apiVersion": "networking.istio.io/v1",
@@ -15,6 +18,7 @@ RULE = {
 }
 UNKNOWN = {**RULE, "spec": {"host": "payment", "hots": 1}}
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
+JSON = {"Content-Type": "application/json-patch+json"}
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 Client = TestClient[Any, Any]
@@ -212,6 +216,29 @@ async def test_deletion_waits_for_finalizers(client: Client) -> None:
     gone = await client.patch(f"{RULES}/payment", json={"metadata": {"finalizers": []}}, headers=MERGE)
     assert gone.status == 200
     assert (await client.get(f"{RULES}/payment")).status == 404
+
+
+async def test_a_patch_that_takes_the_last_finalizer_away_sees_a_write_that_came_between(
+    client: Client, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = {**RULE["metadata"], "labels": {"a": "b"}, "finalizers": ["example.com/a"]}
+    await client.post(RULES, json={**RULE, "metadata": metadata})
+    await client.delete(f"{RULES}/payment")
+    delete = store.delete
+
+    async def delete_late(*arguments: str) -> Resource[Any]:
+        monkeypatch.undo()
+        await client.patch(f"{RULES}/payment", json={"metadata": {"labels": {"a": "c"}}}, headers=MERGE)
+        return await delete(*arguments)
+
+    monkeypatch.setattr(store, "delete", delete_late)
+    patch = [
+        {"op": "test", "path": "/metadata/labels/a", "value": "b"},
+        {"op": "remove", "path": "/metadata/finalizers"},
+    ]
+    refused = await client.patch(f"{RULES}/payment", json=patch, headers=JSON)
+    assert refused.status == 422
+    assert (await client.get(f"{RULES}/payment")).status == 200
 
 
 async def test_a_name_is_generated_where_one_is_asked_for(client: Client) -> None:
