@@ -5,6 +5,7 @@ Nobody has to create a namespace before it is used, unlike in Kubernetes.
 
 from typing import Any
 
+from pymesh.control.api.status import RequestError
 from pymesh.control.model.core import Namespace
 from pymesh.control.model.kinds import NAMESPACE, Kind
 from pymesh.control.model.resource import Key, Metadata, Resource
@@ -37,6 +38,22 @@ async def list_objects(store: ConfigStore, kind: Kind, namespace: str | None) ->
 def is_implied(resource: Resource[Any]) -> bool:
     """It is shown and is not in the store."""
     return not resource.metadata.uid
+
+
+async def holds_back(store: ConfigStore, namespace: str) -> bool:
+    """Whether something in the namespace is being deleted and waits for its finalizers, as the namespace then must."""
+    return any(one.metadata.deletion_timestamp for one in await store.list(namespace=namespace))
+
+
+async def check_takes_objects(store: ConfigStore, resource: Resource[Any], plural: str) -> None:
+    """Raises RequestError, in Kubernetes' words, where the namespace is being deleted."""
+    namespace = await store.get(NAMESPACE.name, "", resource.namespace) if resource.kind.is_namespaced else None
+    if namespace is None or not namespace.metadata.deletion_timestamp:
+        return
+    terminated = f"namespace {namespace.name} is being terminated"
+    cause = {"reason": "NamespaceTerminating", "message": terminated, "field": "metadata.namespace"}
+    refusal = f"unable to create new content in namespace {namespace.name} because it is being terminated"
+    raise RequestError(f'{plural} "{resource.name}" is forbidden: {refusal}', 403, "Forbidden", (cause,))
 
 
 async def _implied_namespaces(store: ConfigStore) -> dict[str, Resource[Any]]:

@@ -1,5 +1,6 @@
 """Requests that write: create, replace, patch, delete. Decided in object_changes, done here."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -14,7 +15,7 @@ from pymesh.control.api.departed import Departed
 from pymesh.control.api.generated_name import wants_name, with_name
 from pymesh.control.api.json_patch import apply_json_patch
 from pymesh.control.api.merge_patch import apply_merge_patch
-from pymesh.control.api.namespaces import find_object, is_implied, list_objects
+from pymesh.control.api.namespaces import check_takes_objects, find_object, holds_back, is_implied, list_objects
 from pymesh.control.api.object_changes import Change, Request, apply_to, change_to, check_place, encode_json
 from pymesh.control.api.representation import OBJECTS, Form
 from pymesh.control.api.request_options import check_propagation, parse_dry_run, parse_write_options
@@ -139,17 +140,30 @@ class Writes:
     async def _remove(
         self, one: Resource[Any], options: "_DeleteOptions", expected: str | None = None
     ) -> Resource[Any] | None:
-        """None: it is gone. One that has finalizers stays, marked, until a write has taken the last of them away."""
-        is_kept = options.is_dry_run or is_implied(one)
-        if not one.metadata.finalizers:
-            if not is_kept:
-                await self._store.delete(*one.key, expected)
+        """None: it is gone. One that must wait stays, marked, until what it waits for has happened."""
+        if not await self._must_wait(one):
+            if not options.is_dry_run and not is_implied(one):
+                await self._delete(one.key, expected)
             return None
-        if is_kept or one.metadata.deletion_timestamp:
+        if options.is_dry_run or one.metadata.deletion_timestamp:
             return one
-        now = utc_now().strftime(_TIME)
-        metadata = msgspec.structs.replace(one.metadata, deletion_timestamp=now, deletion_grace_period_seconds=0)
-        return await self._store.replace(msgspec.structs.replace(one, metadata=metadata), expected)
+        marked = _marked(one)
+        # A namespace that nobody created waits in the store as others do.
+        return await (self._store.create(marked) if is_implied(one) else self._store.replace(marked, expected))
+
+    async def _must_wait(self, one: Resource[Any]) -> bool:
+        """For its finalizers, or as a namespace for those of what is in it."""
+        if one.metadata.finalizers:
+            return True
+        return one.kind is NAMESPACE and await holds_back(self._store, one.name)
+
+    async def _delete(self, key: Key, expected: str | None) -> Resource[Any]:
+        deleted = await self._store.delete(*key, expected)
+        namespace = await self._store.get(NAMESPACE.name, "", key.namespace)
+        if namespace is not None and namespace.metadata.deletion_timestamp and not await self._must_wait(namespace):
+            with contextlib.suppress(NotFoundError):  # two last ones may go at once
+                await self._store.delete(*namespace.key)
+        return deleted
 
     async def _expect(self, key: Key) -> Resource[Any]:
         found = await find_object(self._store, key)
@@ -164,19 +178,28 @@ class Writes:
         if old is None or is_implied(old):
             return await self._commit_new(change.resource, plan)
         version = old.metadata.resource_version
-        if old.metadata.deletion_timestamp and not change.resource.metadata.finalizers and not plan.options.is_dry_run:
-            return await self._store.delete(*old.key, version if is_conditional else None)
+        is_kept = not old.metadata.deletion_timestamp or await self._must_wait(change.resource)
+        if not is_kept and not plan.options.is_dry_run:
+            return await self._delete(old.key, version if is_conditional else None)
         if plan.options.is_dry_run:
             # Kubernetes' dry run answers the version that was there.
             return stamp_replaced(old, change.resource, int(version))
         return await self._store.replace(change.resource, version if is_conditional else None)
 
     async def _commit_new(self, resource: Resource[Any], plan: Request) -> Resource[Any]:
+        await check_takes_objects(self._store, resource, plan.target.resource.qualified_name)
         if not plan.options.is_dry_run:
             return await self._store.create(resource)
         stamped = stamp_created(resource, 0, utc_now(), str(uuid4()))
         metadata = msgspec.structs.replace(stamped.metadata, resource_version="")
         return msgspec.structs.replace(stamped, metadata=metadata)
+
+
+def _marked(one: Resource[Any]) -> Resource[Any]:
+    now = utc_now().strftime(_TIME)
+    metadata = msgspec.structs.replace(one.metadata, deletion_timestamp=now, deletion_grace_period_seconds=0)
+    status = {"phase": "Terminating"} if one.kind is NAMESPACE else one.status
+    return msgspec.structs.replace(one, metadata=metadata, status=status)
 
 
 class _Patch(NamedTuple):

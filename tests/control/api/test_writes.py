@@ -279,6 +279,48 @@ async def test_a_namespace_is_there_when_something_is_in_it(client: Client) -> N
     assert (await client.delete("/api/v1/namespaces/default")).status == 403
 
 
+@pytest.mark.parametrize("is_created", [True, False])
+async def test_a_namespace_waits_for_the_finalizers_of_what_is_in_it(client: Client, is_created: bool) -> None:
+    if is_created:
+        await client.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}})
+    metadata = {**RULE["metadata"], "finalizers": ["example.com/a"]}
+    await client.post(RULES, json={**RULE, "metadata": metadata})
+    for _ in range(2):
+        left = await (await client.delete("/api/v1/namespaces/shop")).json()
+        assert left["status"] == {"phase": "Terminating"}
+        assert left["metadata"]["deletionTimestamp"]
+    labels = {"metadata": {"labels": {"a": "b"}}}
+    assert (await client.patch("/api/v1/namespaces/shop", json=labels, headers=MERGE)).status == 200
+    assert (await (await client.get("/api/v1/namespaces/shop")).json())["metadata"]["labels"]["a"] == "b"
+    await client.patch(f"{RULES}/payment", json={"metadata": {"finalizers": []}}, headers=MERGE)
+    assert (await client.get(f"{RULES}/payment")).status == 404
+    assert (await client.get("/api/v1/namespaces/shop")).status == 404
+    assert (await client.post(RULES, json=RULE)).status == 201
+
+
+async def test_nothing_is_created_in_a_namespace_that_is_being_deleted(client: Client) -> None:
+    await client.post(RULES, json={**RULE, "metadata": {**RULE["metadata"], "finalizers": ["example.com/a"]}})
+    await client.delete("/api/v1/namespaces/shop")
+    late = {**RULE, "metadata": {"name": "late"}}
+    posted = await client.post(RULES, json=late)
+    applied = await client.patch(f"{RULES}/late", json=late, headers=APPLY, params={"fieldManager": "a"})
+    for refused in (posted, applied):
+        assert refused.status == 403
+        status = await refused.json()
+        assert status["message"] == (
+            'destinationrules.networking.istio.io "late" is forbidden: unable to create new content in namespace shop '
+            "because it is being terminated"
+        )
+        assert status["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+    assert (await client.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}})).status == 409
+
+
+async def test_a_dry_run_marks_no_namespace(client: Client) -> None:
+    await client.post(RULES, json={**RULE, "metadata": {**RULE["metadata"], "finalizers": ["example.com/a"]}})
+    assert (await client.delete("/api/v1/namespaces/shop?dryRun=All")).status == 200
+    assert (await client.post(RULES, json={**RULE, "metadata": {"name": "late"}})).status == 201
+
+
 async def test_a_namespace_is_active_at_once(client: Client) -> None:
     created = await client.post("/api/v1/namespaces", json={"metadata": {"name": "made"}})
     assert (await created.json())["status"] == {"phase": "Active"}
