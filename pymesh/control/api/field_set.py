@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pymesh.control.model.document import DocumentError, read_json
+
 FieldPath = tuple[str, ...]
 FieldSet = frozenset[FieldPath]
 
@@ -134,7 +136,14 @@ def _paths(node: Any, path: FieldPath) -> Iterable[FieldPath]:
 def _canonical(element: str) -> str:
     if element[:2] not in ("f:", "k:", "v:", "i:"):
         raise ValueError(f"{element!r} is not f:<name>, k:<keys>, v:<value> or i:<index>")
-    return f"k:{_compact(json.loads(element[2:]))}" if element.startswith("k:") else element
+    return f"k:{_compact(_read_keys(element[2:]))}" if element.startswith("k:") else element
+
+
+def _read_keys(text: str) -> Any:
+    try:
+        return read_json(text)
+    except DocumentError as error:
+        raise ValueError(str(error)) from error
 
 
 def _compact(values: Any) -> str:

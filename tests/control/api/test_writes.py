@@ -203,6 +203,19 @@ async def test_half_of_a_surrogate_pair_is_refused(client: Client) -> None:
     assert (await client.patch(f"{path}/a", data=body, headers=MERGE)).status == 400
 
 
+async def test_half_of_a_surrogate_pair_is_refused_in_managed_fields(client: Client) -> None:
+    entry = {
+        "manager": "a",
+        "operation": "Update",
+        "apiVersion": "networking.istio.io/v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": {"f:subsets": {r'k:{"name":"\ud800"}': {}}}},
+    }
+    refused = await client.post(RULES, json={**RULE, "metadata": {**RULE["metadata"], "managedFields": [entry]}})
+    assert refused.status == 422
+    assert r"\ud800 is half of a surrogate pair" in (await refused.json())["message"]
+
+
 async def test_deletion_waits_for_finalizers(client: Client) -> None:
     metadata = {**RULE["metadata"], "finalizers": ["example.com/a"]}
     created = await (await client.post(RULES, json={**RULE, "metadata": metadata})).json()

@@ -196,6 +196,13 @@ def provider(text: str) -> str:
             ["accessLogFormat: must be a JSON object, as accessLogEncoding is JSON"],
         ),
         (
+            r"""{accessLogFormat: '{"a": "\ud800"}', accessLogEncoding: JSON}""",
+            [
+                "accessLogFormat: must be a JSON object, as accessLogEncoding is JSON: is not JSON: "
+                r"\ud800 is half of a surrogate pair, and no character"
+            ],
+        ),
+        (
             "{defaultConfig: {gatewayTopology: {numTrustedProxies: -1}, tracing: {sampling: 101}}}",
             [
                 "defaultConfig.tracing.sampling: must be 0..100, not 101",

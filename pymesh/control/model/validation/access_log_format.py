@@ -1,9 +1,9 @@
 """Rules of access log formats: what no proxy could compile is refused here."""
 
-import json
 from typing import Any
 
 from pymesh import access_log_operators
+from pymesh.control.model.document import DocumentError, read_json
 from pymesh.control.model.scope import Scope
 
 
@@ -23,8 +23,8 @@ def check_json_format(fields: Any, at: Scope) -> None:
 
 def check_encoded_json_format(text: str, at: Scope) -> None:
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        fields = read_json(text)
+    except DocumentError as error:
         at.fail(f"must be a JSON object, as accessLogEncoding is JSON: {error}")
         return
     at.require(isinstance(fields, dict), "must be a JSON object, as accessLogEncoding is JSON")
