@@ -1,5 +1,7 @@
 """Redirected TCP and TLS: by address, by subnet, by server name, and on ports that HTTP shares."""
 
+import json
+
 import pytest
 
 from tests.simulation.captured_sidecar import CapturedSidecar
@@ -197,3 +199,56 @@ spec: {host: db, %strafficPolicy: {loadBalancer: {simple: %s}}}
     yaml = DB + policy % ("all", "", "ROUND_ROBIN") + selected
     assert CapturedSidecar(yaml).clusters[DB_CLUSTER]["lb_policy"] == "ROUND_ROBIN"
     assert CapturedSidecar(yaml, labels={"app": "batch"}).clusters[DB_CLUSTER]["lb_policy"] == "RANDOM"
+
+
+def test_tls_routes_go_by_the_subnet_of_the_destination():
+    route = "match: [{sniHosts: [a.example], port: 443, destinationSubnets: [10.9.9.0/24]}]"
+    yaml = f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: a}}
+spec:
+  hosts: [a.example, b.example]
+  ports: [{{number: 443, name: tls, protocol: TLS}}]
+  resolution: DNS
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: a}}
+spec: {{hosts: [a.example], tls: [{{{route}, route: [{{destination: {{host: b.example}}}}]}}]}}
+"""
+    mesh = CapturedSidecar(yaml)
+    assert mesh.tls("a.example", 443, "10.9.9.9").cluster == "outbound|443||b.example"
+    assert mesh.tls("a.example", 443, "10.8.8.8").cluster != "outbound|443||b.example"
+
+
+def test_an_endpoint_is_believed_to_be_its_service_account():
+    yaml = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: a}
+spec:
+  hosts: [a.example]
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.0.0.7, serviceAccount: pay, labels: {security.istio.io/tlsMode: istio}}]
+"""
+    cluster = json.dumps(CapturedSidecar(yaml).clusters["outbound|80||a.example"])
+    assert "spiffe://cluster.local/ns/default/sa/pay" in cluster
+
+
+def test_the_clients_protocol_is_the_servers_where_a_rule_says_so():
+    yaml = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: a}
+spec: {hosts: [a.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: a}
+spec: {host: a.example, trafficPolicy: {connectionPool: {http: {useClientProtocol: true}}}}
+"""
+    cluster = json.dumps(CapturedSidecar(yaml).clusters["outbound|80||a.example"])
+    assert "use_downstream_protocol_config" in cluster

@@ -266,3 +266,10 @@ def _endpoint(mesh: CapturedSidecar, cluster: str) -> dict:
 
 def _limit(mesh: CapturedSidecar) -> int:
     return mesh.clusters["inbound|8080||"]["circuit_breakers"]["thresholds"][0]["max_connections"]
+
+
+def test_ingress_is_bound_at_the_address_that_it_names():
+    port = "port: {number: 9090, protocol: HTTP, name: http}, bind: 127.0.0.7, captureMode: NONE"
+    mesh = CapturedSidecar(MESH + sidecar(f"ingress: [{{{port}, defaultEndpoint: '127.0.0.1:9000'}}]"))
+    listener = mesh.listeners["127.0.0.7_9090"]
+    assert (str(listener.address), listener.is_bound) == ("127.0.0.7:9090", True)

@@ -296,6 +296,31 @@ async def test_a_server_is_trusted(mesh: Any, tls: str, is_trusted: bool, author
     assert answer.status == (200 if is_trusted else 503)
 
 
+@pytest.mark.parametrize(("name", "is_trusted"), [("shop.example.com", True), ("other.example.com", False)])
+async def test_a_server_has_the_names_of_its_service_entry_where_the_rule_has_none(
+    mesh: Any, name: str, is_trusted: bool, authority: trustme.CA, ca_file: str
+) -> None:
+    await mesh.start("v1", ssl=server_tls(authority, "shop.example.com"))
+    yaml = f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: catalog}}
+spec:
+  hosts: [catalog.example.com]
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  resolution: STATIC
+  endpoints: [{{address: 127.0.0.1, ports: {{http: $v1}}}}]
+  subjectAltNames: [{name}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: catalog}}
+spec: {{host: catalog.example.com, trafficPolicy: {{tls: {{mode: SIMPLE, caCertificates: {ca_file}}}}}}}
+"""
+    async with mesh.sidecar(yaml) as web:
+        assert (await web.get("http://catalog.example.com/")).status == (200 if is_trusted else 503)
+
+
 async def test_a_client_shows_its_certificate(mesh: Any, authority: trustme.CA, ca_file: str, tmp_path: Path) -> None:
     context = server_tls(authority, "shop.example.com")
     context.verify_mode = ssl.CERT_REQUIRED
